@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LEAT_H
+#define LEAT_H
+
+/*
+ * Leat: one contract for everything that processes say to each other.
+ *
+ * This includes the whole public face. Begin with <leat/channel.h>: its opening says how a channel
+ * lives. <leat/address.h> says where channels are, <leat/message.h> what travels, <leat/error.h>
+ * what can go wrong, <leat/deadline.h> how long to wait, <leat/peer.h> who is at the other end and
+ * <leat/transport.h> what each mechanism promises.
+ */
+
+#include <leat/address.h>
+#include <leat/channel.h>
+#include <leat/deadline.h>
+#include <leat/error.h>
+#include <leat/message.h>
+#include <leat/peer.h>
+#include <leat/transport.h>
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LEAT_ADDRESS_H
+#define LEAT_ADDRESS_H
+
+/*
+ * Addresses say where a channel is: scheme:rest?option=value&option&...
+ *
+ *   pipe:                    a new pipe, both ends (leat_pair); pipe:fd=3 or pipe:fd=3,4: one that was given
+ *   unix:/run/jobs           a unix socket of sequenced packets at that path
+ *   unix:jobs                the same, in the user's own directory (below)
+ *   unix:@jobs               the same, in the abstract name space (unix(7))
+ *   unix-stream:/run/jobs    a unix socket of bytes, framed
+ *
+ * A bare name (no '/', not '@') lives in $XDG_RUNTIME_DIR/leat, else /run/user/UID/leat, else in
+ * /tmp/leat-UID, made with mode 0700 and used only while it is a directory of that owner and mode.
+ *
+ * In the rest and in values, %XX is the byte with that hexadecimal value: write a '?', '&' or '%'
+ * of a name so. A value of 0 bytes, an unknown option, an option given twice and an option that the
+ * scheme does not know are -EINVAL with the column; an option that contradicts the contract's
+ * declarations is -ENOTSUP with the row.
+ *
+ * Options of every transport of this release:
+ *
+ *   open | create | new      it must exist (-ENOENT, -ECONNREFUSED) | it may (default) | it must not (-EEXIST)
+ *   listen | connect         this end binds | connects; default: receivers and repliers bind
+ *   pattern=queue|pair       default: pair if opened to send and receive, else queue
+ *   framing=leat|raw|lines|nul|length   how messages lie in the bytes (docs/wire.md); default leat
+ *   need=ROW,...             refuse to open unless this row is declared: order end types sync who fds
+ *   mode=0660                permission bits of what is made, cut by the umask (default 0666)
+ *   aside=1M                 how many bytes a selective receive may set aside (row 3)
+ *   size=16M                 the largest message, in bytes; both ends say the same
+ *   capacity=1M              bytes that the kernel may hold: F_SETPIPE_SZ, SO_SNDBUF
+ *   backlog=N                connections that wait to be accepted (listen(2)); default 4096
+ *   connections=N            the most senders at once (default 20,000); a further one gets -EBUSY
+ *   who=message              the sender of each message, not of the connection
+ *
+ * Sizes take k, M, G (1024, 1024^2, 1024^3).
+ */
+
+#include <leat/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Check an address without opening it.
+ *
+ * address: a NUL-terminated string, borrowed.
+ * ret_reason: where to say what is wrong, or NULL.
+ * Returns 0, or -EINVAL (malformed), -EPROTONOSUPPORT (no such scheme), -ENOTSUP (the scheme does
+ * not do what the options ask).
+ * Does not block. Safe with threads; not to be called from a signal handler. Since 0.1.
+ */
+int leat_address_check(const char *address, struct leat_reason *ret_reason);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/io.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#ifndef RWF_NOSIGNAL
+#define RWF_NOSIGNAL 0x100 /* Linux 6.18 */
+#endif
+
+struct io_features io_features = { .nowait = true, .nosignal = true, .reopen = true };
+
+/* Learned from the first refusal of the kernel; a race only asks it twice. */
+static atomic_bool nosignal_refused;
+
+static ssize_t result(ssize_t n) {
+        return n < 0 ? -errno : n;
+}
+
+static bool ready(int fd, short events) {
+        struct pollfd poll_fd = { .fd = fd, .events = events };
+        return poll(&poll_fd, 1, 0) == 1;
+}
+
+static bool nowait_works(int fd) {
+        struct iovec none = { .iov_base = NULL, .iov_len = 0 };
+        /* An empty transfer checks the flags and moves nothing; either direction will do. */
+        return io_features.nowait && (preadv2(fd, &none, 1, -1, RWF_NOWAIT) == 0 ||
+                                      (errno == EBADF && pwritev2(fd, &none, 1, -1, RWF_NOWAIT) == 0));
+}
+
+static int reopen(int fd, int flags) {
+        char path[32];
+        if (!io_features.reopen)
+                return -EACCES;
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        int twin = open(path, (flags & O_ACCMODE) | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+        return twin < 0 ? -errno : twin;
+}
+
+int io_adopt(int fd, struct io *ret_io) {
+        struct stat status;
+        int flags = fcntl(fd, F_GETFL);
+        if (flags < 0 || fstat(fd, &status) < 0)
+                return -errno;
+        if (S_ISSOCK(status.st_mode)) {
+                *ret_io = (struct io){ .fd = fd, .kind = IO_SOCKET };
+                return 0;
+        }
+        if (nowait_works(fd)) {
+                *ret_io = (struct io){ .fd = fd, .kind = IO_NOWAIT };
+                return 0;
+        }
+        int twin = reopen(fd, flags);
+        if (twin >= 0) {
+                close_fd(fd);
+                *ret_io = (struct io){ .fd = twin, .kind = IO_NONBLOCKING };
+                return 0;
+        }
+        *ret_io = (struct io){ .fd = fd, .kind = IO_POLLED };
+        return 0;
+}
+
+ssize_t io_read(const struct io *io, void *buffer, size_t size) {
+        struct iovec part = { .iov_base = buffer, .iov_len = size };
+        ssize_t n;
+        do {
+                switch (io->kind) {
+                case IO_SOCKET:
+                        n = recv(io->fd, buffer, size, MSG_DONTWAIT);
+                        break;
+                case IO_NOWAIT:
+                        n = preadv2(io->fd, &part, 1, -1, RWF_NOWAIT);
+                        break;
+                case IO_POLLED:
+                        if (!ready(io->fd, POLLIN))
+                                return -EAGAIN;
+                        /* fall through */
+                default:
+                        n = read(io->fd, buffer, size);
+                }
+        } while (n < 0 && errno == EINTR);
+        return result(n);
+}
+
+/* Write with SIGPIPE held back from this thread; one that we caused is taken, one that was
+ * pending before stays. */
+static ssize_t write_masked(int fd, const struct iovec *parts, int count, int flags) {
+        sigset_t pipe_set, old, pending;
+        (void)sigemptyset(&pipe_set);
+        (void)sigaddset(&pipe_set, SIGPIPE);
+        (void)sigpending(&pending);
+        int r = pthread_sigmask(SIG_BLOCK, &pipe_set, &old);
+        if (r != 0) {
+                errno = r;
+                return -1;
+        }
+        ssize_t n = flags ? pwritev2(fd, parts, count, -1, flags) : writev(fd, parts, count);
+        int saved = errno;
+        if (n < 0 && saved == EPIPE && !sigismember(&pending, SIGPIPE)) {
+                const struct timespec none = { 0 };
+                while (sigtimedwait(&pipe_set, NULL, &none) < 0 && errno == EINTR)
+                        ;
+        }
+        (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+        errno = saved;
+        return n;
+}
+
+static ssize_t write_quietly(int fd, const struct iovec *parts, int count, int flags) {
+        /* Relaxed: only a hint, and wrong it costs one refused call. */
+        if (io_features.nosignal && !atomic_load_explicit(&nosignal_refused, memory_order_relaxed)) {
+                ssize_t n = pwritev2(fd, parts, count, -1, flags | RWF_NOSIGNAL);
+                if (n >= 0 || (errno != EOPNOTSUPP && errno != EINVAL && errno != ENOSYS))
+                        return n;
+                atomic_store_explicit(&nosignal_refused, true, memory_order_relaxed);
+        }
+        return write_masked(fd, parts, count, flags);
+}
+
+/* At most PIPE_BUF bytes of parts: after POLLOUT so many do not block on a pipe. */
+static int limit_parts(const struct iovec *parts, int count, struct iovec *ret_parts) {
+        size_t left = PIPE_BUF;
+        int n = 0;
+        for (; n < count && n < 2 && left > 0; n++) {
+                ret_parts[n] = parts[n];
+                if (ret_parts[n].iov_len > left)
+                        ret_parts[n].iov_len = left;
+                left -= ret_parts[n].iov_len;
+        }
+        return n;
+}
+
+ssize_t io_write(const struct io *io, const struct iovec *parts, int count) {
+        struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count };
+        struct iovec few[2];
+        ssize_t n;
+        do {
+                switch (io->kind) {
+                case IO_SOCKET:
+                        return io_send_message(io->fd, &message);
+                case IO_NOWAIT:
+                        n = write_quietly(io->fd, parts, count, RWF_NOWAIT);
+                        break;
+                case IO_POLLED:
+                        if (!ready(io->fd, POLLOUT))
+                                return -EAGAIN;
+                        n = write_quietly(io->fd, few, limit_parts(parts, count, few), 0);
+                        break;
+                default:
+                        n = write_quietly(io->fd, parts, count, 0);
+                }
+        } while (n < 0 && errno == EINTR);
+        return result(n);
+}
+
+ssize_t io_receive_message(int fd, struct msghdr *message) {
+        ssize_t n;
+        do
+                n = recvmsg(fd, message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        while (n < 0 && errno == EINTR);
+        return result(n);
+}
+
+ssize_t io_send_message(int fd, const struct msghdr *message) {
+        ssize_t n;
+        do
+                n = sendmsg(fd, message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        while (n < 0 && errno == EINTR);
+        return result(n);
+}

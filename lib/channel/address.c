@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+#include "channel/address.h"
+
+#include "base/cleanup.h"
+
+#include <ctype.h>
+#include <stddef.h>
+#include <string.h>
+
+enum kind { KIND_FLAG, KIND_SIZE, KIND_MODE, KIND_CHOICE, KIND_ROWS };
+
+static const char *const patterns[] = { [LEAT_QUEUE] = "queue", [LEAT_PAIR] = "pair", [LEAT_BROADCAST] = "broadcast", NULL };
+static const char *const framings[] = { "leat", "raw", "lines", "nul", "length", NULL };
+static const char *const whos[] = { "connection", "message", NULL };
+_Static_assert(sizeof(framings) / sizeof(framings[0]) == FRAMING_COUNT + 1, "every framing has its name");
+
+/* What is wrong with a value of each kind. */
+static const char *const wrong[] = {
+        [KIND_FLAG] = "this option takes no value",
+        [KIND_SIZE] = "a number is wanted here, with k, M or G if you like: 64k, 1M",
+        [KIND_MODE] = "permission bits are wanted here, in octal: 0660",
+        [KIND_CHOICE] = "this option has no such value",
+        [KIND_ROWS] = "rows that can be needed are: order, end, types, sync, who, fds",
+};
+
+static const struct option {
+        const char *name;
+        enum kind kind;
+        uint16_t offset; /* in struct address */
+        const char *const *choices;
+        uint64_t least, most;
+} options[OPTION_COUNT] = {
+#define AT(field) offsetof(struct address, field)
+        [OPTION_OPEN] = { "open", KIND_FLAG, 0, NULL, 0, 0 },
+        [OPTION_CREATE] = { "create", KIND_FLAG, 0, NULL, 0, 0 },
+        [OPTION_NEW] = { "new", KIND_FLAG, 0, NULL, 0, 0 },
+        [OPTION_LISTEN] = { "listen", KIND_FLAG, 0, NULL, 0, 0 },
+        [OPTION_CONNECT] = { "connect", KIND_FLAG, 0, NULL, 0, 0 },
+        [OPTION_PATTERN] = { "pattern", KIND_CHOICE, AT(pattern), patterns, 0, 0 },
+        [OPTION_FRAMING] = { "framing", KIND_CHOICE, AT(framing), framings, 0, 0 },
+        [OPTION_NEED] = { "need", KIND_ROWS, AT(need), NULL, 0, 0 },
+        [OPTION_MODE] = { "mode", KIND_MODE, AT(mode), NULL, 0, 0777 },
+        [OPTION_ASIDE] = { "aside", KIND_SIZE, AT(aside), NULL, 0, UINT64_C(1) << 40 },
+        [OPTION_SIZE] = { "size", KIND_SIZE, AT(size), NULL, 1, WIRE_LARGEST_BYTES },
+        [OPTION_CAPACITY] = { "capacity", KIND_SIZE, AT(capacity), NULL, 4096, INT32_MAX },
+        [OPTION_BACKLOG] = { "backlog", KIND_SIZE, AT(backlog), NULL, 0, INT32_MAX },
+        [OPTION_CONNECTIONS] = { "connections", KIND_SIZE, AT(connections), NULL, 1, INT32_MAX },
+        [OPTION_WHO] = { "who", KIND_CHOICE, AT(who), whos, 0, 0 },
+#undef AT
+};
+
+/* Options that exclude each other. */
+static const struct {
+        enum address_option one, other;
+} exclusive[] = {
+        { OPTION_OPEN, OPTION_CREATE },
+        { OPTION_OPEN, OPTION_NEW },
+        { OPTION_CREATE, OPTION_NEW },
+        { OPTION_LISTEN, OPTION_CONNECT },
+};
+
+static const enum leat_row needable[] = { LEAT_ROW_ORDER, LEAT_ROW_END, LEAT_ROW_TYPES,
+                                          LEAT_ROW_SYNC,  LEAT_ROW_WHO, LEAT_ROW_DESCRIPTORS };
+
+static int hex_digit(char c) {
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        c = (char)(c | 0x20);
+        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Decode %XX in [from, to) into ret_text, which has room. -EINVAL: *ret_column says where. */
+static int decode(const char *from, const char *to, char *ret_text, uint32_t *ret_column) {
+        for (const char *at = from; at < to; at++) {
+                int high, low;
+                if (*at != '%') {
+                        *ret_text++ = *at;
+                        continue;
+                }
+                high = to - at > 2 ? hex_digit(at[1]) : -1;
+                low = high >= 0 ? hex_digit(at[2]) : -1;
+                if (low < 0 || (high == 0 && low == 0)) {
+                        *ret_column += (uint32_t)(at - from);
+                        return -EINVAL;
+                }
+                *ret_text++ = (char)(high << 4 | low);
+                at += 2;
+        }
+        *ret_text = '\0';
+        return 0;
+}
+
+bool address_parse_size(const char *text, uint64_t *ret_size) {
+        uint64_t size = 0;
+        if (!isdigit((unsigned char)*text))
+                return false;
+        for (; isdigit((unsigned char)*text); text++)
+                if (__builtin_mul_overflow(size, UINT64_C(10), &size) ||
+                    __builtin_add_overflow(size, (uint64_t)(*text - '0'), &size))
+                        return false;
+        static const char units[] = "kMG";
+        const char *unit = *text ? strchr(units, *text == 'K' ? 'k' : *text) : NULL;
+        if (unit) {
+                for (const char *u = units; u <= unit; u++)
+                        if (__builtin_mul_overflow(size, UINT64_C(1024), &size))
+                                return false;
+                text++;
+        }
+        *ret_size = size;
+        return *text == '\0';
+}
+
+static bool parse_mode(const char *text, uint64_t *ret_mode) {
+        uint64_t mode = 0;
+        size_t digits = strlen(text);
+        if (digits == 0 || digits > 5)
+                return false;
+        for (; *text >= '0' && *text <= '7'; text++)
+                mode = mode * 8 + (uint64_t)(*text - '0');
+        *ret_mode = mode;
+        return *text == '\0';
+}
+
+static bool parse_choice(const char *text, const char *const *choices, uint64_t *ret_choice) {
+        for (uint64_t i = 0; choices[i]; i++)
+                if (strcmp(text, choices[i]) == 0) {
+                        *ret_choice = i;
+                        return true;
+                }
+        return false;
+}
+
+static bool parse_rows(const char *text, uint64_t *ret_rows) {
+        uint64_t rows = 0;
+        while (true) {
+                size_t length = strcspn(text, ",");
+                uint64_t row = 0;
+                for (size_t i = 0; i < sizeof(needable) / sizeof(needable[0]); i++) {
+                        const char *name = leat_row_name(needable[i]);
+                        if (strlen(name) == length && memcmp(name, text, length) == 0)
+                                row = UINT64_C(1) << needable[i];
+                }
+                if (row == 0)
+                        return false;
+                rows |= row;
+                if (text[length] == '\0')
+                        break;
+                text += length + 1;
+        }
+        *ret_rows = rows;
+        return true;
+}
+
+static bool parse_value(const struct option *option, const char *text, uint64_t *ret_value) {
+        switch (option->kind) {
+        case KIND_SIZE:
+                return address_parse_size(text, ret_value) && *ret_value >= option->least && *ret_value <= option->most;
+        case KIND_MODE:
+                return parse_mode(text, ret_value) && *ret_value <= option->most;
+        case KIND_CHOICE:
+                return parse_choice(text, option->choices, ret_value);
+        default:
+                return parse_rows(text, ret_value);
+        }
+}
+
+static int find_option(const char *name, size_t length) {
+        for (int i = 0; i < OPTION_COUNT; i++)
+                if (strlen(options[i].name) == length && memcmp(options[i].name, name, length) == 0)
+                        return i;
+        return -1;
+}
+
+/* One "name" or "name=value", from `text` to `end`, at `column`. `scratch` has room for the value. */
+static int parse_option(struct address *address, const char *text, const char *end, uint32_t column, char *scratch,
+                        struct leat_reason *reason) {
+        const char *equals = memchr(text, '=', (size_t)(end - text));
+        int number = find_option(text, (size_t)((equals ? equals : end) - text));
+        if (number < 0)
+                return reason_at(reason, -EINVAL, column, "no transport has an option of this name");
+        if (address_given(address, (enum address_option)number))
+                return reason_at(reason, -EINVAL, column, "this option is given twice");
+        address->given |= OPTION_BIT(number);
+        address->columns[number] = column;
+        const struct option *option = &options[number];
+        if (option->kind == KIND_FLAG)
+                return equals ? reason_at(reason, -EINVAL, column, wrong[KIND_FLAG]) : 0;
+        uint64_t value;
+        uint32_t value_column = column + (uint32_t)((equals ? equals + 1 : end) - text);
+        if (!equals || decode(equals + 1, end, scratch, &value_column) < 0 || !parse_value(option, scratch, &value))
+                return reason_at(reason, -EINVAL, value_column, wrong[option->kind]);
+        memcpy((char *)address + option->offset, &value, sizeof(value));
+        return 0;
+}
+
+static int parse_options(struct address *address, const char *text, const char *options_at, char *scratch,
+                         struct leat_reason *reason) {
+        while (true) {
+                const char *end = options_at + strcspn(options_at, "&");
+                int r = parse_option(address, options_at, end, (uint32_t)(options_at - text) + 1, scratch, reason);
+                if (r < 0)
+                        return r;
+                if (*end == '\0')
+                        break;
+                options_at = end + 1;
+        }
+        for (size_t i = 0; i < sizeof(exclusive) / sizeof(exclusive[0]); i++)
+                if (address_given(address, exclusive[i].one) && address_given(address, exclusive[i].other))
+                        return reason_at(reason, -EINVAL, address->columns[exclusive[i].other],
+                                         "this option contradicts an earlier one");
+        return 0;
+}
+
+static size_t scheme_length(const char *text) {
+        size_t n = 0;
+        while (islower((unsigned char)text[n]) || isdigit((unsigned char)text[n]) || text[n] == '-')
+                n++;
+        return n;
+}
+
+int address_parse(const char *text, struct leat_reason *reason, struct address *ret_address) {
+        struct address address = { .mode = 0666,
+                                   .aside = UINT64_C(1) << 20,
+                                   .backlog = 4096,
+                                   .connections = 20000 };
+        if (!text)
+                return reason_set(reason, -EINVAL, LEAT_ROW_OPENING, "an address is wanted");
+        size_t length = strnlen(text, ADDRESS_BYTES), scheme = scheme_length(text);
+        if (length >= ADDRESS_BYTES)
+                return reason_at(reason, -EINVAL, ADDRESS_BYTES, "an address has at most 4095 bytes");
+        if (scheme == 0 || text[scheme] != ':' || scheme >= ADDRESS_SCHEME_BYTES)
+                return reason_at(reason, -EINVAL, 1, "an address begins with a scheme and a colon: unix:/run/jobs");
+        memcpy(address.scheme, text, scheme);
+        const char *rest = text + scheme + 1, *end = rest + strcspn(rest, "?");
+        FREE_AT_EXIT char *decoded = malloc(length + 1), *scratch = malloc(length + 1);
+        if (!decoded || !scratch)
+                return reason_set(reason, -ENOMEM, LEAT_ROW_LIMITS, NULL);
+        address.rest_column = (uint32_t)(rest - text) + 1;
+        uint32_t column = address.rest_column;
+        if (decode(rest, end, decoded, &column) < 0)
+                return reason_at(reason, -EINVAL, column, "after a % two hexadecimal digits are wanted; write %25 for a %");
+        int r = *end == '?' ? parse_options(&address, text, end + 1, scratch, reason) : 0;
+        if (r < 0)
+                return r;
+        address.rest = TAKE(decoded);
+        *ret_address = address;
+        return 0;
+}
+
+void address_clear(struct address *address) {
+        free(address->rest);
+        address->rest = NULL;
+}
+
+int address_check_options(const struct address *address, uint32_t known, struct leat_reason *reason) {
+        for (int i = 0; i < OPTION_COUNT; i++)
+                if ((address->given & ~known) & OPTION_BIT(i)) {
+                        reason_at(reason, -ENOTSUP, address->columns[i], "this transport has no such option");
+                        return -ENOTSUP;
+                }
+        return 0;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LEAT_CHANNEL_ADDRESS_H
+#define LEAT_CHANNEL_ADDRESS_H
+
+/* Addresses, parsed and checked (<leat/address.h> says what they look like). */
+
+#include "base/error.h"
+#include "channel/framing.h"
+
+#include <leat/transport.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define ADDRESS_SCHEME_BYTES 16
+#define ADDRESS_BYTES 4096 /* the longest address, and so the longest rest */
+
+/* The options, which also number the bits in `given`. A transport says which ones it knows. */
+enum address_option {
+        OPTION_OPEN,
+        OPTION_CREATE,
+        OPTION_NEW,
+        OPTION_LISTEN,
+        OPTION_CONNECT,
+        OPTION_PATTERN,
+        OPTION_FRAMING,
+        OPTION_NEED,
+        OPTION_MODE,
+        OPTION_ASIDE,
+        OPTION_SIZE,
+        OPTION_CAPACITY,
+        OPTION_BACKLOG,
+        OPTION_CONNECTIONS,
+        OPTION_WHO,
+        OPTION_COUNT
+};
+
+#define OPTION_BIT(option) (UINT32_C(1) << (option))
+/* The options of every transport. */
+#define OPTIONS_COMMON                                                                                                 \
+        (OPTION_BIT(OPTION_OPEN) | OPTION_BIT(OPTION_CREATE) | OPTION_BIT(OPTION_PATTERN) |                            \
+         OPTION_BIT(OPTION_FRAMING) | OPTION_BIT(OPTION_NEED) | OPTION_BIT(OPTION_ASIDE) | OPTION_BIT(OPTION_SIZE) |   \
+         OPTION_BIT(OPTION_CAPACITY))
+
+struct address {
+        char scheme[ADDRESS_SCHEME_BYTES];
+        char *rest;       /* decoded, NUL-terminated, owned */
+        uint32_t rest_column; /* where it begins, from 1 */
+        uint32_t given;       /* which options: OPTION_BIT */
+        uint32_t columns[OPTION_COUNT];
+        /* the values, or their defaults */
+        uint64_t pattern; /* enum leat_pattern; only if given */
+        uint64_t framing; /* enum framing */
+        uint64_t need;    /* bits: 1 << enum leat_row */
+        uint64_t mode;
+        uint64_t aside;
+        uint64_t size; /* 0: the declaration's */
+        uint64_t capacity;
+        uint64_t backlog;
+        uint64_t connections;
+        uint64_t who;
+};
+
+static inline bool address_given(const struct address *address, enum address_option option) {
+        return address->given & OPTION_BIT(option);
+}
+
+/* Parse. On success the address is to be given to address_clear(). -EINVAL with the column, -ENOMEM. */
+int address_parse(const char *text, struct leat_reason *reason, struct address *ret_address);
+void address_clear(struct address *address);
+
+/* Are all given options among these? -ENOTSUP with the column. */
+int address_check_options(const struct address *address, uint32_t known, struct leat_reason *reason);
+
+/* "64k", "1M": a number with a unit of bytes. false: it is none. */
+bool address_parse_size(const char *text, uint64_t *ret_size);
+
+#endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+#include "channel/channel.h"
+
+#include "base/cleanup.h"
+#include "base/options.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+
+int channel_refuse(struct leat_channel *channel, int error, enum leat_row row, const char *text) {
+        return reason_set(&channel->why, error, row, text);
+}
+
+int channel_guard(struct leat_channel *channel, unsigned does) {
+        if (!channel || channel->magic != CHANNEL_MAGIC)
+                return -EINVAL;
+        if (!fork_owns(&channel->member))
+                return -ECHILD;
+        if (does && !(channel->flags & does))
+                return channel_refuse(channel, -ENOTSUP, LEAT_ROW_OPENING, "the channel was not opened for that");
+        return 0;
+}
+
+void channel_lock(struct leat_channel *channel) {
+        if (channel->both_ways)
+                (void)pthread_mutex_lock(&channel->lock);
+}
+
+void channel_unlock(struct leat_channel *channel) {
+        if (channel->both_ways)
+                (void)pthread_mutex_unlock(&channel->lock);
+}
+
+/* ---- waiting ---- */
+
+static bool take_interrupt(struct leat_channel *channel) {
+        /* Relaxed to look, since an interrupt that comes later writes the wake; the exchange decides
+         * which of two sleepers takes it. */
+        return atomic_load_explicit(&channel->interrupted, memory_order_relaxed) &&
+               atomic_exchange_explicit(&channel->interrupted, 0, memory_order_seq_cst);
+}
+
+/* Gather what to sleep on. 1: there is no need to. */
+static int arm(struct leat_channel *channel, unsigned until, struct wait *wait) {
+        int r = 0;
+        channel_lock(channel);
+        if (until & UNTIL_OUT)
+                r = channel->operations->arm(channel, DIRECTION_SEND, wait);
+        if (r == 0 && (until & UNTIL_IN))
+                r = channel->operations->arm(channel, DIRECTION_RECEIVE, wait);
+        channel_unlock(channel);
+        return r;
+}
+
+static void disarm(struct leat_channel *channel, unsigned until) {
+        if (!channel->operations->disarm)
+                return;
+        channel_lock(channel);
+        if (until & UNTIL_OUT)
+                channel->operations->disarm(channel, DIRECTION_SEND);
+        if (until & UNTIL_IN)
+                channel->operations->disarm(channel, DIRECTION_RECEIVE);
+        channel_unlock(channel);
+}
+
+int channel_wait(struct leat_channel *channel, enum direction who, unsigned until, int64_t deadline) {
+        struct wait wait;
+        if (deadline == LEAT_NOW)
+                return -EAGAIN;
+        if (take_interrupt(channel))
+                return -ECANCELED;
+        wait_init(&wait);
+        wait_add(&wait, channel->wakes[who].fd, POLLIN);
+        int r = arm(channel, until, &wait);
+        if (r == 0)
+                r = wait_until(&wait, deadline);
+        else
+                r = leat_now() >= deadline ? -ETIMEDOUT : 0;
+        wake_clear(&channel->wakes[who]);
+        disarm(channel, until);
+        return take_interrupt(channel) ? -ECANCELED : r;
+}
+
+int leat_interrupt(struct leat_channel *channel) {
+        int r = channel_guard(channel, 0);
+        if (r < 0)
+                return r;
+        atomic_store_explicit(&channel->interrupted, 1, memory_order_seq_cst);
+        for (int i = 0; i < DIRECTION_COUNT; i++)
+                wake_signal(&channel->wakes[i]);
+        return 0;
+}
+
+/* ---- filing what comes ---- */
+
+/* Keep the reply for who waits; else it is late, or was never asked for. */
+static bool file_reply(struct leat_channel *channel, struct incoming *message) {
+        bool awaited = channel->awaited_reply != 0 && message->answers == channel->awaited_reply;
+        if (awaited && message->kept && !channel->reply) {
+                channel->reply = TAKE(message->kept);
+                return true;
+        }
+        message->kept = kept_free(message->kept);
+        while (message->descriptors_count > 0)
+                close_fd(message->descriptors[--message->descriptors_count]);
+        return false;
+}
+
+void channel_file(struct leat_channel *channel, enum direction who, struct incoming *message) {
+        bool for_sender = true;
+        switch (message->kind) {
+        case WIRE_TAKEN:
+                if (channel->awaited_taken == 0 || message->answers != channel->awaited_taken)
+                        return; /* of a send that gave up */
+                channel->was_taken = true;
+                break;
+        case WIRE_REPLY:
+                if (!file_reply(channel, message))
+                        return;
+                break;
+        default:
+                for_sender = false;
+                kept_list_add(&channel->aside, TAKE(message->kept));
+        }
+        enum direction other = for_sender ? DIRECTION_SEND : DIRECTION_RECEIVE;
+        if (other != who)
+                wake_signal(&channel->wakes[other]);
+}
+
+int channel_pump(struct leat_channel *channel, struct incoming *message) {
+        if (channel->aside.bytes > channel->address.aside)
+                return channel_refuse(channel, -ENOBUFS, LEAT_ROW_TYPES,
+                                      "messages that nobody receives fill what may be set aside; receive them, or raise ?aside=");
+        int r = channel->operations->receive(channel, message, 1);
+        if (r == -ECONNREFUSED)
+                return message->refusal;
+        if (r < 0)
+                return r;
+        if (message->kind == WIRE_MESSAGE && !(channel->flags & (LEAT_RECEIVE | LEAT_REPLY))) {
+                message->kept = kept_free(message->kept);
+                return -EBADMSG; /* nobody sends messages to an end that only sends */
+        }
+        if (message->kind != WIRE_REPLY || message->kept || message->answers != message->reference)
+                channel_file(channel, DIRECTION_SEND, message);
+        return 0;
+}
+
+/* ---- handing out ---- */
+
+bool channel_has_place(const struct leat_message *ret_about, size_t descriptors) {
+        bool unwanted = !ret_about || (!ret_about->descriptors && ret_about->descriptors_max == 0);
+        return unwanted || descriptors <= ret_about->descriptors_max;
+}
+
+void channel_tell(const struct leat_message *about, const int *descriptors, struct leat_message *ret_about) {
+        size_t count = about->descriptors_count;
+        bool wanted = ret_about && ret_about->descriptors && descriptors;
+        for (size_t i = 0; descriptors && i < count; i++)
+                if (wanted)
+                        ret_about->descriptors[i] = descriptors[i];
+                else
+                        close_fd(descriptors[i]);
+        if (!ret_about)
+                return;
+        struct leat_message told = *about;
+        told.descriptors = ret_about->descriptors;
+        told.descriptors_max = ret_about->descriptors_max;
+        options_tell(&told, sizeof(told), ret_about);
+}
+
+ssize_t channel_hand_out(struct kept_list *list, struct kept *kept, void *buffer, size_t size_bytes,
+                         struct leat_message *ret_about) {
+        size_t size = kept->about.size_bytes;
+        if (size > size_bytes || !channel_has_place(ret_about, kept->about.descriptors_count)) {
+                channel_tell(&kept->about, NULL, ret_about);
+                return -EMSGSIZE;
+        }
+        if (list)
+                kept_list_take(list, kept);
+        if (size > 0)
+                memcpy(buffer, kept->bytes, size);
+        channel_tell(&kept->about, kept->descriptors, ret_about);
+        kept->about.descriptors_count = 0; /* they are the caller's now, or closed */
+        kept_free(kept);
+        return (ssize_t)size;
+}
+
+/* ---- the program's own poll loop ---- */
+
+/* The transport's descriptor and the receiving wake, for what another thread of ours files. */
+static int make_poll_epoll(struct leat_channel *channel, int fd) {
+        CLOSE_AT_EXIT int epoll = epoll_create1(EPOLL_CLOEXEC);
+        struct epoll_event event = { .events = EPOLLIN };
+        if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0 ||
+            epoll_ctl(epoll, EPOLL_CTL_ADD, channel->wakes[DIRECTION_RECEIVE].fd, &event) < 0)
+                return -errno;
+        channel->poll_epoll = take_fd(&epoll);
+        return channel->poll_epoll;
+}
+
+int leat_fd(struct leat_channel *channel) {
+        int r = channel_guard(channel, LEAT_RECEIVE | LEAT_REPLY | LEAT_CALL);
+        if (r < 0)
+                return r;
+        channel_lock(channel);
+        r = channel->poll_epoll;
+        if (r < 0) {
+                r = channel->operations->poll_fd(channel);
+                if (r >= 0 && channel->both_ways)
+                        r = make_poll_epoll(channel, r);
+        }
+        channel_unlock(channel);
+        return r;
+}
+
+/* ---- what is known ---- */
+
+int leat_channel_info(struct leat_channel *channel, struct leat_info *ret_info) {
+        int r = channel_guard(channel, 0);
+        if (r < 0)
+                return r;
+        if (!ret_info || ret_info->struct_size < sizeof(size_t))
+                return -EINVAL;
+        struct leat_info info = {
+                .declaration = channel->declaration,
+                .largest_bytes = channel->largest_bytes,
+                .capacity_bytes = LEAT_UNKNOWN,
+                .atomic_bytes = LEAT_UNKNOWN,
+                .queued_bytes = LEAT_UNKNOWN,
+                .queued_messages = LEAT_UNKNOWN,
+                .parties = LEAT_UNKNOWN,
+                .waiting = LEAT_UNKNOWN,
+        };
+        channel_lock(channel);
+        channel->operations->info(channel, &info);
+        info.sent = channel->counters.sent;
+        info.received = channel->counters.received;
+        info.dropped = channel->counters.dropped;
+        info.refused = channel->counters.refused;
+        info.aside_messages = channel->aside.messages;
+        info.aside_bytes = channel->aside.bytes;
+        channel_unlock(channel);
+        options_tell(&info, sizeof(info), ret_info);
+        return 0;
+}
+
+int leat_why(struct leat_channel *channel, struct leat_reason *ret_reason) {
+        int r = channel_guard(channel, 0);
+        if (r < 0)
+                return r;
+        if (!ret_reason)
+                return -EINVAL;
+        *ret_reason = channel->why;
+        return 0;
+}
+
+int leat_channel_peer(struct leat_channel *channel, struct leat_peer *ret_peer) {
+        int r = channel_guard(channel, 0);
+        if (r < 0)
+                return r;
+        if (!ret_peer)
+                return -EINVAL;
+        channel_lock(channel);
+        r = channel->operations->peer(channel, ret_peer);
+        channel_unlock(channel);
+        return r;
+}
+
+int leat_give(struct leat_channel *channel) {
+        int r = channel_guard(channel, 0);
+        if (r < 0)
+                return r;
+        channel->member.given = true;
+        return 0;
+}

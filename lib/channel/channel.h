@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LEAT_CHANNEL_CHANNEL_H
+#define LEAT_CHANNEL_CHANNEL_H
+
+/* The channel itself, for the files of lib/channel/ and the transports. */
+
+#include "channel/fork.h"
+#include "channel/transport.h"
+
+#include <pthread.h>
+
+#define CHANNEL_MAGIC UINT32_C(0x5441454c) /* "LEAT" */
+
+struct counters {
+        uint64_t sent, received, dropped, refused;
+};
+
+struct leat_channel {
+        uint32_t magic;
+        unsigned flags;             /* LEAT_SEND ... */
+        struct fork_member member;  /* whose it is */
+        const struct transport *transport;
+        const struct leat_declaration *declaration;
+        const struct operations *operations;
+        void *state; /* the transport's; NULL once it is detached */
+        struct address address;
+        uint64_t largest_bytes;
+
+        bool both_ways;       /* two threads may be in it: `lock` is used */
+        pthread_mutex_t lock; /* around operations and what stands below; never held while sleeping */
+        struct wake wakes[DIRECTION_COUNT];
+        atomic_int interrupted;
+        int poll_epoll; /* leat_fd of a channel that goes both ways; -1: not asked for yet */
+
+        uint64_t send_link;     /* where the sending thread sends: of a reply the caller's, else 0 */
+        uint64_t sequence;      /* the last one given to a message of ours */
+        struct kept_list aside; /* messages that came and were not wanted yet */
+        uint64_t awaited_taken; /* a synchronous send waits for this one; 0: none */
+        bool was_taken;
+        uint64_t awaited_reply;   /* a call waits for the reply to this one; 0: none */
+        struct incoming *replied; /* where that call wants it, while it reads itself */
+        struct kept *reply;       /* it came while another thread read */
+        struct counters counters;
+        struct leat_reason why;
+};
+
+/* May this process use it for this? 0, -EINVAL, -ECHILD, -ENOTSUP. */
+int channel_guard(struct leat_channel *channel, unsigned does);
+
+void channel_lock(struct leat_channel *channel);
+void channel_unlock(struct leat_channel *channel);
+
+/* The thread that does `who` sleeps until it is worth to try again: until it can send, or something came in.
+ * 0, -EAGAIN (LEAT_NOW), -ETIMEDOUT, -ECANCELED. Not with the lock held. */
+#define UNTIL_OUT 1u
+#define UNTIL_IN 2u
+int channel_wait(struct leat_channel *channel, enum direction who, unsigned until, int64_t deadline);
+
+/* Read what comes while a thread waits for something else, and file it: messages aside, TAKENs and replies
+ * with who waits for them. 0: something was filed; -EAGAIN; -ENODATA; -ENOBUFS; a breach. With the lock held. */
+int channel_pump(struct leat_channel *channel, struct incoming *message);
+
+/* File one thing that the thread that does `who` read, and wake the other if it is for that one. With the lock held. */
+void channel_file(struct leat_channel *channel, enum direction who, struct incoming *message);
+
+/* Remember why a call failed, for leat_why(); returns the error. */
+int channel_refuse(struct leat_channel *channel, int error, enum leat_row row, const char *text);
+
+/* Hand a kept message to the caller, out of the list (or NULL), and free it. The size; or -EMSGSIZE, then it is where it was. */
+ssize_t channel_hand_out(struct kept_list *list, struct kept *kept, void *buffer, size_t size_bytes, struct leat_message *ret_about);
+
+/* Tell the caller about a message: *about as far as its structure reaches, and its descriptors. */
+void channel_tell(const struct leat_message *about, const int *descriptors, struct leat_message *ret_about);
+
+/* Can the caller take so many descriptors? */
+bool channel_has_place(const struct leat_message *ret_about, size_t descriptors);
+
+/* Open, and the rest of the public face that works on addresses, given the table of transports (NULL-terminated).
+ * lib/transport/ passes it down. */
+int channel_open(const struct transport *const *table, const char *address, const struct leat_open_options *options,
+                 struct leat_reason *reason, struct leat_channel **ret_channel);
+int channel_pair(const struct transport *const *table, const char *address, struct leat_reason *reason,
+                 struct leat_channel **ret_receiver, struct leat_channel **ret_sender);
+
+/* Parse an address and find its transport. */
+int channel_address(const struct transport *const *table, const char *text, struct leat_reason *reason,
+                    struct address *ret_address, const struct transport **ret_transport);
+
+#endif

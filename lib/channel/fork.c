@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "channel/fork.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/*
+ * The library's only state beside its channels. `page` holds the generation, or 0 in a child that
+ * has not asked yet. `last` is ordinary memory: a child has a copy, so that the number it takes next differs from every one
+ * that its inherited channels remember.
+ */
+static struct {
+        pthread_once_t once;
+        pthread_mutex_t lock; /* of the list; held across fork() */
+        struct list members;
+        _Atomic uint64_t *page;
+        _Atomic uint64_t last;
+} forks = { .once = PTHREAD_ONCE_INIT, .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* This process's generation. In a child the first to ask takes the next number. */
+static uint64_t generation_now(void) {
+        /* Relaxed throughout: a process sees its own writes, and a fork is a point that all of them passed.
+         * Two threads of a new child may ask at once; the exchange lets them agree. */
+        uint64_t generation = atomic_load_explicit(forks.page, memory_order_relaxed);
+        if (generation != 0)
+                return generation;
+        uint64_t mine = atomic_load_explicit(&forks.last, memory_order_relaxed) + 1;
+        if (atomic_compare_exchange_strong_explicit(forks.page, &generation, mine, memory_order_relaxed,
+                                                    memory_order_relaxed)) {
+                atomic_store_explicit(&forks.last, mine, memory_order_relaxed);
+                return mine;
+        }
+        return generation;
+}
+
+static void before_fork(void) {
+        (void)pthread_mutex_lock(&forks.lock);
+}
+
+static void after_in_parent(void) {
+        (void)pthread_mutex_unlock(&forks.lock);
+}
+
+static void after_in_child(void) {
+        for (struct list *node = forks.members.next; node != &forks.members; node = node->next) {
+                struct fork_member *member = CONTAINER_OF(node, struct fork_member, node);
+                if (!member->given)
+                        member->after_fork(member);
+        }
+        (void)pthread_mutex_unlock(&forks.lock);
+}
+
+static void start(void) {
+        long size = sysconf(_SC_PAGESIZE);
+        void *page = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (page == MAP_FAILED)
+                return;
+        if (madvise(page, (size_t)size, MADV_WIPEONFORK) < 0 ||
+            pthread_atfork(before_fork, after_in_parent, after_in_child) != 0) {
+                (void)munmap(page, (size_t)size);
+                return;
+        }
+        list_init(&forks.members);
+        forks.page = page;
+}
+
+int fork_enter(struct fork_member *member) {
+        list_init(&member->node);
+        if (pthread_once(&forks.once, start) != 0 || !forks.page)
+                return -ENOMEM;
+        member->generation = generation_now();
+        member->given = false;
+        (void)pthread_mutex_lock(&forks.lock);
+        list_insert(&forks.members, &member->node);
+        (void)pthread_mutex_unlock(&forks.lock);
+        return 0;
+}
+
+void fork_leave(struct fork_member *member) {
+        (void)pthread_mutex_lock(&forks.lock);
+        list_remove(&member->node);
+        (void)pthread_mutex_unlock(&forks.lock);
+}
+
+bool fork_owns(struct fork_member *member) {
+        uint64_t generation = atomic_load_explicit(forks.page, memory_order_relaxed);
+        if (member->generation == generation)
+                return !member->given;
+        generation = generation_now();
+        if (member->generation == generation || !member->given)
+                return member->generation == generation && !member->given;
+        member->generation = generation;
+        member->given = false;
+        return true;
+}
+
+bool fork_is_foreign(const struct fork_member *member) {
+        return member->given || member->generation != generation_now();
+}

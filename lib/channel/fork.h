@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LEAT_CHANNEL_FORK_H
+#define LEAT_CHANNEL_FORK_H
+
+/*
+ * Whose channel is it? (docs/design/contract.md, section 7)
+ *
+ * A page that the kernel wipes in forked children holds this process's generation; each channel remembers the one that it was opened in.
+ * And a list of all channels lets a fork handler close the descriptors that a child inherited, so that it does
+ * not keep a dead parent's connections alive.
+ */
+
+#include "base/list.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fork_member {
+        struct list node;
+        uint64_t generation;
+        bool given; /* to the next child */
+        void (*after_fork)(struct fork_member *member); /* async-signal-safe */
+};
+
+/* Enter one. -ENOMEM: the page could not be had. */
+int fork_enter(struct fork_member *member);
+
+/* Take it out; also in a child that does not own it. */
+void fork_leave(struct fork_member *member);
+
+/* May this process use it? A given one is taken by the child that asks. Async-signal-safe. */
+bool fork_owns(struct fork_member *member);
+
+/* Was it opened by, or given to, an ancestor or a child, so that what it shares is not ours to undo? */
+bool fork_is_foreign(const struct fork_member *member);
+
+#endif

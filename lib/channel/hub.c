@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+#include "channel/hub.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+
+#define TURN 64                        /* messages until the epoll is asked again, so that accepting never starves */
+#define BLOCKED_LOOK_AGAIN_MS 100      /* no event tells that a descriptor became free elsewhere in this process */
+
+/* ---- making one ---- */
+
+struct link_options hub_link_options(const struct leat_channel *channel) {
+        return (struct link_options){
+                .framing = (enum framing)channel->address.framing,
+                .largest_bytes = channel->largest_bytes,
+                .credentials = address_given(&channel->address, OPTION_WHO) && channel->address.who == 1,
+        };
+}
+
+static struct hub *hub_free(struct hub *hub) {
+        if (!hub)
+                return NULL;
+        for (size_t i = 0; i < hub->slots; i++)
+                link_free(hub->links[i]);
+        close_fd(hub->listener);
+        close_fd(hub->epoll);
+        free(hub->links);
+        free(hub);
+        return NULL;
+}
+
+static void hub_free_at(struct hub **hub) {
+        hub_free(*hub);
+}
+
+static struct hub *hub_new(const struct hub_kind *kind, const struct link_options *options) {
+        struct hub *hub = calloc(1, sizeof(struct hub));
+        if (!hub)
+                return NULL;
+        hub->kind = kind;
+        hub->options = *options;
+        hub->listener = hub->epoll = -1;
+        hub->links_max = 1;
+        list_init(&hub->ready);
+        return hub;
+}
+
+static void install(struct leat_channel *channel, struct hub *hub, void *context) {
+        hub->context = context;
+        channel->state = hub;
+        channel->operations = &hub_operations;
+}
+
+int hub_new_connected(struct leat_channel *channel, const struct hub_kind *kind, void *context,
+                      const struct link_options *options, struct io in, struct io out, const struct leat_peer *peer) {
+        CLEANUP(hub_free_at) struct hub *hub = hub_new(kind, options);
+        if (!hub) {
+                close_fd(in.fd);
+                if (out.fd != in.fd)
+                        close_fd(out.fd);
+                return -ENOMEM;
+        }
+        int r = hub_add_link(hub, in, out, peer, NULL);
+        if (r < 0)
+                return r;
+        install(channel, TAKE(hub), context);
+        return 0;
+}
+
+int hub_new_listening(struct leat_channel *channel, const struct hub_kind *kind, void *context,
+                      const struct link_options *options, int listener) {
+        CLEANUP(hub_free_at) struct hub *hub = hub_new(kind, options);
+        if (!hub) {
+                close_fd(listener);
+                return -ENOMEM;
+        }
+        hub->listener = listener;
+        hub->one_only = channel->declaration->pattern == LEAT_PAIR || (channel->flags & LEAT_SEND);
+        hub->links_max = hub->one_only ? 1 : channel->address.connections;
+        hub->epoll = epoll_create1(EPOLL_CLOEXEC);
+        struct epoll_event event = { .events = EPOLLIN, .data.u64 = 0 };
+        if (hub->epoll < 0 || epoll_ctl(hub->epoll, EPOLL_CTL_ADD, listener, &event) < 0)
+                return -errno;
+        install(channel, TAKE(hub), context);
+        return 0;
+}
+
+/* ---- sending ---- */
+
+static int hub_send(struct leat_channel *channel, struct outgoing *messages, int count) {
+        struct hub *hub = channel->state;
+        int done = 0, r = 0;
+        for (; done < count; done++) {
+                struct link *link = hub_find(hub, messages[done].link);
+                if (!link && hub->listener >= 0 && messages[done].link == 0) {
+                        r = hub_look(channel, hub); /* our partner may be at the door */
+                        link = hub_find(hub, 0);
+                        if (!link) {
+                                r = r < 0 ? r : -EAGAIN;
+                                break;
+                        }
+                }
+                r = link ? link_send(link, &messages[done]) : -EPIPE;
+                if (r < 0)
+                        break;
+        }
+        return done > 0 ? done : r;
+}
+
+static void hub_park(struct leat_channel *channel, struct outgoing *message) {
+        struct hub *hub = channel->state;
+        struct link *link = hub_find(hub, message->link);
+        if (link && link_park(link, message) < 0)
+                hub_cut(hub, link, -ENOMEM);
+        else if (link && link_wants_out(link))
+                hub_watch(hub, link);
+}
+
+static void hub_taken(struct leat_channel *channel, uint64_t id, uint64_t sequence) {
+        struct hub *hub = channel->state;
+        struct link *link = hub_find(hub, id);
+        if (!link)
+                return;
+        int r = link_taken(link, sequence);
+        if (r == -ENOBUFS)
+                hub_cut(hub, link, r);
+        else if (link_wants_out(link))
+                hub_watch(hub, link);
+}
+
+/* ---- receiving ---- */
+
+/* A link said something other than a message. */
+static int lose_link(struct hub *hub, struct link *link, int error) {
+        bool breach = error != -ENODATA && error != -ECONNREFUSED;
+        if (hub->listener >= 0) {
+                hub_cut(hub, link, breach ? error : 0);
+                return breach ? error : -EAGAIN; /* one sender less is not the end */
+        }
+        if (breach) {
+                link_refuse(link, error);
+                hub->refused++;
+        }
+        /* The only link: it stays, so that what was learned of it is told each time. */
+        link->ended = true;
+        link->begin = link->end = link->scanned = 0;
+        link->in = breach ? (struct io){ .fd = close_fd(link->in.fd) } : link->in;
+        if (breach && link->out.kind == IO_SOCKET)
+                link->out.fd = -1;
+        return error;
+}
+
+static int receive_from(struct hub *hub, struct link *link, struct incoming *message) {
+        size_t before = link_held_bytes(link);
+        int r = link_receive(link, message);
+        hub->held_bytes += link_held_bytes(link) - before;
+        if (r == 0 || r == -EAGAIN || r == -EINPROGRESS || r == -EMSGSIZE || r == -EMFILE)
+                return r;
+        return lose_link(hub, link, r);
+}
+
+static int receive_connected(struct hub *hub, struct incoming *message) {
+        int r;
+        struct link *link = hub->links[0];
+        if (link_wants_out(link))
+                (void)link_flush(link);
+        if (link->ended && link->in.fd < 0)
+                return -ENODATA;
+        do
+                r = receive_from(hub, link, message);
+        while (r == -EINPROGRESS);
+        return r;
+}
+
+static bool at_the_end(const struct hub *hub) {
+        return hub->links_count == 0 && hub->had_link && !hub->accept_blocked;
+}
+
+/* Take the next from the links that are ready, one message each in turn. */
+static int receive_in_turn(struct hub *hub, struct incoming *message) {
+        while (!list_empty(&hub->ready)) {
+                struct link *link = CONTAINER_OF(hub->ready.next, struct link, node);
+                uint64_t id = link->id;
+                list_remove(&link->node);
+                int r = receive_from(hub, link, message);
+                if (!hub_find(hub, id)) { /* it is gone */
+                        if (r != -EAGAIN)
+                                return r;
+                        continue;
+                }
+                if (r == -EAGAIN) {
+                        link->ready = false;
+                        continue;
+                }
+                list_insert(&hub->ready, &link->node); /* to the end of the ring */
+                if (r != -EINPROGRESS)
+                        return r;
+                hub_bound_memory(hub);
+                if (hub->turn == 0)
+                        return -EINPROGRESS;
+                hub->turn--;
+        }
+        return -EAGAIN;
+}
+
+static int receive_listening(struct leat_channel *channel, struct hub *hub, struct incoming *message) {
+        bool looked = false;
+        while (true) {
+                if (hub->turn == 0 || list_empty(&hub->ready)) {
+                        int r = hub_look(channel, hub);
+                        if (r < 0)
+                                return r;
+                        hub->turn = TURN;
+                        looked = list_empty(&hub->ready);
+                }
+                int r = receive_in_turn(hub, message);
+                if (hub->turn > 0)
+                        hub->turn--;
+                if (r == -EINPROGRESS)
+                        continue;
+                if (r != -EAGAIN)
+                        return r;
+                if (!looked)
+                        continue; /* links were emptied or lost: was there something new meanwhile? */
+                if (at_the_end(hub)) {
+                        hub->had_link = false;
+                        return -ENODATA;
+                }
+                if (hub->accept_blocked && !hub->accept_told) {
+                        hub->accept_told = true;
+                        return -EMFILE;
+                }
+                return -EAGAIN;
+        }
+}
+
+static int hub_receive(struct leat_channel *channel, struct incoming *messages, int count) {
+        struct hub *hub = channel->state;
+        int done = 0, r = 0;
+        for (; done < count && r == 0; done++) {
+                struct incoming *message = &messages[done];
+                message->about.sender = (struct leat_peer){ 0 };
+                r = hub->listener >= 0 ? receive_listening(channel, hub, message) : receive_connected(hub, message);
+                if (r < 0)
+                        break;
+        }
+        channel->counters.refused = hub->refused;
+        return done > 0 ? done : r;
+}
+
+/* ---- waiting ---- */
+
+static void arm_link(const struct link *link, enum direction direction, struct wait *wait) {
+        bool out = direction == DIRECTION_SEND || link_wants_out(link);
+        if (link->in.fd == link->out.fd) {
+                wait_add(wait, link->in.fd, (short)((direction == DIRECTION_RECEIVE ? POLLIN : 0) | (out ? POLLOUT : 0)));
+                return;
+        }
+        if (direction == DIRECTION_RECEIVE)
+                wait_add(wait, link->in.fd, POLLIN);
+        if (out)
+                wait_add(wait, link->out.fd, POLLOUT);
+}
+
+static int hub_arm(struct leat_channel *channel, enum direction direction, struct wait *wait) {
+        struct hub *hub = channel->state;
+        if (hub->listener < 0) {
+                arm_link(hub->links[0], direction, wait);
+                return 0;
+        }
+        if (hub->accept_blocked) {
+                int r = hub_accept(channel, hub);
+                if (r < 0 || !list_empty(&hub->ready))
+                        return 1;
+                wait_look_again(wait, leat_in_ms(BLOCKED_LOOK_AGAIN_MS));
+        }
+        if (direction == DIRECTION_RECEIVE)
+                wait_add(wait, hub->epoll, POLLIN);
+        else if (hub->links_count == 0)
+                wait_add(wait, hub->listener, POLLIN);
+        else {
+                const struct link *link = hub_find(hub, channel->send_link);
+                if (!link)
+                        return 1; /* it went: the next try says so */
+                arm_link(link, direction, wait);
+        }
+        return 0;
+}
+
+static bool hub_hears(struct leat_channel *channel) {
+        struct hub *hub = channel->state;
+        return hub->listener >= 0 || hub->links[0]->in.fd >= 0;
+}
+
+static int hub_poll_fd(struct leat_channel *channel) {
+        struct hub *hub = channel->state;
+        return hub->listener >= 0 ? hub->epoll : hub->links[0]->in.fd;
+}
+
+/* ---- the rest ---- */
+
+static void hub_info(struct leat_channel *channel, struct leat_info *info) {
+        struct hub *hub = channel->state;
+        uint64_t queued = 0;
+        for (size_t i = 0; i < hub->slots; i++) {
+                int bytes = 0;
+                struct link *link = hub->links[i];
+                if (link && link->in.fd >= 0 && ioctl(link->in.fd, FIONREAD, &bytes) == 0)
+                        queued += (uint64_t)bytes + (link->end - link->begin);
+        }
+        info->queued_bytes = queued;
+        info->parties = hub->links_count;
+        if (hub->kind->info)
+                hub->kind->info(channel, info);
+}
+
+static int hub_peer(struct leat_channel *channel, struct leat_peer *ret_peer) {
+        struct hub *hub = channel->state;
+        if (!hub->kind->peers_known || (hub->listener >= 0 && !hub->one_only))
+                return -ENOTSUP;
+        struct link *link = hub_find(hub, 0);
+        if (!link)
+                return -ENOTCONN;
+        *ret_peer = link->peer;
+        return 0;
+}
+
+static int hub_detach(struct leat_channel *channel, int ret_descriptors[2]) {
+        struct hub *hub = channel->state;
+        struct link *link = hub->listener < 0 ? hub->links[0] : NULL;
+        if (!link || link->begin < link->end || link->assembly || link_has_rest(link) || link->queue_count > 0)
+                return -ENOTSUP;
+        /* Pipes of ours are nonblocking: whoever gets them expects otherwise. */
+        for (int i = 0; i < 2; i++) {
+                struct io *io = i == 0 ? &link->in : &link->out;
+                int flags = io->fd >= 0 ? fcntl(io->fd, F_GETFL) : -1;
+                if (io->kind == IO_NONBLOCKING && flags >= 0 && fcntl(io->fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+                        return -errno;
+        }
+        ret_descriptors[0] = link->in.fd;
+        ret_descriptors[1] = link->out.fd;
+        link->in.fd = link->out.fd = -1;
+        return 0;
+}
+
+static void hub_after_fork(struct leat_channel *channel) {
+        struct hub *hub = channel->state;
+        hub->listener = close_fd(hub->listener);
+        hub->epoll = close_fd(hub->epoll);
+        for (size_t i = 0; i < hub->slots; i++) {
+                struct link *link = hub->links[i];
+                if (!link)
+                        continue;
+                if (link->out.fd != link->in.fd)
+                        close_fd(link->out.fd);
+                link->in.fd = link->out.fd = close_fd(link->in.fd);
+                for (size_t k = 0; k < link->queue_count; k++)
+                        close_fd(link->queue[k]);
+                link->queue_count = 0;
+        }
+}
+
+static void hub_close(struct leat_channel *channel, bool ours) {
+        struct hub *hub = channel->state;
+        if (hub->kind->close)
+                hub->kind->close(hub->context, ours);
+        channel->state = hub_free(hub);
+}
+
+const struct operations hub_operations = {
+        .send = hub_send,
+        .park = hub_park,
+        .receive = hub_receive,
+        .taken = hub_taken,
+        .arm = hub_arm,
+        .hears = hub_hears,
+        .poll_fd = hub_poll_fd,
+        .info = hub_info,
+        .peer = hub_peer,
+        .detach = hub_detach,
+        .after_fork = hub_after_fork,
+        .close = hub_close,
+};

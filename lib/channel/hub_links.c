@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The links of a hub: accepting, finding, cutting off. */
+
+#include "base/cleanup.h"
+#include "channel/hub.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#define LINK_BYTES (2 * WIRE_FRAME_BYTES)
+#define HELD_MESSAGES 16 /* partial messages of the largest size that all links together may hold */
+
+/* An id is the slot and a number that no other link of this hub had: a late answer finds no stranger. */
+#define ID(number, slot) ((uint64_t)(number) << 24 | (uint64_t)(slot))
+#define SLOT(id) ((size_t)((id)&0xffffff))
+
+struct link *hub_find(const struct hub *hub, uint64_t id) {
+        size_t slot = id ? SLOT(id) : 0;
+        struct link *link = slot < hub->slots ? hub->links[slot] : NULL;
+        return link && (id == 0 || link->id == id) ? link : NULL;
+}
+
+static int free_slot(struct hub *hub, size_t *ret_slot) {
+        for (size_t i = 0; hub->links_count < hub->slots && i < hub->slots; i++)
+                if (!hub->links[i]) {
+                        *ret_slot = i;
+                        return 0;
+                }
+        size_t slots = hub->slots ? hub->slots * 2 : 1;
+        struct link **links = realloc(hub->links, slots * sizeof(struct link *));
+        if (!links)
+                return -ENOMEM;
+        for (size_t i = hub->slots; i < slots; i++)
+                links[i] = NULL;
+        *ret_slot = hub->slots;
+        hub->links = links;
+        hub->slots = slots;
+        return 0;
+}
+
+static int watch_new(const struct hub *hub, struct link *link) {
+        struct epoll_event event = { .events = EPOLLIN, .data.u64 = link->id };
+        if (hub->epoll < 0)
+                return 0;
+        return epoll_ctl(hub->epoll, EPOLL_CTL_ADD, link->in.fd, &event) < 0 ? -errno : 0;
+}
+
+int hub_add_link(struct hub *hub, struct io in, struct io out, const struct leat_peer *peer, struct link **ret_link) {
+        struct link *link;
+        size_t slot = 0;
+        int r = link_new(in, out, &hub->options, &link);
+        if (r < 0)
+                return r;
+        r = free_slot(hub, &slot);
+        if (r == 0) {
+                link->id = ID(++hub->next_id, slot);
+                r = watch_new(hub, link);
+        }
+        if (r < 0) {
+                link_free(link);
+                return r;
+        }
+        link->peer = link->last_sender = *peer;
+        hub->links[slot] = link;
+        hub->links_count++;
+        hub->had_link = true;
+        if (ret_link)
+                *ret_link = link;
+        return 0;
+}
+
+void hub_watch(const struct hub *hub, const struct link *link) {
+        struct epoll_event event = { .events = EPOLLIN | (link_wants_out(link) ? (uint32_t)EPOLLOUT : 0),
+                                     .data.u64 = link->id };
+        if (hub->epoll >= 0)
+                (void)epoll_ctl(hub->epoll, EPOLL_CTL_MOD, link->in.fd, &event); /* of a link that is in it */
+}
+
+/* Put the listening socket back into the epoll after a descriptor became free. */
+static void unblock_accept(struct hub *hub) {
+        struct epoll_event event = { .events = EPOLLIN, .data.u64 = 0 };
+        if (!hub->accept_blocked)
+                return;
+        hub->accept_blocked = epoll_ctl(hub->epoll, EPOLL_CTL_MOD, hub->listener, &event) < 0;
+        hub->accept_told = hub->accept_blocked;
+}
+
+void hub_cut(struct hub *hub, struct link *link, int refusal) {
+        if (refusal < 0) {
+                link_refuse(link, refusal);
+                hub->refused++;
+        }
+        hub->links[SLOT(link->id)] = NULL;
+        hub->links_count--;
+        hub->held_bytes -= link_held_bytes(link);
+        if (link->ready)
+                list_remove(&link->node);
+        link_free(link); /* closing it takes it out of the epoll: no one else holds it open */
+        unblock_accept(hub);
+}
+
+/* One connection too many: say so and close it. */
+static void turn_away(struct hub *hub, int fd) {
+        struct link *link;
+        struct io io = { .fd = fd, .kind = IO_SOCKET };
+        hub->refused++;
+        if (link_new(io, io, &hub->options, &link) < 0)
+                return;
+        link_refuse(link, -EBUSY);
+        link_free(link);
+}
+
+static bool out_of_descriptors(int error) {
+        return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS;
+}
+
+static int accept_one(struct leat_channel *channel, struct hub *hub) {
+        int fd = accept4(hub->listener, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        if (hub->links_count >= hub->links_max) {
+                turn_away(hub, fd);
+                return 0;
+        }
+        struct leat_peer peer = { 0 };
+        int r = hub->kind->accepted(channel, fd, &peer);
+        if (r < 0) {
+                close_fd(fd);
+                return 0; /* it went before we could look */
+        }
+        struct io io = { .fd = fd, .kind = IO_SOCKET };
+        struct link *link;
+        r = hub_add_link(hub, io, io, &peer, &link);
+        if (r < 0)
+                return r;
+        link->ready = true; /* it may have sent already: look at once */
+        list_insert(&hub->ready, &link->node);
+        return 0;
+}
+
+int hub_accept(struct leat_channel *channel, struct hub *hub) {
+        int r;
+        do
+                r = accept_one(channel, hub);
+        while (r == 0 || r == -EINTR || r == -ECONNABORTED);
+        if (r == -EAGAIN || !out_of_descriptors(r))
+                return r == -EAGAIN ? 0 : r;
+        /* It would be reported ready for ever while nothing can be done about it. */
+        struct epoll_event event = { .events = 0 };
+        (void)epoll_ctl(hub->epoll, EPOLL_CTL_MOD, hub->listener, &event);
+        hub->accept_blocked = true;
+        return 0;
+}
+
+void hub_bound_memory(struct hub *hub) {
+        struct link *most = NULL;
+        /* Every link may have its buffer; beyond that they share. */
+        uint64_t limit = HELD_MESSAGES * (hub->options.largest_bytes + WIRE_FRAME_BYTES) + hub->links_count * LINK_BYTES;
+        if (hub->held_bytes <= limit)
+                return;
+        for (size_t i = 0; i < hub->slots; i++)
+                if (hub->links[i] && (!most || link_held_bytes(hub->links[i]) > link_held_bytes(most)))
+                        most = hub->links[i];
+        if (most)
+                hub_cut(hub, most, -ENOBUFS);
+}
+
+int hub_look(struct leat_channel *channel, struct hub *hub) {
+        struct epoll_event events[64];
+        int r = 0, n;
+        if (hub->epoll < 0)
+                return 0;
+        do {
+                n = epoll_wait(hub->epoll, events, 64, 0);
+                for (int i = 0; i < n; i++) {
+                        if (events[i].data.u64 == 0) {
+                                r = hub_accept(channel, hub);
+                                continue;
+                        }
+                        struct link *link = hub_find(hub, events[i].data.u64);
+                        if (link && (events[i].events & EPOLLOUT)) {
+                                (void)link_flush(link); /* an error shows when it is read */
+                                hub_watch(hub, link);
+                        }
+                        if (link && !link->ready && (events[i].events & ~(uint32_t)EPOLLOUT)) {
+                                link->ready = true;
+                                list_insert(&hub->ready, &link->node);
+                        }
+                }
+        } while (n == 64 && r == 0 && list_empty(&hub->ready));
+        return n < 0 ? -errno : r;
+}

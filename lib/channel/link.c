@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+#include "channel/link.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <leat/deadline.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+int link_new(struct io in, struct io out, const struct link_options *options, struct link **ret_link) {
+        struct link *link = calloc(1, sizeof(struct link));
+        if (!link) {
+                close_fd(in.fd);
+                if (out.fd != in.fd)
+                        close_fd(out.fd);
+                return -ENOMEM;
+        }
+        list_init(&link->node);
+        link->in = in;
+        link->out = out;
+        link->options = *options;
+        *ret_link = link;
+        return 0;
+}
+
+struct link *link_free(struct link *link) {
+        if (!link)
+                return NULL;
+        if (link->out.fd != link->in.fd)
+                close_fd(link->out.fd);
+        close_fd(link->in.fd);
+        for (size_t i = 0; i < link->queue_count; i++)
+                close_fd(link->queue[i]);
+        list_remove(&link->node);
+        kept_free(link->assembly);
+        free(link->queue);
+        free(link->buffer);
+        free(link->rest);
+        free(link);
+        return NULL;
+}
+
+size_t link_held_bytes(const struct link *link) {
+        return link->capacity + (link->assembly ? link->assembly->capacity_bytes : 0);
+}
+
+int link_receive(struct link *link, struct incoming *message) {
+        message->link = link->id;
+        message->about.sender = link->peer;
+        message->kept = NULL;
+        message->descriptors_count = 0;
+        if (link->in.fd < 0)
+                return -EAGAIN; /* a pipe that only goes out: nothing ever comes */
+        return link->options.packets ? link_receive_packet(link, message) : link_receive_stream(link, message);
+}
+
+/* ---- descriptors and credentials ---- */
+
+static int queue_descriptors(struct link *link, const int *descriptors, size_t count) {
+        bool room = count <= LINK_QUEUE_MAX - link->queue_count;
+        if (room && !link->queue) {
+                link->queue = malloc(LINK_QUEUE_MAX * sizeof(int));
+                room = link->queue != NULL;
+        }
+        if (!room) {
+                for (size_t i = 0; i < count; i++)
+                        close_fd(descriptors[i]);
+                return -EBADMSG;
+        }
+        memcpy(link->queue + link->queue_count, descriptors, count * sizeof(int));
+        link->queue_count += count;
+        return 0;
+}
+
+static int take_control(struct link *link, struct msghdr *header, bool *ret_packet) {
+        int r = 0;
+        for (struct cmsghdr *control = CMSG_FIRSTHDR(header); control; control = CMSG_NXTHDR(header, control)) {
+                if (control->cmsg_level != SOL_SOCKET)
+                        continue;
+                if (control->cmsg_type == SCM_RIGHTS) {
+                        int descriptors[LEAT_DESCRIPTORS_MAX];
+                        size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+                        memcpy(descriptors, CMSG_DATA(control), count * sizeof(int));
+                        r = queue_descriptors(link, descriptors, count);
+                } else if (control->cmsg_type == SCM_CREDENTIALS) {
+                        struct ucred who;
+                        memcpy(&who, CMSG_DATA(control), sizeof(who));
+                        link->last_sender =
+                                (struct leat_peer){ .known = true, .pid = who.pid, .uid = who.uid, .gid = who.gid };
+                        *ret_packet = true;
+                }
+        }
+        return r;
+}
+
+ssize_t link_read_message(struct link *link, struct iovec *parts, int count, bool *ret_packet, bool *ret_cut) {
+        /* Room for the most that can come: what does not fit would be closed by the kernel. */
+        union {
+                struct cmsghdr align;
+                char bytes[CMSG_SPACE(LEAT_DESCRIPTORS_MAX * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
+        } control;
+        bool wanted = link->options.descriptors || link->options.credentials;
+        struct msghdr header = { .msg_iov = parts, .msg_iovlen = (size_t)count };
+        ssize_t n;
+        header.msg_control = wanted ? control.bytes : NULL;
+        header.msg_controllen = wanted ? sizeof(control.bytes) : 0;
+        do /* the peer closed with unread replies: that is told first, and its messages are still there */
+                n = io_receive_message(link->in.fd, &header);
+        while (n == -ECONNRESET);
+        *ret_packet = n > 0;
+        *ret_cut = n > 0 && (header.msg_flags & MSG_TRUNC);
+        if (n < 0)
+                return n;
+        int r = wanted ? take_control(link, &header, ret_packet) : 0;
+        /* With room for all, the control data is cut only when the process has no descriptor left,
+         * or a peer that we take none from sent some: those the kernel has closed. */
+        if (wanted && (header.msg_flags & MSG_CTRUNC))
+                link->descriptors_lost = true;
+        return r < 0 ? r : n;
+}
+
+/* The next `count` descriptors of the queue, moved to the caller. -EBADMSG: they did not come. */
+static int take_queue(struct link *link, size_t count, int *ret_descriptors) {
+        if (count > link->queue_count)
+                return -EBADMSG;
+        if (count == 0)
+                return 0;
+        memcpy(ret_descriptors, link->queue, count * sizeof(int));
+        link->queue_count -= count;
+        memmove(link->queue, link->queue + count, link->queue_count * sizeof(int));
+        return 0;
+}
+
+static void drop_queue(struct link *link) {
+        while (link->queue_count > 0)
+                close_fd(link->queue[--link->queue_count]);
+}
+
+/* ---- whole frames ---- */
+
+static void describe(const struct link *link, const struct wire_header *header, struct leat_message *about) {
+        *about = (struct leat_message){
+                .struct_size = sizeof(*about),
+                .size_bytes = header->size,
+                .type = header->type,
+                .priority = header->priority,
+                .flags = (header->flags & WIRE_WANTS_REPLY ? LEAT_WANTS_REPLY : 0) |
+                         (header->flags & WIRE_WANTS_TAKEN ? LEAT_WANTS_TAKEN : 0) |
+                         (header->flags & WIRE_REDELIVERED ? LEAT_REDELIVERED : 0),
+                .sequence = header->sequence,
+                .time_ns = header->time_ns,
+                .deadline = LEAT_NEVER,
+                .sender = link->options.credentials ? link->last_sender : link->peer,
+                .reply_to = link->id,
+        };
+        if ((header->flags & WIRE_WANTS_REPLY) && header->kind == WIRE_MESSAGE && header->reference > 0)
+                about->deadline = leat_in_ns(header->reference > INT64_MAX ? INT64_MAX : (int64_t)header->reference);
+}
+
+/* Does this message go into the caller's buffer at once? */
+static bool is_wanted(const struct incoming *message) {
+        if (message->kind != message->want || message->about.size_bytes > message->size_bytes)
+                return false;
+        if (message->kind == WIRE_REPLY)
+                return message->answers == message->reference;
+        return selection_takes(&message->selection, message->about.type, &message->about.sender);
+}
+
+/* Keep a message, or the first frame of one, in memory of our own. */
+static int keep(struct link *link, const uint8_t *bytes, size_t size, struct incoming *message) {
+        struct kept *kept = kept_new(size, message->descriptors, message->descriptors_count);
+        if (!kept)
+                return -ENOMEM;
+        size_t count = message->descriptors_count;
+        kept->about = message->about;
+        kept->about.descriptors_count = count;
+        kept->about.size_bytes = 0;
+        (void)kept_append(&kept, bytes, size); /* there is room */
+        kept->link = link->id;
+        kept->is_reply = message->kind == WIRE_REPLY;
+        kept->reference = message->answers;
+        message->kept = kept;
+        message->descriptors_count = 0;
+        return 0;
+}
+
+static int close_descriptors(struct incoming *message, int error) {
+        while (message->descriptors_count > 0)
+                close_fd(message->descriptors[--message->descriptors_count]);
+        return error;
+}
+
+/* A message whose descriptors could not come for want of room: it cannot be delivered as it was sent. */
+static int lost_descriptors(struct link *link, struct incoming *message) {
+        link->descriptors_lost = false;
+        drop_queue(link);
+        close_descriptors(message, 0);
+        link->assembly = kept_free(link->assembly);
+        return -EMFILE;
+}
+
+static int deliver(struct link *link, const uint8_t *bytes, size_t size, struct incoming *message) {
+        if (!is_wanted(message))
+                return keep(link, bytes, size, message);
+        if (size > 0)
+                memcpy(message->buffer, bytes, size);
+        return 0;
+}
+
+static int first_frame(struct link *link, const struct found *found, const uint8_t *bytes, struct incoming *message) {
+        const struct wire_header *header = &found->header;
+        message->kind = header->kind;
+        message->answers = header->kind == WIRE_REPLY ? header->reference : 0;
+        describe(link, header, &message->about);
+        if (link->descriptors_lost && header->descriptors > 0)
+                return lost_descriptors(link, message);
+        int r = take_queue(link, header->descriptors, message->descriptors);
+        if (r < 0)
+                return r;
+        message->descriptors_count = message->about.descriptors_count = header->descriptors;
+        if (header->size == found->size_bytes)
+                r = deliver(link, bytes, found->size_bytes, message);
+        else {
+                r = keep(link, bytes, found->size_bytes, message);
+                if (r == 0) {
+                        link->assembly = TAKE(message->kept);
+                        return -EINPROGRESS;
+                }
+        }
+        return r < 0 ? close_descriptors(message, r) : r;
+}
+
+static int next_frame(struct link *link, const struct found *found, const uint8_t *bytes, struct incoming *message) {
+        if (!link->assembly) /* its descriptors were lost: the rest is read and forgotten */
+                return -EINPROGRESS;
+        int r = kept_append(&link->assembly, bytes, found->size_bytes);
+        if (r < 0)
+                return r;
+        if (frame_order_open(&link->order))
+                return -EINPROGRESS;
+        struct kept *kept = TAKE(link->assembly);
+        message->kind = kept->is_reply ? WIRE_REPLY : WIRE_MESSAGE;
+        message->answers = kept->reference;
+        message->about = kept->about;
+        message->kept = kept;
+        return 0;
+}
+
+int link_take_frame(struct link *link, const struct found *found, const uint8_t *bytes, struct incoming *message) {
+        const struct wire_header *header = &found->header;
+        int r = frame_order_check(&link->order, header);
+        if (r < 0)
+                return r;
+        if (found->abandoned)
+                frame_order_abandon(&link->order);
+        if (found->abandoned || header->kind == WIRE_ABANDON) {
+                link->assembly = kept_free(link->assembly);
+                drop_queue(link);
+                return -EINPROGRESS;
+        }
+        switch (header->kind) {
+        case WIRE_MESSAGE:
+        case WIRE_REPLY:
+                return first_frame(link, found, bytes, message);
+        case WIRE_CONTINUE:
+                return next_frame(link, found, bytes, message);
+        case WIRE_TAKEN:
+                message->kind = WIRE_TAKEN;
+                message->answers = header->reference;
+                return 0;
+        default: /* REFUSE */
+                message->refusal = header->type < 4096 ? -(int)header->type : -EBADMSG;
+                message->their_version = header->version;
+                return -ECONNREFUSED;
+        }
+}
+
+int link_take_plain(struct link *link, const uint8_t *bytes, size_t size, struct incoming *message) {
+        message->kind = WIRE_MESSAGE;
+        message->about = (struct leat_message){
+                .struct_size = sizeof(message->about),
+                .size_bytes = size,
+                .type = 1,
+                .deadline = LEAT_NEVER,
+                .sender = link->options.credentials ? link->last_sender : link->peer,
+                .reply_to = link->id,
+        };
+        drop_queue(link); /* this framing cannot say which message they belong to */
+        return deliver(link, bytes, size, message);
+}

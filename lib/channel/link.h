@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LEAT_CHANNEL_LINK_H
+#define LEAT_CHANNEL_LINK_H
+
+/*
+ * Links: messages over one connection, which is a socket or a pair of pipes.
+ *
+ * A link turns messages into frames and back, on a byte stream or on packets, in any framing. It never waits: it
+ * does what can be done and says -EAGAIN. What it cannot write at once it keeps (the rest of one frame, TAKENs) and
+ * writes before anything else. It believes nothing that the peer says: lengths are checked before memory is taken,
+ * and a breach is -EBADMSG, after which the link is only good for link_free().
+ */
+
+#include "base/io.h"
+#include "base/list.h"
+#include "channel/framing.h"
+#include "channel/kept.h"
+
+#include <leat/message.h>
+
+#define LINK_TAKEN_MAX 64                          /* TAKENs that wait for a peer that does not read */
+#define LINK_QUEUE_MAX (2 * LEAT_DESCRIPTORS_MAX) /* descriptors that came ahead of their frame */
+
+/* A message on its way out. Its fields are set once; `sent` says how far it is. */
+struct outgoing {
+        enum wire_kind kind; /* MESSAGE or REPLY */
+        uint16_t flags;
+        uint16_t priority;
+        int64_t type;
+        uint64_t sequence;
+        uint64_t reference;
+        int64_t time_ns;
+        const uint8_t *bytes;
+        size_t size_bytes;
+        const int *descriptors;
+        size_t descriptors_count;
+        uint64_t link; /* to this one; 0: the channel has one */
+        size_t sent;   /* bytes of the wire that are written */
+};
+
+/* A place for a message that comes in, and what came. */
+struct incoming {
+        /* what is wanted */
+        void *buffer; /* where a message goes that `want` and `selection` take; else it is kept */
+        size_t size_bytes;
+        enum wire_kind want; /* MESSAGE, or REPLY to `reference` */
+        uint64_t reference;
+        struct selection selection;
+        /* what came */
+        enum wire_kind kind;       /* MESSAGE, REPLY or TAKEN */
+        struct leat_message about; /* also with -EBADMSG and -EPROTONOSUPPORT: its sender */
+        uint64_t answers;          /* of a REPLY or TAKEN */
+        uint64_t link;             /* where it came from */
+        struct kept *kept;         /* the message, if it is not in the buffer; the caller's */
+        int descriptors[LEAT_DESCRIPTORS_MAX]; /* those of a message in the buffer: the caller's */
+        size_t descriptors_count;
+        uint8_t their_version; /* with -EPROTONOSUPPORT */
+        int refusal;           /* with -ECONNREFUSED: the negative errno that the peer gave */
+};
+
+struct link_options {
+        enum framing framing;
+        bool packets;     /* SOCK_SEQPACKET: one frame, or raw message, a packet */
+        bool descriptors; /* take SCM_RIGHTS */
+        bool credentials; /* take SCM_CREDENTIALS as the sender (SO_PASSCRED is set) */
+        uint64_t largest_bytes;
+};
+
+struct link {
+        struct list node; /* the hub's */
+        uint64_t id;      /* the hub's */
+        bool ready;       /* the hub's: it is in the ring */
+        struct io in, out;
+        struct link_options options;
+        struct leat_peer peer; /* of the connection */
+        struct leat_peer last_sender; /* of the last packet or bytes, where ?who=message */
+
+        /* reading */
+        uint8_t *buffer; /* bytes read and not parsed: [begin, end) */
+        size_t begin, end, capacity, scanned;
+        struct frame_order order;
+        struct kept *assembly; /* the message under way */
+        int *queue;            /* descriptors that came, in order */
+        size_t queue_count;
+        bool descriptors_lost; /* the process had no room for some that came */
+        bool ended;
+
+        /* writing */
+        uint8_t *rest; /* of a frame that was written in part: [rest_begin, rest_end) */
+        size_t rest_begin, rest_end;
+        bool in_frame;    /* a message under way stands within a frame: nothing else may be written */
+        uint64_t abandon; /* the sequence of a message to be taken back between frames; 0: none */
+        uint64_t taken[LINK_TAKEN_MAX];
+        unsigned taken_first, taken_count;
+};
+
+/* The link owns the descriptors from here on, also when it fails (-ENOMEM). `in` and `out` are the same for a socket. */
+int link_new(struct io in, struct io out, const struct link_options *options, struct link **ret_link);
+struct link *link_free(struct link *link);
+
+/* Send. Returns 0; -EAGAIN with message->sent telling how far it came; -EPIPE; -EMSGSIZE; other errors of the system. */
+int link_send(struct link *link, struct outgoing *message);
+
+/* Give up a message of which `sent` bytes are written: none of it will be seen, the link stays good. 0 or -ENOMEM (then it
+ * must be cut). */
+int link_park(struct link *link, struct outgoing *message);
+
+/* Write what is waiting: the rest of a frame, an ABANDON, TAKENs. 0, -EAGAIN or -EPIPE. */
+int link_flush(struct link *link);
+
+static inline bool link_has_rest(const struct link *link) {
+        return link->rest_begin < link->rest_end || link->abandon != 0 || link->taken_count > 0;
+}
+
+/* Is there something waiting that could be written as soon as there is room? */
+static inline bool link_wants_out(const struct link *link) {
+        return link_has_rest(link) && !link->in_frame;
+}
+
+/* Tell the peer that its message was taken, now or later. -ENOBUFS: it lets too many wait. */
+int link_taken(struct link *link, uint64_t sequence);
+
+/* Tell the peer why it is cut off; as far as it can be written at once. error: a negative errno. */
+void link_refuse(struct link *link, int error);
+
+/*
+ * Receive. Returns 0: message->kind came. -EAGAIN: nothing more at present. -EINPROGRESS: frames of a long
+ * message came, there may be more. -ENODATA: the end. -EBADMSG, -EPROTONOSUPPORT: a breach. -ECONNREFUSED: the peer
+ * refused us (message->refusal). -EMFILE: descriptors came that the process has no room for, and their
+ * message is lost (message->about says whose). -ENOMEM: no memory for what came; like a breach it ends the link.
+ */
+int link_receive(struct link *link, struct incoming *message);
+
+/* Bytes that this link holds for messages that are not complete. */
+size_t link_held_bytes(const struct link *link);
+
+/* ---- between the files of the link ---- */
+
+/* A frame has come whole: `bytes` are what it carries. 0: message->kind is set; -EINPROGRESS: nothing to give yet. */
+int link_take_frame(struct link *link, const struct found *found, const uint8_t *bytes, struct incoming *message);
+
+/* A message in a framing without headers has come whole. */
+int link_take_plain(struct link *link, const uint8_t *bytes, size_t size, struct incoming *message);
+
+/* recvmsg that queues descriptors and notes credentials. The size; 0 is the end or an empty packet
+ * (*ret_packet tells, if credentials are on); a negative errno. *ret_cut: the packet was longer. */
+ssize_t link_read_message(struct link *link, struct iovec *parts, int count, bool *ret_packet, bool *ret_cut);
+
+int link_receive_stream(struct link *link, struct incoming *message);
+int link_receive_packet(struct link *link, struct incoming *message);
+
+#endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Sending: messages to frames, and what to do with a frame that was written in part. */
+
+#include "base/cleanup.h"
+#include "channel/link.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define FRAMES_AT_ONCE 4 /* of a long message, in one write */
+#define PARTS_MAX (3 * FRAMES_AT_ONCE)
+
+/* The last byte of a frame on a stream: it stands. */
+static const uint8_t stands = 0;
+
+/* Bytes gathered for one write; the headers live here. */
+struct gathering {
+        struct iovec parts[PARTS_MAX];
+        int count;
+        uint8_t headers[FRAMES_AT_ONCE][WIRE_HEADER_BYTES];
+};
+
+/* Add what of these bytes lies beyond the first `*skip`. */
+static void gather(struct gathering *gathering, const void *bytes, size_t size, size_t *skip) {
+        if (size <= *skip) {
+                *skip -= size;
+                return;
+        }
+        gathering->parts[gathering->count++] =
+                (struct iovec){ .iov_base = (uint8_t *)bytes + *skip, .iov_len = size - *skip };
+        *skip = 0;
+}
+
+static size_t frame_around(const struct link *link) {
+        return WIRE_HEADER_BYTES + (link->options.packets ? 0 : sizeof(stands));
+}
+
+static void encode_frame(const struct outgoing *message, size_t frame, uint8_t *ret_header) {
+        const struct wire_header header = {
+                .kind = frame == 0 ? message->kind : WIRE_CONTINUE,
+                .flags = message->flags,
+                .priority = message->priority,
+                .size = (uint32_t)(message->size_bytes - frame * WIRE_FRAME_BYTES),
+                .descriptors = frame == 0 ? (uint8_t)message->descriptors_count : 0,
+                .type = message->type,
+                .sequence = message->sequence,
+                .time_ns = message->time_ns,
+                .reference = message->reference,
+        };
+        wire_encode(&header, ret_header);
+}
+
+/* Gather up to `frames` frames from where the message stands. Returns whether these are the last. */
+static bool gather_frames(const struct link *link, const struct outgoing *message, size_t frames,
+                          struct gathering *gathering) {
+        size_t whole = WIRE_FRAME_BYTES + frame_around(link);
+        size_t frame = message->sent / whole, skip = message->sent % whole;
+        for (size_t i = 0; i < frames; i++, frame++) {
+                size_t at = frame * WIRE_FRAME_BYTES, left = message->size_bytes - at;
+                size_t size = left < WIRE_FRAME_BYTES ? left : WIRE_FRAME_BYTES;
+                encode_frame(message, frame, gathering->headers[i]);
+                gather(gathering, gathering->headers[i], WIRE_HEADER_BYTES, &skip);
+                if (size > 0)
+                        gather(gathering, message->bytes + at, size, &skip);
+                if (!link->options.packets)
+                        gather(gathering, &stands, sizeof(stands), &skip);
+                if (left <= WIRE_FRAME_BYTES)
+                        return true;
+        }
+        return false;
+}
+
+static bool gather_plain(const struct link *link, const struct outgoing *message, struct gathering *gathering) {
+        int suffix;
+        size_t skip = message->sent;
+        size_t prefix = framing_around(link->options.framing, message->size_bytes, gathering->headers[0], &suffix);
+        gather(gathering, gathering->headers[0], prefix, &skip);
+        gather(gathering, message->bytes, message->size_bytes, &skip);
+        gathering->headers[1][0] = (uint8_t)suffix;
+        gather(gathering, gathering->headers[1], suffix >= 0, &skip);
+        return true;
+}
+
+static size_t gathered_bytes(const struct gathering *gathering) {
+        size_t size = 0;
+        for (int i = 0; i < gathering->count; i++)
+                size += gathering->parts[i].iov_len;
+        return size;
+}
+
+/* The words of the contract for a connection whose other end is gone. */
+static ssize_t translate(ssize_t n) {
+        return n == -ECONNRESET || n == -ECONNREFUSED || n == -ENOTCONN ? -EPIPE : n;
+}
+
+static ssize_t write_parts(const struct link *link, const struct gathering *gathering, const int *descriptors,
+                           size_t count) {
+        union {
+                struct cmsghdr align;
+                char bytes[CMSG_SPACE(LEAT_DESCRIPTORS_MAX * sizeof(int))];
+        } control;
+        if (link->out.kind != IO_SOCKET)
+                return io_write(&link->out, gathering->parts, gathering->count);
+        struct msghdr header = { .msg_iov = (struct iovec *)gathering->parts,
+                                 .msg_iovlen = (size_t)gathering->count };
+        if (count > 0) {
+                header.msg_control = control.bytes;
+                header.msg_controllen = CMSG_SPACE(count * sizeof(int));
+                struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+                rights->cmsg_level = SOL_SOCKET;
+                rights->cmsg_type = SCM_RIGHTS;
+                rights->cmsg_len = CMSG_LEN(count * sizeof(int));
+                memcpy(CMSG_DATA(rights), descriptors, count * sizeof(int));
+        }
+        return translate(io_send_message(link->out.fd, &header));
+}
+
+static bool within_frame(const struct link *link, const struct outgoing *message) {
+        return link->options.framing != FRAMING_LEAT || message->sent % (WIRE_FRAME_BYTES + frame_around(link)) != 0;
+}
+
+/* The message is out; what waited for its last frame goes too, or stays for the next time. */
+static int finish(struct link *link) {
+        if (link_has_rest(link))
+                (void)link_flush(link);
+        return 0;
+}
+
+int link_send(struct link *link, struct outgoing *message) {
+        if (link->out.fd < 0)
+                return -EPIPE;
+        int r = link_wants_out(link) ? link_flush(link) : 0;
+        while (r == 0) {
+                struct gathering gathering;
+                gathering.count = 0;
+                bool last = link->options.framing == FRAMING_LEAT
+                                    ? gather_frames(link, message, link->options.packets ? 1 : FRAMES_AT_ONCE, &gathering)
+                                    : gather_plain(link, message, &gathering);
+                size_t size = gathered_bytes(&gathering);
+                if (size == 0 && !link->options.packets)
+                        return 0; /* raw, and empty: nothing to write */
+                bool first = message->sent == 0;
+                ssize_t n = write_parts(link, &gathering, message->descriptors, first ? message->descriptors_count : 0);
+                if (n < 0)
+                        return (int)n;
+                message->sent += (size_t)n;
+                bool done = last && (size_t)n == size;
+                link->in_frame = !done && within_frame(link, message);
+                if (done)
+                        return finish(link);
+        }
+        return r;
+}
+
+/* ---- what could not be written at once ---- */
+
+static int keep_rest(struct link *link, const struct gathering *gathering, bool take_back) {
+        size_t size = gathered_bytes(gathering), at = 0;
+        assert(link->rest_begin == link->rest_end); /* a new message begins after the rest of the old */
+        uint8_t *rest = realloc(link->rest, size);
+        if (!rest)
+                return -ENOMEM;
+        for (int i = 0; i < gathering->count; i++) {
+                memcpy(rest + at, gathering->parts[i].iov_base, gathering->parts[i].iov_len);
+                at += gathering->parts[i].iov_len;
+        }
+        if (take_back)
+                rest[size - 1] = 1; /* the trailer, which is never among the bytes already written */
+        link->rest = rest;
+        link->rest_begin = 0;
+        link->rest_end = size;
+        return 0;
+}
+
+int link_park(struct link *link, struct outgoing *message) {
+        struct gathering gathering;
+        gathering.count = 0;
+        link->in_frame = false;
+        if (message->sent == 0)
+                return 0;
+        if (link->options.framing != FRAMING_LEAT) {
+                (void)gather_plain(link, message, &gathering);
+                return keep_rest(link, &gathering, false);
+        }
+        if (!within_frame(link, message)) {
+                link->abandon = message->sequence;
+                (void)link_flush(link); /* if it cannot go now, it goes before the next */
+                return 0;
+        }
+        (void)gather_frames(link, message, 1, &gathering);
+        return keep_rest(link, &gathering, true);
+}
+
+static int write_rest(struct link *link) {
+        struct gathering gathering;
+        while (link->rest_begin < link->rest_end) {
+                gathering.count = 1;
+                gathering.parts[0] = (struct iovec){ .iov_base = link->rest + link->rest_begin,
+                                                     .iov_len = link->rest_end - link->rest_begin };
+                ssize_t n = write_parts(link, &gathering, NULL, 0);
+                if (n < 0)
+                        return (int)n;
+                link->rest_begin += (size_t)n;
+        }
+        free(link->rest);
+        link->rest = NULL;
+        link->rest_begin = link->rest_end = 0;
+        return 0;
+}
+
+/* Write a frame without a message; what of it does not go now becomes the rest. */
+static int write_control(struct link *link, const struct wire_header *header) {
+        struct gathering gathering;
+        size_t skip = 0;
+        gathering.count = 0;
+        wire_encode(header, gathering.headers[0]);
+        gather(&gathering, gathering.headers[0], WIRE_HEADER_BYTES, &skip);
+        ssize_t n = write_parts(link, &gathering, NULL, 0);
+        if (n < 0)
+                return (int)n;
+        if (n == WIRE_HEADER_BYTES)
+                return 0;
+        skip = (size_t)n;
+        gathering.count = 0;
+        gather(&gathering, gathering.headers[0], WIRE_HEADER_BYTES, &skip);
+        return keep_rest(link, &gathering, false);
+}
+
+int link_flush(struct link *link) {
+        if (link->in_frame)
+                return -EAGAIN;
+        int r = write_rest(link);
+        if (r == 0 && link->abandon != 0) {
+                r = write_control(link, &(struct wire_header){ .kind = WIRE_ABANDON, .type = 1, .sequence = link->abandon });
+                if (r < 0)
+                        return r;
+                link->abandon = 0;
+        }
+        while (r == 0 && link->taken_count > 0) {
+                uint64_t sequence = link->taken[link->taken_first];
+                r = write_rest(link); /* of the one before */
+                if (r == 0)
+                        r = write_control(link, &(struct wire_header){ .kind = WIRE_TAKEN, .type = 1, .reference = sequence });
+                if (r < 0)
+                        return r;
+                link->taken_first = (link->taken_first + 1) % LINK_TAKEN_MAX;
+                link->taken_count--;
+        }
+        return r < 0 ? r : write_rest(link);
+}
+
+int link_taken(struct link *link, uint64_t sequence) {
+        if (link->taken_count == LINK_TAKEN_MAX)
+                return -ENOBUFS;
+        link->taken[(link->taken_first + link->taken_count) % LINK_TAKEN_MAX] = sequence;
+        link->taken_count++;
+        int r = link->out.fd < 0 ? -EPIPE : link_flush(link);
+        return r == -EAGAIN ? 0 : r;
+}
+
+void link_refuse(struct link *link, int error) {
+        if (link->options.framing != FRAMING_LEAT || link->out.fd < 0 || link->out.kind != IO_SOCKET)
+                return;
+        if (link_flush(link) == 0)
+                (void)write_control(link, &(struct wire_header){ .kind = WIRE_REFUSE, .type = -error });
+}

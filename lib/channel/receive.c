@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Receiving: from what was set aside, else from the transport; the rest waits. */
+
+#include "base/options.h"
+#include "channel/channel.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* What one receive wants and where it puts it. */
+struct wish {
+        struct selection selection;
+        void *buffer;
+        size_t size_bytes;
+        struct leat_message *ret_about;
+};
+
+static void say_taken(struct leat_channel *channel, const struct leat_message *about) {
+        channel->counters.received++;
+        if (about->flags & LEAT_WANTS_TAKEN)
+                channel->operations->taken(channel, about->reply_to, about->sequence);
+}
+
+/* From what was set aside. -EAGAIN: nothing there that is wanted. */
+static ssize_t take_aside(struct leat_channel *channel, const struct wish *wish) {
+        struct kept *kept = list_empty(&channel->aside.head) ? NULL : kept_list_find(&channel->aside, &wish->selection);
+        if (!kept)
+                return -EAGAIN;
+        const struct leat_message about = kept->about;
+        ssize_t n = channel_hand_out(&channel->aside, kept, wish->buffer, wish->size_bytes, wish->ret_about);
+        if (n >= 0)
+                say_taken(channel, &about);
+        return n;
+}
+
+/* A message that went straight into the caller's buffer. */
+static ssize_t take_direct(struct leat_channel *channel, struct incoming *message, const struct wish *wish) {
+        say_taken(channel, &message->about);
+        message->about.descriptors_count = message->descriptors_count;
+        channel_tell(&message->about, message->descriptors_count ? message->descriptors : NULL, wish->ret_about);
+        return (ssize_t)message->about.size_bytes;
+}
+
+/* Descriptors that do not fit: the message is kept, like one whose bytes do not. */
+static int keep_direct(struct incoming *message, const void *buffer) {
+        struct kept *kept = kept_new(message->about.size_bytes, message->descriptors, message->descriptors_count);
+        if (!kept)
+                return -ENOMEM;
+        size_t size = message->about.size_bytes;
+        kept->about = message->about;
+        kept->about.descriptors_count = message->descriptors_count;
+        kept->about.size_bytes = 0;
+        (void)kept_append(&kept, buffer, size); /* there is room */
+        kept->link = message->link;
+        message->kept = kept;
+        message->descriptors_count = 0;
+        return 0;
+}
+
+static ssize_t refused(struct leat_channel *channel, struct incoming *message, const struct wish *wish, int error) {
+        if (error == -ECONNREFUSED)
+                error = message->refusal;
+        if (error != -EBADMSG && error != -EPROTONOSUPPORT && error != -EMFILE)
+                return error;
+        struct leat_message about = { .sender = message->about.sender, .deadline = LEAT_NEVER };
+        channel_tell(&about, NULL, wish->ret_about);
+        if (error == -EPROTONOSUPPORT)
+                channel_refuse(channel, error, LEAT_ROW_VERSIONS,
+                               "the peer speaks another version of the protocol than 1, the only one that this library speaks");
+        else if (error == -EBADMSG)
+                channel_refuse(channel, error, LEAT_ROW_BOUNDARIES,
+                               "the peer sent bytes that are no message (docs/wire.md); is its ?framing= the same?");
+        else
+                reason_limit(&channel->why, error, "RLIMIT_NOFILE",
+                             "there is no descriptor left for what came; raise `ulimit -n`");
+        return error;
+}
+
+/* One thing from the transport. The size of a message that was wanted; -EINPROGRESS: something else, now filed. */
+static ssize_t take_next(struct leat_channel *channel, const struct wish *wish) {
+        struct incoming message;
+        message.buffer = wish->buffer;
+        message.size_bytes = wish->size_bytes;
+        message.want = WIRE_MESSAGE;
+        message.reference = 0;
+        message.selection = wish->selection;
+        int r = channel->operations->receive(channel, &message, 1);
+        if (r == -EMSGSIZE)
+                channel_tell(&message.about, NULL, wish->ret_about);
+        if (r < 0)
+                return refused(channel, &message, wish, r);
+        if (message.kind == WIRE_MESSAGE && !message.kept) {
+                if (channel_has_place(wish->ret_about, message.descriptors_count))
+                        return take_direct(channel, &message, wish);
+                r = keep_direct(&message, wish->buffer);
+                if (r < 0)
+                        return r;
+        }
+        bool wanted = message.kind == WIRE_MESSAGE &&
+                      selection_takes(&wish->selection, message.about.type, &message.about.sender);
+        channel_file(channel, DIRECTION_RECEIVE, &message);
+        return wanted ? take_aside(channel, wish) : -EINPROGRESS;
+}
+
+static ssize_t try_receive(struct leat_channel *channel, const struct wish *wish) {
+        ssize_t n;
+        channel_lock(channel);
+        /* The lowest of several types is known only when all that is there was seen. */
+        bool look_first = wish->selection.select >= 0;
+        n = look_first ? take_aside(channel, wish) : -EAGAIN;
+        while (n == -EAGAIN || n == -EINPROGRESS) {
+                n = take_next(channel, wish);
+                if (n == -EAGAIN || n == -ENODATA) {
+                        ssize_t aside = take_aside(channel, wish);
+                        n = aside == -EAGAIN ? n : aside;
+                        break;
+                }
+                if (n == -EINPROGRESS && channel->aside.bytes > channel->address.aside) {
+                        n = take_aside(channel, wish);
+                        if (n == -EAGAIN)
+                                n = channel_refuse(channel, -ENOBUFS, LEAT_ROW_TYPES,
+                                                   "messages of other types fill what may be set aside; receive them, or raise ?aside=");
+                }
+        }
+        channel_unlock(channel);
+        return n;
+}
+
+static int check(struct leat_channel *channel, const struct wish *wish) {
+        const struct leat_row_declaration *rows = channel->declaration->rows;
+        if ((!wish->buffer && wish->size_bytes > 0) || wish->selection.select == INT64_MIN ||
+            wish->selection.from_pid < 0 || (wish->ret_about && wish->ret_about->struct_size < sizeof(size_t)))
+                return channel_refuse(channel, -EINVAL, LEAT_ROW_NONE,
+                                      "the buffer, the selection or the structure for what came is not right");
+        if (wish->selection.select != LEAT_ANY && rows[LEAT_ROW_TYPES].verdict == LEAT_NO)
+                return channel_refuse(channel, -ENOTSUP, LEAT_ROW_TYPES, rows[LEAT_ROW_TYPES].why);
+        if (wish->selection.from_pid != 0 && rows[LEAT_ROW_WHO].verdict == LEAT_NO)
+                return channel_refuse(channel, -ENOTSUP, LEAT_ROW_WHO, rows[LEAT_ROW_WHO].why);
+        return 0;
+}
+
+static ssize_t receive(struct leat_channel *channel, const struct wish *wish, int64_t deadline) {
+        ssize_t n = check(channel, wish);
+        bool cleared = false;
+        if (n < 0)
+                return n;
+        while ((n = try_receive(channel, wish)) == -EAGAIN) {
+                if (deadline == LEAT_NOW && channel->both_ways && !cleared) {
+                        /* So that leat_fd is not readable for what was seen already. */
+                        wake_clear(&channel->wakes[DIRECTION_RECEIVE]);
+                        cleared = true;
+                        continue;
+                }
+                int r = channel_wait(channel, DIRECTION_RECEIVE, UNTIL_IN, deadline);
+                if (r < 0)
+                        return r;
+        }
+        return n;
+}
+
+ssize_t leat_receive(struct leat_channel *channel, int64_t select, void *buffer, size_t size_bytes, int64_t deadline,
+                     struct leat_message *ret_about) {
+        int r = channel_guard(channel, LEAT_RECEIVE | LEAT_REPLY);
+        if (r < 0)
+                return r;
+        const struct wish wish = {
+                .selection = { .select = select }, .buffer = buffer, .size_bytes = size_bytes, .ret_about = ret_about
+        };
+        return receive(channel, &wish, deadline);
+}
+
+ssize_t leat_receive_with(struct leat_channel *channel, void *buffer, size_t size_bytes,
+                          const struct leat_receive_options *given, struct leat_message *ret_about) {
+        struct leat_receive_options options = LEAT_RECEIVE_OPTIONS_INIT;
+        int r = channel_guard(channel, LEAT_RECEIVE | LEAT_REPLY);
+        if (r < 0)
+                return r;
+        r = options_take(given, &options, sizeof(options));
+        if (r < 0)
+                return r;
+        if (options.flags != 0)
+                return channel_refuse(channel, -EINVAL, LEAT_ROW_NONE, "no flag of a receive is known");
+        const struct wish wish = { .selection = { .select = options.select, .from_pid = options.from_pid },
+                                   .buffer = buffer,
+                                   .size_bytes = size_bytes,
+                                   .ret_about = ret_about };
+        return receive(channel, &wish, options.deadline);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LEAT_CHANNEL_TRANSPORT_H
+#define LEAT_CHANNEL_TRANSPORT_H
+
+/*
+ * The interface between a channel and the mechanism that carries its messages.
+ *
+ * A transport is one constant table: what it is called, what it declares, which options it knows, how it is
+ * opened. Opening gives the channel its operations and the state that they work on. Operations never wait: they try and
+ * say -EAGAIN, and `arm` says what to sleep on. All are called with the channel's lock held, where it has one.
+ */
+
+#include "channel/address.h"
+#include "channel/link.h"
+#include "wait/wait.h"
+
+#include <leat/channel.h>
+
+/* Which of the two threads that may be in a channel, and so what it is about to sleep for. */
+enum direction { DIRECTION_SEND, DIRECTION_RECEIVE, DIRECTION_COUNT };
+
+/* What opening was asked for, or what an open channel does. */
+#define DOES_SEND(flags) ((flags) & (LEAT_SEND | LEAT_CALL | LEAT_REPLY))
+#define DOES_RECEIVE(flags) ((flags) & (LEAT_RECEIVE | LEAT_CALL | LEAT_REPLY))
+
+struct operations {
+        bool selects; /* receive obeys the selection; else the channel sets aside what does not match */
+
+        /* Send the messages in order. Returns how many went out whole, at least 1; or a negative errno, then
+         * messages[0].sent tells how far it came. */
+        int (*send)(struct leat_channel *channel, struct outgoing *messages, int count);
+        /* A message of which a part went out is given up: none of it may be seen. */
+        void (*park)(struct leat_channel *channel, struct outgoing *message);
+        /* Receive up to `count`. Returns how many came (of any kind), at least 1; -EAGAIN; -ENODATA; -EBADMSG and
+         * -EPROTONOSUPPORT (messages[0].about.sender was cut off); -ECONNREFUSED (messages[0].refusal); -EMFILE. */
+        int (*receive)(struct leat_channel *channel, struct incoming *messages, int count);
+        /* Tell the sender of a message that it was taken. Never fails: a peer that is gone needs no answer. */
+        void (*taken)(struct leat_channel *channel, uint64_t link, uint64_t sequence);
+        /* Add what to sleep on. Returns 0, or 1: look again first. disarm (or NULL) takes back what arm published. */
+        int (*arm)(struct leat_channel *channel, enum direction direction, struct wait *wait);
+        void (*disarm)(struct leat_channel *channel, enum direction direction);
+        /* Is there a way back, on which answers to what it sends come? */
+        bool (*hears)(struct leat_channel *channel);
+        /* One descriptor that is readable whenever receive would not say -EAGAIN; a negative errno. */
+        int (*poll_fd)(struct leat_channel *channel);
+        void (*info)(struct leat_channel *channel, struct leat_info *info);
+        int (*peer)(struct leat_channel *channel, struct leat_peer *ret_peer);
+        /* Turn it into plain descriptors (leat_detach). On success it holds none any more. */
+        int (*detach)(struct leat_channel *channel, int ret_descriptors[2]);
+        /* In a forked child that the channel was not given to: close descriptors, nothing else. Async-signal-safe. */
+        void (*after_fork)(struct leat_channel *channel);
+        /* Free the state. ours: remove the name too, if this end made it and it lives with its processes. */
+        void (*close)(struct leat_channel *channel, bool ours);
+};
+
+struct transport {
+        const char *scheme;
+        const char *summary;
+        uint32_t options; /* those beside OPTIONS_COMMON */
+        const struct leat_declaration *declarations;
+        size_t declarations_count;
+
+        /* Is the rest of the address well-formed? Or NULL. */
+        int (*check)(const struct address *address, struct leat_reason *reason);
+        /* Open: set channel->operations and channel->state. */
+        int (*open)(struct leat_channel *channel, int64_t deadline, struct leat_reason *reason);
+        /* Make both ends of one without a name; or NULL. */
+        int (*pair)(struct leat_channel *receiver, struct leat_channel *sender, struct leat_reason *reason);
+        /* On addresses; or NULL: there is nothing of the kind. */
+        int (*inspect)(const struct address *address, struct leat_reason *reason, struct leat_info *info);
+        int (*create)(const struct address *address, mode_t mode, bool new_only, struct leat_reason *reason);
+        int (*set)(const struct address *address, const char *property, const char *value, struct leat_reason *reason);
+        int (*remove)(const struct address *address, struct leat_reason *reason);
+};
+
+/* The declaration of this address when opened so, after checking options and needs against it. */
+int declaration_find(const struct transport *transport, const struct address *address, unsigned flags,
+                     struct leat_reason *reason, const struct leat_declaration **ret_declaration);
+
+#endif

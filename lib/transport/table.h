@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LEAT_TRANSPORT_TABLE_H
+#define LEAT_TRANSPORT_TABLE_H
+
+/* Every transport: one line here and one in table.c. */
+
+#include "channel/transport.h"
+
+extern const struct transport transport_pipe;
+extern const struct transport transport_unix;
+extern const struct transport transport_unix_stream;
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "transport/unix_diag.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <string.h>
+
+#define STATE_ESTABLISHED 1 /* TCP_ESTABLISHED of the kernel, which unix sockets use too */
+#define STATE_LISTEN 10     /* TCP_LISTEN */
+
+/* What one socket of the dump says. */
+struct entry {
+        const char *name; /* as in sun_path, without its length's NUL */
+        size_t name_bytes;
+        const struct unix_diag_rqlen *queue;
+        uint32_t inode; /* of the file of its name; 0: none */
+};
+
+static void parse_entry(const struct nlmsghdr *header, struct entry *entry) {
+        const struct unix_diag_msg *message = NLMSG_DATA(header);
+        const struct rtattr *attribute = (const struct rtattr *)(message + 1);
+        int left = (int)(header->nlmsg_len - NLMSG_LENGTH(sizeof(*message)));
+        *entry = (struct entry){ 0 };
+        for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
+                if (attribute->rta_type == UNIX_DIAG_NAME) {
+                        entry->name = RTA_DATA(attribute);
+                        entry->name_bytes = RTA_PAYLOAD(attribute);
+                } else if (attribute->rta_type == UNIX_DIAG_RQLEN &&
+                           RTA_PAYLOAD(attribute) >= sizeof(struct unix_diag_rqlen))
+                        entry->queue = RTA_DATA(attribute);
+                else if (attribute->rta_type == UNIX_DIAG_VFS && RTA_PAYLOAD(attribute) >= sizeof(struct unix_diag_vfs))
+                        entry->inode = ((const struct unix_diag_vfs *)RTA_DATA(attribute))->udiag_vfs_ino;
+        }
+}
+
+/* Is it the socket, or a connection, of this name? Of a path the inode decides: the text may be relative. */
+static bool is_named(const struct entry *entry, const struct unix_name *name, ino_t inode) {
+        size_t bytes = name->address_bytes - offsetof(struct sockaddr_un, sun_path);
+        if (!name->abstract)
+                return entry->inode != 0 && entry->inode == (uint32_t)inode;
+        return entry->name_bytes == bytes && memcmp(entry->name, name->address.sun_path, bytes) == 0;
+}
+
+static void count(const struct nlmsghdr *header, const struct unix_name *name, ino_t inode, bool *listening,
+                  struct leat_info *info) {
+        const struct unix_diag_msg *message = NLMSG_DATA(header);
+        struct entry entry;
+        parse_entry(header, &entry);
+        if (!is_named(&entry, name, inode))
+                return;
+        if (message->udiag_state == STATE_LISTEN) {
+                *listening = true;
+                info->waiting = entry.queue ? entry.queue->udiag_rqueue : LEAT_UNKNOWN;
+        } else if (message->udiag_state == STATE_ESTABLISHED) {
+                info->parties++;
+                info->queued_bytes += entry.queue ? entry.queue->udiag_rqueue : 0;
+        }
+}
+
+static int ask(int fd) {
+        const struct {
+                struct nlmsghdr header;
+                struct unix_diag_req request;
+        } question = {
+                .header = { .nlmsg_len = sizeof(question),
+                            .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                            .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+                .request = { .sdiag_family = AF_UNIX,
+                             .udiag_states = 1u << STATE_ESTABLISHED | 1u << STATE_LISTEN,
+                             .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN },
+        };
+        return send(fd, &question, sizeof(question), 0) < 0 ? -errno : 0;
+}
+
+/* Read one part of the dump. 1: there is more; 0: that was all. */
+static int read_part(int fd, const struct unix_name *name, ino_t inode, bool *listening, struct leat_info *info) {
+        union {
+                struct nlmsghdr align;
+                char bytes[32768];
+        } part;
+        ssize_t n = recv(fd, part.bytes, sizeof(part.bytes), 0);
+        if (n < 0)
+                return errno == EINTR ? 1 : -errno;
+        int left = (int)n;
+        for (const struct nlmsghdr *header = &part.align; NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
+                if (header->nlmsg_type == NLMSG_DONE)
+                        return 0;
+                if (header->nlmsg_type == NLMSG_ERROR)
+                        return ((const struct nlmsgerr *)NLMSG_DATA(header))->error;
+                count(header, name, inode, listening, info);
+        }
+        return 1;
+}
+
+int unix_diag(const struct unix_name *name, struct leat_reason *reason, struct leat_info *info) {
+        struct stat status = { 0 };
+        bool listening = false;
+        CLOSE_AT_EXIT int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+        if (!name->abstract && fstatat(name->directory, name->base, &status, AT_SYMLINK_NOFOLLOW) < 0)
+                return -errno;
+        info->parties = info->queued_bytes = 0;
+        int r = fd < 0 ? -errno : ask(fd);
+        if (r == 0)
+                do
+                        r = read_part(fd, name, status.st_ino, &listening, info);
+                while (r == 1);
+        if (r < 0) {
+                info->parties = info->queued_bytes = info->waiting = LEAT_UNKNOWN;
+                return 0; /* a kernel without it: what is known otherwise is told all the same */
+        }
+        if (!listening)
+                return reason_set(reason, -ECONNREFUSED, LEAT_ROW_LISTENING, "nobody listens there");
+        return 0;
+}

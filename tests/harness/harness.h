@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARNESS_H
+#define HARNESS_H
+
+/*
+ * The test harness.
+ *
+ *     #include "harness.h"
+ *
+ *     TEST(sends_one_message) {
+ *             CHECK_EQ(leat_send(channel, 1, "a", 1, harness_deadline_ms(1000)), 0);
+ *     }
+ *     TEST_MAIN()
+ *
+ * Each test runs in a forked child that leads its own process group. It fails when a CHECK does, when
+ * it crashes, hangs past its deadline, or leaves a descriptor, a child or a grandchild behind; under the
+ * sanitizers also by what they find. Whatever it left is killed and removed before the next one.
+ * What it wrote is shown only if it failed. Results go to standard output as TAP 13.
+ *
+ * Arguments of a test program: names or globs of tests to run; --list; --seed N; --verbose shows the
+ * output of every test; --debug runs the named test here, without fork, capture and deadline, for gdb.
+ * Environment: LEAT_TEST_TIMEOUT_S (default 30; it scales the deadlines that tests set for themselves
+ * and those of harness_deadline_ms() too), LEAT_TEST_SEED.
+ *
+ * A test program is single-threaded when main() begins. A CHECK ends the process that it is in, which
+ * may be one made by harness_fork(): the test has failed all the same.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/types.h>
+
+struct harness_options {
+        int timeout_s; /* 0: the default */
+};
+
+/* A test; it may be followed by fields of struct harness_options: TEST(waits_long, .timeout_s = 60). */
+#define TEST(name, ...)                                                                                                \
+        static void test_##name(void);                                                                                 \
+        __attribute__((constructor)) static void register_##name(void) {                                               \
+                harness_register(#name, test_##name, __FILE__, __LINE__, (struct harness_options){ __VA_ARGS__ });     \
+        }                                                                                                              \
+        static void test_##name(void)
+
+#define TEST_MAIN()                                                                                                    \
+        int main(int argc, char **argv) {                                                                              \
+                return harness_main(argc, argv, NULL);                                                                 \
+        }
+
+/* The same; first calls a function that adds tests with harness_add(). */
+#define TEST_MAIN_WITH(add_tests)                                                                                      \
+        int main(int argc, char **argv) {                                                                              \
+                return harness_main(argc, argv, add_tests);                                                            \
+        }
+
+#define CHECK(condition)                                                                                               \
+        do {                                                                                                           \
+                if (!(condition))                                                                                      \
+                        harness_fail(__FILE__, __LINE__, "%s", "not so: " #condition);                                 \
+        } while (0)
+#define CHECK_EQ(a, b) harness_check_equal(__FILE__, __LINE__, #a, #b, (intmax_t)(a), (intmax_t)(b))
+#define CHECK_STR(a, b) harness_check_string(__FILE__, __LINE__, #a, #b, a, b)
+#define CHECK_MEM(a, b, size) harness_check_memory(__FILE__, __LINE__, #a, #b, a, b, size)
+#define FAIL(...) harness_fail(__FILE__, __LINE__, __VA_ARGS__)
+#define SKIP(...) harness_skip(__VA_ARGS__)
+
+/* Add a test made at run time. The name is copied, the argument borrowed until the end. */
+void harness_add(const char *name, void (*function)(void *argument), void *argument);
+void harness_add_with(const char *name, void (*function)(void *argument), void *argument,
+                      struct harness_options options);
+
+/* A number that --seed repeats; each test has its own series, whatever ran before it. A forked child
+ * goes on with a copy of its parent's series. Not for several threads at once. */
+uint64_t harness_random(void);
+uint64_t harness_random_below(uint64_t limit);
+uint64_t harness_seed(void);
+
+/* A point in time for the calls of libleat: so many milliseconds ahead, more on slow builds. */
+int64_t harness_deadline_ms(int64_t milliseconds);
+
+/* This test's private empty directory; it and all in it are removed at the end. It is also
+ * XDG_RUNTIME_DIR, so bare names are private to the test. */
+const char *harness_tmpdir(void);
+
+/* Run function(argument) in a child; it ends with 0 when the function returns. */
+pid_t harness_fork(void (*function)(void *argument), void *argument);
+
+/* Wait until a child ended. Returns its exit code, or minus the signal that killed it. */
+int harness_wait(pid_t pid);
+
+/* Zeroed memory that this test and its children share. Freed with the test. */
+void *harness_shared(size_t size_bytes);
+
+/*
+ * An event counts signals between the processes and threads of a test: a wait takes one, and fails
+ * the test when none comes until 10 s (scaled) passed. The memory is shared; no descriptors.
+ */
+struct harness_event;
+struct harness_event *harness_event_new(void);
+void harness_event_signal(struct harness_event *event);
+bool harness_event_try(struct harness_event *event, int64_t deadline);
+#define harness_event_wait(event) harness_event_wait_at(__FILE__, __LINE__, event)
+void harness_event_wait_at(const char *file, int line, struct harness_event *event);
+
+/* Wait until a process is in that state: one of the letters of /proc/PID/stat, "S" asleep, "T"
+ * stopped, "Z" ended and not reaped. Fails the test after 10 s (scaled). */
+void harness_wait_state(pid_t pid, const char *letters);
+
+/* How many descriptors this process has open. */
+int harness_count_descriptors(void);
+
+/* What the macros call. */
+int harness_main(int argc, char **argv, void (*add_tests)(void));
+void harness_register(const char *name, void (*function)(void), const char *file, int line,
+                      struct harness_options options);
+_Noreturn void harness_fail(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+_Noreturn void harness_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void harness_check_equal(const char *file, int line, const char *a, const char *b, intmax_t x, intmax_t y);
+void harness_check_string(const char *file, int line, const char *a, const char *b, const char *x, const char *y);
+void harness_check_memory(const char *file, int line, const char *a, const char *b, const void *x, const void *y,
+                          size_t size);
+
+#endif

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""What the interop tests share: TAP output, programs with a deadline, and waiting for events."""
+import contextlib
+import ctypes
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+DEADLINE_S = int(os.environ.get("LEAT_TEST_TIMEOUT_S", "30"))
+CLONE_NEWNET = 0x40000000
+IN_CREATE = 0x100
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Skip(Exception):
+    pass
+
+
+class Failed(Exception):
+    pass
+
+
+def check(condition, text):
+    if not condition:
+        raise Failed(text)
+
+
+def check_equal(got, want, what):
+    check(got == want, f"{what}: got {got!r:.400}, want {want!r:.400}")
+
+
+def own_network():
+    """Abstract socket names belong to a network name space: with one of our own, two runs at once do not meet."""
+    libc.unshare(CLONE_NEWNET)  # refused to an ordinary user: then the names are merely shared
+
+
+class Watch:
+    """Waits for a socket file to be listened on; made before the program that listens is started."""
+
+    def __init__(self, path):
+        self.path = path
+        self.fd = libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+        check(self.fd >= 0, "inotify")
+        libc.inotify_add_watch(self.fd, os.fsencode(os.path.dirname(path)), IN_CREATE)
+
+    def listens(self):
+        """The flag __SO_ACCEPTCON in /proc/net/unix: to connect as a probe would make a sender that came and went."""
+        with open("/proc/net/unix", encoding="utf-8", errors="replace") as table:
+            return any(re.match(rf"\S+: \S+ \S+ 00010000 .* {re.escape(self.path)}$", line) for line in table)
+
+    def wait(self, program=None):
+        limit = time.monotonic() + DEADLINE_S
+        with os.fdopen(self.fd, "rb", closefd=True):
+            while not os.path.exists(self.path):
+                left = limit - time.monotonic()
+                check(left > 0 and select.select([self.fd], [], [], left)[0], f"nobody bound {self.path}")
+                os.read(self.fd, 4096)
+            while not self.listens():  # bind and listen are two system calls apart
+                check(time.monotonic() < limit, f"nobody listens at {self.path}")
+                check(program is None or program.poll() is None, "the program that was to listen has ended")
+                os.sched_yield()
+
+
+class Programs:
+    """The programs of one test: each is ended and reaped when the test is over, however it went."""
+
+    def __init__(self):
+        self.all = []
+
+    def start(self, argv, stdin=subprocess.DEVNULL, **more):
+        more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True, **more}
+        program = subprocess.Popen(argv, stdin=stdin, **more)
+        self.all.append(program)
+        return program
+
+    def finish(self, program, data=None, status=0):
+        try:
+            out, err = program.communicate(data, timeout=DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{program.args} did not end") from None
+        check(program.returncode == status, f"{program.args}: status {program.returncode}, said {err!r}")
+        return out
+
+    def run(self, argv, data=None, status=0, **more):
+        stdin = subprocess.DEVNULL if data is None else subprocess.PIPE
+        return self.finish(self.start(argv, **{"stdin": stdin, **more}), data, status)
+
+    def end(self):
+        for program in self.all:
+            with contextlib.suppress(ProcessLookupError):  # and what it started: a shell's background commands
+                os.killpg(program.pid, signal.SIGKILL)
+            program.wait()
+            for stream in (program.stdin, program.stdout, program.stderr):
+                if stream:
+                    with contextlib.suppress(BrokenPipeError):
+                        stream.close()
+
+
+def need(name):
+    if shutil.which(name) is None:
+        raise Skip(f"{name} is not installed")
+    return name
+
+
+def main(tests):
+    """Run (name, function) pairs; each gets its programs and a directory of its own."""
+    own_network()
+    failed = 0
+    print(f"1..{len(tests)}")
+    for number, (name, function) in enumerate(tests, 1):
+        programs = Programs()
+        with tempfile.TemporaryDirectory(prefix="leat-interop-") as directory:
+            os.environ["XDG_RUNTIME_DIR"] = directory
+            descriptors = len(os.listdir("/proc/self/fd"))
+            try:
+                try:
+                    function(programs, directory)
+                finally:
+                    programs.end()
+                programs = None
+                check_equal(len(os.listdir("/proc/self/fd")), descriptors, "descriptors of the test")
+                print(f"ok {number} - {name}")
+            except Skip as why:
+                print(f"ok {number} - {name} # SKIP {why}")
+            except (Failed, OSError, subprocess.SubprocessError, ValueError) as why:
+                failed += 1
+                print(f"not ok {number} - {name}")
+                print("\n".join(f"# {line}" for line in str(why).splitlines()))
+        sys.stdout.flush()
+    sys.exit(1 if failed else 0)

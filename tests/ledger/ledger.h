@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LEDGER_H
+#define LEDGER_H
+
+/*
+ * The ledger: who sent what and who took it, in memory that outlives every party.
+ *
+ * Each sender numbers its messages from 0; all numbers are sent, whoever is killed. One incarnation of a
+ * sender on one connection is a session. The type of a message names session and number; its size and
+ * bytes follow from the seed, the sender and the number. A sender writes down that a send begins before
+ * it begins, and that it succeeded after; a receiver writes down what it took before it takes the next. So the sessions
+ * of a sender cut its numbers into stretches [first, first + began), and what was taken of each must be
+ * a prefix of it.
+ *
+ * What may be missing (row 8), and nothing else:
+ *   - of a session whose receiver lived: at most the one whose send had begun and not returned
+ *     success, and only if the sender was killed;
+ *   - of a session whose receiver was killed: any tail.
+ * A number taken twice, or out of order, the receiver finds at once.
+ *
+ * Each word has one writer at a time. No party waits for another's word; the judge reads what processes wrote that
+ * have been reaped, and so does the next incarnation of a party. So relaxed order is enough: atomic are
+ * the words that a killed process must have written whole or not at all, once and in program order
+ * (a mark is set after the message was checked, a send begins after it is counted).
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SENDERS_MAX 3
+#define SESSIONS_MAX 8192
+#define SIZE_MAX_BYTES 4096
+#define POOL_BYTES 65536
+
+struct session {
+        uint32_t sender;             /* set before the session is published in struct sender */
+        uint32_t first;              /* number */
+        uint32_t epoch;              /* the receiver's incarnation when its open began */
+        _Atomic uint32_t began;      /* sends that began, without those that -EPIPE says were not sent */
+        _Atomic uint32_t returned;   /* sends that returned success */
+        uint32_t taken;              /* the receiver's own count: its connection has one receiver, ever */
+        _Atomic uint32_t taken_epoch; /* who takes from it, +1; 0: no one did. Written before the first mark */
+};
+
+struct sender {
+        uint32_t count;              /* numbers that it is to send */
+        _Atomic uint32_t session;    /* its last, +1; 0: none yet */
+        _Atomic uint8_t *taken;      /* the marks: per number, how often; what the judge believes */
+};
+
+struct ledger {
+        uint64_t seed;
+        unsigned senders_count;
+        struct sender senders[SENDERS_MAX];
+        struct session sessions[SESSIONS_MAX];
+        _Atomic uint32_t sessions_count;
+        _Atomic uint32_t epoch;      /* the receiver's incarnation; the parent's */
+        bool killed[SESSIONS_MAX];   /* epochs whose receiver was killed; the parent's */
+        unsigned char pool[POOL_BYTES + SIZE_MAX_BYTES];
+        char finding[256]; /* what is wrong, with seed, session and numbers */
+        size_t size_bytes; /* of the mapping */
+};
+
+struct ledger *ledger_new(uint64_t seed, unsigned senders_count, uint32_t messages);
+void ledger_free(struct ledger *ledger);
+
+/* What number i of a sender carries: borrowed from the ledger. */
+const void *ledger_message(const struct ledger *ledger, uint32_t sender, uint32_t number, size_t *ret_size);
+int64_t ledger_type(uint32_t session, uint32_t number);
+
+/* --- a sender --- */
+
+/* The number that this sender is to send next, and whether any is left. */
+uint32_t ledger_next(const struct ledger *ledger, uint32_t sender);
+
+/* Begin a session, before the address is opened. */
+uint32_t ledger_session(struct ledger *ledger, uint32_t sender);
+void ledger_begin(struct ledger *ledger, uint32_t session);
+void ledger_success(struct ledger *ledger, uint32_t session);
+void ledger_refused(struct ledger *ledger, uint32_t session); /* -EPIPE: it was not sent */
+
+/* --- the receiver --- */
+
+/* False, with the finding, when the message is not whole, not the next of its session, or was taken before. */
+bool ledger_take(struct ledger *ledger, int64_t type, const void *bytes, size_t size);
+
+/* --- the judge, when every party is reaped --- */
+
+struct ledger_sum {
+        uint64_t sent, taken; /* numbers whose send returned success; numbers taken */
+        uint64_t lost;        /* sent and not taken, as row 8 allows */
+        uint32_t sessions;
+};
+
+/* False, with the finding, when more is missing than may be. */
+bool ledger_judge(struct ledger *ledger, bool senders_killed, struct ledger_sum *ret_sum);
+
+#endif

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Many messages, disturbed, and judged by the ledger.
+ *
+ * The test's process is the controller: it starts the parties, wakes every 50 ms (or when one ends: SIGCHLD, waited
+ * for with a timeout), kills or stops one at random, and starts the killed anew until all numbers are sent. Where
+ * the channel has a name each party opens it for itself. Where it has none, the death of either end is the end of
+ * both: then the controller waits until both are gone, makes a new pair and starts both.
+ *
+ * LEAT_LEDGER_MESSAGES: how many messages (default 1,000,000; fewer under the sanitizers).
+ */
+#include "harness.h"
+#include "ledger.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <leat.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TICK_MS 50
+#define PATIENCE_MS 60000 /* of a party: longer than any stop, and than everything at once on a busy machine */
+#define TIMEOUT_S 240
+#define EXIT_PIPE_ENDED 7 /* a sender without a name: its receiver is gone */
+#define TYPE_FINISH 1     /* of no session: nothing more will be sent */
+
+#if defined __SANITIZE_THREAD__
+#define MESSAGES 20000
+#elif defined __SANITIZE_ADDRESS__
+#define MESSAGES 50000
+#elif defined __has_feature
+#if __has_feature(thread_sanitizer)
+#define MESSAGES 20000
+#elif __has_feature(address_sanitizer)
+#define MESSAGES 50000
+#endif
+#endif
+#ifndef MESSAGES
+#define MESSAGES 1000000
+#endif
+
+/* A transport under test. A later one is one row more. */
+struct stress_transport {
+        const char *name;
+        const char *address; /* %s: the test's directory */
+        unsigned senders;    /* three where the declaration says n:1 */
+        bool named;
+};
+
+static const struct stress_transport transports[] = {
+        { .name = "pipe", .address = "pipe:", .senders = 1 },
+        { .name = "unix", .address = "unix:%s/ledger", .senders = 3, .named = true },
+        { .name = "unix-stream", .address = "unix-stream:%s/ledger", .senders = 3, .named = true },
+};
+
+enum disturbance { NOTHING, KILL, STOP };
+
+struct mode {
+        const char *name;
+        enum disturbance disturbance;
+        bool receiver_too; /* else only senders are disturbed: then the judge allows no tail to be lost */
+};
+
+static const struct mode modes[] = {
+        { "calm", NOTHING, false },
+        { "kill-senders", KILL, false },
+        { "kill-any", KILL, true },
+        { "stop-any", STOP, true },
+};
+
+struct test {
+        const struct stress_transport *transport;
+        const struct mode *mode;
+};
+
+struct party {
+        pid_t pid;   /* 0: it does not run */
+        bool killed; /* by us, and not reaped yet */
+        bool done;   /* it ended as it should, for good */
+};
+
+/* Parties are the senders and then the receiver. */
+struct stress {
+        const struct stress_transport *transport;
+        const struct mode *mode;
+        struct ledger *ledger;
+        char address[160];
+        struct party parties[SENDERS_MAX + 1];
+        unsigned parties_count;
+        unsigned self; /* which one this process is */
+        struct leat_channel *given;
+        int stopped; /* the party that stands, or -1 */
+        unsigned disturbances;
+};
+
+static int diagnostics = -1; /* the real standard output: numbers are shown whatever the verdict */
+
+static int64_t patience(void) {
+        return harness_deadline_ms(PATIENCE_MS);
+}
+
+/* --- a sender --- */
+
+/* Send what is left on one connection. Returns 0 when all is sent, or -EPIPE. */
+static int send_rest(struct ledger *ledger, unsigned self, uint32_t session, struct leat_channel *channel) {
+        uint32_t count = ledger->senders[self].count;
+        int r = 0;
+        for (uint32_t number = ledger_next(ledger, self); r == 0 && number < count; number++) {
+                size_t size;
+                const void *bytes = ledger_message(ledger, self, number, &size);
+                ledger_begin(ledger, session);
+                r = leat_send(channel, ledger_type(session, number), bytes, size, patience());
+                if (r == 0)
+                        ledger_success(ledger, session);
+                else if (r == -EPIPE)
+                        ledger_refused(ledger, session);
+                else
+                        FAIL("sender %u, number %u: %s", self, number, leat_strerror(r));
+        }
+        return r;
+}
+
+static void send_all(void *argument) {
+        struct stress *stress = argument;
+        int r;
+        do {
+                struct leat_channel *channel = stress->given;
+                uint32_t session = ledger_session(stress->ledger, stress->self);
+                r = stress->transport->named ? leat_open(stress->address, LEAT_SEND, patience(), &channel) : 0;
+                if (r < 0)
+                        FAIL("sender %u: open: %s", stress->self, leat_strerror(r));
+                r = send_rest(stress->ledger, stress->self, session, channel);
+                leat_close(channel);
+        } while (r == -EPIPE && stress->transport->named);
+        if (r == -EPIPE)
+                _exit(EXIT_PIPE_ENDED);
+}
+
+/* --- the receiver --- */
+
+static void receive_until_end(struct stress *stress, struct leat_channel *channel) {
+        unsigned char buffer[SIZE_MAX_BYTES];
+        bool finished = !stress->transport->named;
+        for (;;) {
+                struct leat_message about = LEAT_MESSAGE_INIT;
+                ssize_t n = leat_receive(channel, LEAT_ANY, buffer, sizeof buffer, patience(), &about);
+                if (n >= 0 && about.type == TYPE_FINISH)
+                        finished = true;
+                else if (n >= 0 && !ledger_take(stress->ledger, about.type, buffer, (size_t)n))
+                        FAIL("%s", stress->ledger->finding);
+                else if (n < 0 && n != -ENODATA)
+                        FAIL("receive: %s", leat_strerror((int)n));
+                else if (n == -ENODATA && finished)
+                        return;
+        }
+}
+
+static void receive_all(void *argument) {
+        struct stress *stress = argument;
+        struct leat_channel *channel = stress->given;
+        if (stress->transport->named) {
+                int r = leat_open(stress->address, LEAT_RECEIVE, patience(), &channel);
+                if (r < 0)
+                        FAIL("receiver: open: %s", leat_strerror(r));
+        }
+        receive_until_end(stress, channel);
+        leat_close(channel);
+}
+
+/* Tell the receiver that no sender will come any more. */
+static void finish_receiver(struct stress *stress) {
+        struct leat_channel *channel;
+        CHECK_EQ(leat_open(stress->address, LEAT_SEND, patience(), &channel), 0);
+        CHECK_EQ(leat_send(channel, TYPE_FINISH, NULL, 0, patience()), 0);
+        leat_close(channel);
+}
+
+/* --- the controller: starting --- */
+
+static bool is_receiver(const struct stress *stress, unsigned index) {
+        return index == stress->parties_count - 1;
+}
+
+static void party_start(struct stress *stress, unsigned index) {
+        struct party *party = &stress->parties[index];
+        stress->self = index;
+        party->killed = party->done = false;
+        party->pid = harness_fork(is_receiver(stress, index) ? receive_all : send_all, stress);
+}
+
+static void start_with_ends(struct stress *stress) {
+        struct leat_channel *ends[2]; /* of the parties in order: sender, receiver */
+        CHECK_EQ(leat_pair(stress->address, NULL, &ends[1], &ends[0]), 0);
+        for (unsigned i = 0; i < 2; i++) {
+                stress->given = ends[i];
+                CHECK_EQ(leat_give(ends[i]), 0);
+                party_start(stress, i);
+                leat_close(ends[i]);
+        }
+}
+
+static void start(struct stress *stress) {
+        if (!stress->transport->named) {
+                start_with_ends(stress);
+                return;
+        }
+        for (unsigned i = 0; i < stress->parties_count; i++)
+                party_start(stress, i);
+}
+
+/* --- the controller: ends --- */
+
+static void next_epoch(struct stress *stress) {
+        uint32_t epoch = atomic_load_explicit(&stress->ledger->epoch, memory_order_relaxed) + 1;
+        CHECK(epoch < SESSIONS_MAX);
+        atomic_store_explicit(&stress->ledger->epoch, epoch, memory_order_relaxed);
+}
+
+/* The party was reaped. Anything but a kill of ours and an orderly end is a failure. */
+static void party_ended(struct stress *stress, unsigned index, int status) {
+        struct party *party = &stress->parties[index];
+        bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && party->killed;
+        int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+        party->pid = 0;
+        if (!killed && code != 0 && !(code == EXIT_PIPE_ENDED && !stress->transport->named))
+                FAIL("party %u ended with status 0x%x (seed %llu)", index, status,
+                     (unsigned long long)stress->ledger->seed);
+        party->done = code == 0;
+        if (!killed || !stress->transport->named)
+                return;
+        if (is_receiver(stress, index))
+                next_epoch(stress);
+        party_start(stress, index);
+}
+
+/* Of a pair both are gone: again, if the sender has not done all. */
+static void renew_pair(struct stress *stress) {
+        if (stress->parties[0].pid || stress->parties[1].pid || stress->parties[0].done)
+                return;
+        next_epoch(stress);
+        start(stress);
+}
+
+static void reap(struct stress *stress) {
+        int status;
+        for (unsigned i = 0; i < stress->parties_count; i++)
+                if (stress->parties[i].pid && waitpid(stress->parties[i].pid, &status, WNOHANG) > 0)
+                        party_ended(stress, i, status);
+        if (!stress->transport->named)
+                renew_pair(stress);
+}
+
+/* --- the controller: disturbing --- */
+
+static void let_stopped_go(struct stress *stress) {
+        if (stress->stopped >= 0 && stress->parties[stress->stopped].pid)
+                kill(stress->parties[stress->stopped].pid, SIGCONT);
+        stress->stopped = -1;
+}
+
+static void disturb(struct stress *stress) {
+        unsigned among = stress->parties_count - !stress->mode->receiver_too;
+        unsigned index = (unsigned)harness_random_below(among);
+        struct party *party = &stress->parties[index];
+        let_stopped_go(stress);
+        if (stress->mode->disturbance == NOTHING || !party->pid)
+                return;
+        stress->disturbances++;
+        if (stress->mode->disturbance == STOP) {
+                stress->stopped = (int)index;
+                kill(party->pid, SIGSTOP);
+                return;
+        }
+        if (is_receiver(stress, index))
+                stress->ledger->killed[stress->ledger->epoch] = true;
+        party->killed = true;
+        kill(party->pid, SIGKILL);
+}
+
+static bool all_sent(const struct stress *stress) {
+        for (unsigned i = 0; i < stress->parties_count - 1; i++)
+                if (!stress->parties[i].done)
+                        return false;
+        return true;
+}
+
+/* Wait for SIGCHLD, which is blocked, until the deadline. */
+static void wait_child(int64_t deadline) {
+        int64_t left = deadline - leat_now();
+        struct timespec timeout = { left / 1000000000, left % 1000000000 };
+        sigset_t child;
+        sigemptyset(&child);
+        sigaddset(&child, SIGCHLD);
+        if (left > 0)
+                (void)sigtimedwait(&child, NULL, &timeout);
+}
+
+static void control(struct stress *stress) {
+        int64_t tick = leat_in_ms(TICK_MS);
+        while (!all_sent(stress)) {
+                wait_child(tick);
+                reap(stress);
+                if (leat_now() < tick)
+                        continue;
+                disturb(stress);
+                tick = leat_in_ms(TICK_MS);
+        }
+        let_stopped_go(stress);
+        if (stress->transport->named) {
+                /* One that was killed last is reaped and started anew before it is told. */
+                while (stress->parties[stress->parties_count - 1].killed) {
+                        wait_child(leat_in_ms(TICK_MS));
+                        reap(stress);
+                }
+                finish_receiver(stress);
+        }
+        for (unsigned i = 0; i < stress->parties_count; i++)
+                if (stress->parties[i].pid) {
+                        int code = harness_wait(stress->parties[i].pid);
+                        CHECK(code == 0 || (code == -SIGKILL && stress->parties[i].killed));
+                }
+}
+
+/* --- the tests --- */
+
+static uint32_t messages_wanted(void) {
+        const char *given = getenv("LEAT_LEDGER_MESSAGES");
+        unsigned long count = given ? strtoul(given, NULL, 10) : 0;
+        return count > 0 && count < 100000000 ? (uint32_t)count : MESSAGES;
+}
+
+static void run(void *argument) {
+        const struct test *test = argument;
+        struct stress stress = { .transport = test->transport, .mode = test->mode, .stopped = -1 };
+        struct ledger_sum sum;
+        sigset_t child;
+        sigemptyset(&child);
+        sigaddset(&child, SIGCHLD);
+        sigprocmask(SIG_BLOCK, &child, NULL);
+        snprintf(stress.address, sizeof stress.address, stress.transport->address, harness_tmpdir());
+        stress.parties_count = stress.transport->senders + 1;
+        stress.ledger = ledger_new(harness_random(), stress.transport->senders, messages_wanted());
+        int64_t begin = leat_now();
+        start(&stress);
+        control(&stress);
+        double seconds = (double)(leat_now() - begin) / 1e9;
+        if (!ledger_judge(stress.ledger, stress.mode->disturbance == KILL, &sum))
+                FAIL("%s", stress.ledger->finding);
+        dprintf(diagnostics,
+                "# %s %s: %llu taken in %.2f s, %.0f messages/s, %u senders, %u disturbances, %u sessions, %llu lost\n",
+                test->transport->name, test->mode->name, (unsigned long long)sum.taken, seconds,
+                (double)sum.taken / seconds, stress.transport->senders, stress.disturbances, sum.sessions,
+                (unsigned long long)sum.lost);
+        ledger_free(stress.ledger);
+}
+
+static void add_tests(void) {
+        static struct test tests[sizeof transports / sizeof transports[0] * (sizeof modes / sizeof modes[0])];
+        size_t count = 0;
+        char name[64];
+        diagnostics = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+        for (size_t t = 0; t < sizeof transports / sizeof transports[0]; t++)
+                for (size_t m = 0; m < sizeof modes / sizeof modes[0]; m++) {
+                        tests[count] = (struct test){ &transports[t], &modes[m] };
+                        snprintf(name, sizeof name, "%s/%s", transports[t].name, modes[m].name);
+                        harness_add_with(name, run, &tests[count++], (struct harness_options){ .timeout_s = TIMEOUT_S });
+                }
+}
+
+TEST_MAIN_WITH(add_tests)

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* The child receives what a survivor sends. */
+#include "harness.h"
+#include "scenario.h"
+#include <errno.h>
+
+static void send_small(struct world *world) {
+        CHECK_EQ(world_send(world, world->sender, SURVIVOR, SMALL, harness_deadline_ms(DEADLINE_MS)), 0);
+}
+
+void receivers_before(struct world *world) {
+        world_make(world, GIVE_RECEIVER);
+}
+
+void receivers_prepare(struct world *world) {
+        world->channel = world_open(world, LEAT_RECEIVE);
+        for (unsigned i = 0; i < world->scenario->messages_before; i++)
+                CHECK_EQ(world_take(world, world->channel, world->deadline), 0);
+}
+
+/* The child waits for its first sender, or for a message. */
+void receivers_blocked(struct world *world) {
+        const struct step_scenario *scenario = world->scenario;
+        if (!world->sender)
+                world->sender = world_open(world, LEAT_SEND);
+        if (world->sent[SURVIVOR] < scenario->messages_before + scenario->messages_in)
+                send_small(world);
+}
+
+static void send_two(struct world *world) {
+        if (!world->sender)
+                world->sender = world_open(world, LEAT_SEND);
+        CHECK_EQ(world_send(world, world->sender, SURVIVOR, world->scenario->length, harness_deadline_ms(DEADLINE_MS)),
+                 0);
+        send_small(world);
+}
+
+static int receive_one(struct world *world) {
+        return world_receive(world, world->channel, world->deadline);
+}
+
+static void receive_rest(struct world *world) {
+        world_check(world);
+        CHECK_EQ(world_take_all(world, world->channel, world->deadline), -ENODATA);
+        CHECK_EQ(world->taken[SURVIVOR] + world->taken[OTHER], world->page->expected);
+}
+
+/* Fails when a message comes that was sent to the receiver before, or one comes twice. */
+void survivors_go_on(struct world *world) {
+        if (!world->transport->named)
+                return;
+        if (!world->receiver)
+                world->receiver = world_open(world, LEAT_RECEIVE);
+        world->sender = leat_close(world->sender);
+        world->sender = world_open(world, LEAT_SEND);
+        world->taken[SURVIVOR] = world->sent[SURVIVOR];
+        send_small(world);
+        CHECK_EQ(world_take(world, world->receiver, harness_deadline_ms(DEADLINE_MS)), 0);
+        world->sender = leat_close(world->sender);
+        world->other = leat_close(world->other);
+        world_expect_end(world, world->receiver);
+}
+
+void receivers_after_kill(struct world *world) {
+        CHECK_EQ(world_send(world, world->sender, SURVIVOR, SMALL, harness_deadline_ms(DEADLINE_MS)), -EPIPE);
+        survivors_go_on(world);
+}
+
+/* A stopped receiver is not a dead one: what is sent waits for it, and senders may come. */
+static void receivers_while_stopped(struct world *world) {
+        send_small(world);
+        if (!world->transport->named)
+                return;
+        world->other = world_open(world, LEAT_SEND);
+        CHECK_EQ(world_send(world, world->other, OTHER, SMALL, harness_deadline_ms(DEADLINE_MS)), 0);
+}
+
+static void receivers_after_continue(struct world *world) {
+        if (!world->sent[SURVIVOR] || world->sent[SURVIVOR] < world->scenario->messages_before + 1)
+                send_small(world);
+        world->page->expected = world->sent[SURVIVOR] + world->sent[OTHER];
+        world->sender = leat_close(world->sender);
+        world->other = leat_close(world->other);
+        world_finish_child(world);
+}
+
+#define RECEIVER                                                                                                       \
+        .before = receivers_before, .prepare = receivers_prepare, .operation = receive_one, .after = receive_rest,     \
+        .blocked = receivers_blocked, .after_kill = receivers_after_kill, .while_stopped = receivers_while_stopped,    \
+        .after_continue = receivers_after_continue, .messages_in = 1
+
+const struct step_scenario step_receive[] = {
+        { .name = "receive-small", RECEIVER, .ready = send_two, .messages_before = 1, .length = SMALL },
+        { .name = "receive-large", RECEIVER, .ready = send_two, .messages_before = 1, .length = MIDDLE },
+        { .name = "receive-waiting", RECEIVER, .messages_before = 1 },
+        { .name = "accept", RECEIVER, .ready = send_two, .named_only = true },
+        { .name = NULL },
+};

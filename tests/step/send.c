@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* The child sends. Where there is a name, another sender is there all the time and must come through. */
+#include "harness.h"
+#include "scenario.h"
+#include <errno.h>
+
+void senders_before(struct world *world) {
+        world_make(world, GIVE_SENDER);
+        if (!world->transport->named)
+                return;
+        world->receiver = world_open(world, LEAT_RECEIVE);
+        world->other = world_open(world, LEAT_SEND);
+        CHECK_EQ(world_send(world, world->other, OTHER, SMALL, harness_deadline_ms(DEADLINE_MS)), 0);
+}
+
+static void send_some(struct world *world, unsigned count) {
+        while (count--)
+                CHECK_EQ(world_send(world, world->channel, CHILD, SMALL, world->deadline), 0);
+}
+
+void senders_prepare(struct world *world) {
+        world->channel = world_open(world, LEAT_SEND);
+        send_some(world, world->scenario->messages_before);
+}
+
+void senders_after(struct world *world) {
+        send_some(world, world->scenario->messages_after);
+}
+
+static void other_comes_through(struct world *world) {
+        if (!world->other)
+                return;
+        CHECK_EQ(world_send(world, world->other, OTHER, SMALL, harness_deadline_ms(DEADLINE_MS)), 0);
+        while (world->taken[OTHER] < world->sent[OTHER])
+                CHECK_EQ(world_take(world, world->receiver, harness_deadline_ms(DEADLINE_MS)), 0);
+}
+
+/* What was sent before is there, what was being sent is there whole or not, and then the end. */
+void senders_after_kill(struct world *world) {
+        const struct step_scenario *scenario = world->scenario;
+        unsigned surely = scenario->messages_before + (world->page->done ? scenario->messages_in : 0);
+        other_comes_through(world);
+        world->other = leat_close(world->other);
+        world_expect_end(world, world->receiver);
+        CHECK(world->taken[CHILD] >= surely);
+        CHECK(world->taken[CHILD] <= scenario->messages_before + scenario->messages_in);
+}
+
+/* A stopped sender is not a dead one: no end is told. */
+void senders_while_stopped(struct world *world) {
+        bool may_end = world->scenario->ends && !world->transport->named;
+        int r = world_take_all(world, world->receiver, LEAT_NOW);
+        CHECK(r == -EAGAIN || (may_end && r == -ENODATA));
+        CHECK(world->taken[CHILD] >= world->scenario->messages_before);
+        r = world_take(world, world->receiver, harness_deadline_ms(BRIEF_MS));
+        CHECK(r == -ETIMEDOUT || (may_end && r == -ENODATA));
+        other_comes_through(world);
+}
+
+void senders_after_continue(struct world *world) {
+        const struct step_scenario *scenario = world->scenario;
+        unsigned all = scenario->messages_before + scenario->messages_in + scenario->messages_after;
+        while (world->taken[CHILD] < all)
+                CHECK_EQ(world_take(world, world->receiver, harness_deadline_ms(PATIENCE_MS)), 0);
+        world_finish_child(world);
+        other_comes_through(world);
+        world->other = leat_close(world->other);
+        world_expect_end(world, world->receiver);
+        CHECK_EQ(world->taken[CHILD], all);
+}
+
+static int send_one(struct world *world) {
+        return world_send(world, world->channel, CHILD, world->scenario->length, world->deadline);
+}
+
+static int send_sync(struct world *world) {
+        return world_send_sync(world, world->channel, CHILD, world->deadline);
+}
+
+/* The receiver takes what is there: room for the next frame, or the TAKEN that the child waits for. */
+static void drain(struct world *world) {
+        CHECK_EQ(world_take_all(world, world->receiver, LEAT_NOW), -EAGAIN);
+}
+
+#define SENDER                                                                                                         \
+        .before = senders_before, .prepare = senders_prepare, .after = senders_after, .blocked = drain,                \
+        .after_kill = senders_after_kill, .while_stopped = senders_while_stopped,                                      \
+        .after_continue = senders_after_continue, .messages_before = 3, .messages_in = 1, .messages_after = 1
+
+const struct step_scenario step_send[] = {
+        { .name = "send-small", SENDER, .operation = send_one, .length = SMALL },
+        { .name = "send-large", SENDER, .operation = send_one, .length = LARGE },
+        { .name = "send-sync", SENDER, .operation = send_sync, .sync = true },
+        { .name = NULL },
+};

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every class of every operation, killed and stopped.
+ *
+ * A scenario is traced once, instruction by instruction: that is where its events come from, and it is the control
+ * (nothing is killed, all must be right). Then for each event a new world: the child goes on to it and is killed
+ * there; for each event that begins a class, and each sleep, another, where it is stopped, looked
+ * at, and let go. Between two system calls of a child that shares no memory all instructions are of one class, so
+ * these runs go from call to call.
+ *
+ * A child is not quite the same from run to run (a timer, a listener that came sooner): an event is found by its kind and
+ * the number of its class, and a run that passes it is killed where it then stands.
+ */
+#include "harness.h"
+#include "scenario.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define POINTS_MAX 4096
+#define TIMEOUT_S 60
+
+static const struct step_transport transports[] = {
+        { .name = "pipe", .pair = "pipe:", .address = "pipe:", .options = "?capacity=256k", .sync = "need=sync",
+          .two_way = "pattern=pair" },
+        { .name = "unix", .pair = "unix:", .address = "unix:%s", .options = "", .sync = "", .two_way = "",
+          .named = true },
+        { .name = "unix-abstract", .pair = "unix:", .address = "unix:@%s", .options = "", .sync = "", .two_way = "",
+          .named = true },
+        { .name = "unix-stream", .pair = "unix-stream:", .address = "unix-stream:%s", .options = "", .sync = "",
+          .two_way = "", .named = true },
+};
+
+static const struct step_scenario *const groups[] = { step_open, step_send, step_receive, step_call, step_close };
+
+/* Where to kill or stop. */
+struct point {
+        enum tracer_event event;
+        unsigned class_number;
+        long call;
+};
+
+struct counts {
+        uint64_t instructions;
+        unsigned classes, kills, stops;
+};
+
+struct test {
+        const struct step_scenario *scenario;
+        const struct step_transport *transport;
+};
+
+static struct point points[POINTS_MAX];
+static size_t points_count;
+static int diagnostics = -1; /* the real standard output: numbers are shown whatever the verdict */
+
+/* --- in the child --- */
+
+static void child(void *argument) {
+        struct world *world = argument;
+        const struct step_scenario *scenario = world->scenario;
+        if (scenario->prepare)
+                scenario->prepare(world);
+        step_begin();
+        int r = scenario->operation(world);
+        world->page->result = r;
+        world->page->done = 1;
+        step_end();
+        if (r < 0 && !(scenario->may_lose && r == -EADDRINUSE))
+                FAIL("%s: %s", scenario->name, leat_strerror(r));
+        if (r == 0 && scenario->after)
+                scenario->after(world);
+        leat_close(world->channel);
+}
+
+/* --- one run --- */
+
+static void start(struct world *world, const struct test *test) {
+        const struct step_transport *transport = test->transport;
+        const struct step_scenario *scenario = test->scenario;
+        world_begin(world, transport, scenario->sync ? transport->sync : scenario->two_way ? transport->two_way : "");
+        world->scenario = scenario;
+        if (world->scenario->before)
+                world->scenario->before(world);
+        CHECK_EQ(tracer_start(&world->tracer, child, world), 0);
+        world_gave(world);
+}
+
+static enum tracer_event next(struct world *world, bool between) {
+        enum tracer_pace pace = between && world->transport->shared ? TRACER_INSTRUCTIONS : TRACER_CALLS;
+        enum tracer_event event = tracer_next(&world->tracer, pace);
+        if (event == TRACER_EXITED)
+                FAIL("the child ended in the middle");
+        if (event == TRACER_BEGIN && world->scenario->ready)
+                world->scenario->ready(world);
+        return event;
+}
+
+static void unblock(struct world *world, enum tracer_event event, int64_t deadline) {
+        if (event != TRACER_ASLEEP)
+                return;
+        if (leat_now() > deadline)
+                FAIL("the child hangs in %s", tracer_call_name(world->tracer.call));
+        if (world->scenario->blocked)
+                world->scenario->blocked(world);
+}
+
+static void run_to_begin(struct world *world) {
+        int64_t deadline = harness_deadline_ms(PATIENCE_MS);
+        enum tracer_event event;
+        while ((event = next(world, false)) != TRACER_BEGIN)
+                unblock(world, event, deadline);
+}
+
+static bool reached(const struct world *world, enum tracer_event event, const struct point *point) {
+        return event == TRACER_END || world->tracer.class_number > point->class_number ||
+               (event == point->event && world->tracer.class_number == point->class_number);
+}
+
+static void run_to(struct world *world, const struct point *point) {
+        int64_t deadline = harness_deadline_ms(PATIENCE_MS);
+        enum tracer_event event;
+        run_to_begin(world);
+        if (point->event == TRACER_BEGIN)
+                return;
+        while (event = next(world, true), !reached(world, event, point))
+                unblock(world, event, deadline);
+}
+
+static void let_go(struct world *world) {
+        tracer_release(&world->tracer);
+        if (world->scenario->after_continue)
+                world->scenario->after_continue(world);
+        world_finish_child(world);
+        world_end(world);
+}
+
+/* --- all runs of a scenario --- */
+
+static void add_point(enum tracer_event event, const struct world *world) {
+        struct point point = { event, world->tracer.class_number, world->tracer.call };
+        struct point *last = points_count ? &points[points_count - 1] : NULL;
+        if (last && event == TRACER_ASLEEP && last->event == event && last->class_number == point.class_number)
+                return; /* it is told as long as the child sleeps */
+        CHECK(points_count < POINTS_MAX);
+        points[points_count++] = point;
+}
+
+static void trace(const struct test *test, struct counts *counts) {
+        struct world world;
+        enum tracer_event event = TRACER_BEGIN;
+        int64_t deadline = harness_deadline_ms(PATIENCE_MS);
+        world_at("%s %s: trace", test->transport->name, test->scenario->name);
+        start(&world, test);
+        run_to_begin(&world);
+        points_count = 0;
+        add_point(TRACER_BEGIN, &world);
+        while (event != TRACER_END) {
+                event = tracer_next(&world.tracer, TRACER_INSTRUCTIONS);
+                CHECK(event != TRACER_EXITED);
+                add_point(event, &world);
+                unblock(&world, event, deadline);
+        }
+        counts->instructions = world.tracer.instructions;
+        counts->classes = world.tracer.class_number + 1;
+        let_go(&world);
+}
+
+static void say(const char *what, const struct test *test, const struct point *point) {
+        world_at("%s %s: %s %s %s, class %u", test->transport->name, test->scenario->name, what,
+                 tracer_event_name(point->event), tracer_call_name(point->call), point->class_number);
+}
+
+static void kill_at(const struct test *test, const struct point *point) {
+        struct world world;
+        say("killed", test, point);
+        start(&world, test);
+        run_to(&world, point);
+        tracer_kill(&world.tracer);
+        if (world.scenario->after_kill)
+                world.scenario->after_kill(&world);
+        world_end(&world);
+}
+
+static void stop_at(const struct test *test, const struct point *point) {
+        struct world world;
+        say("stopped", test, point);
+        start(&world, test);
+        run_to(&world, point);
+        tracer_stop(&world.tracer);
+        if (world.scenario->while_stopped)
+                world.scenario->while_stopped(&world);
+        let_go(&world);
+}
+
+static bool is_stopped_at(enum tracer_event event) {
+        return event == TRACER_BEGIN || event == TRACER_LEAVE || event == TRACER_CHANGED || event == TRACER_ASLEEP;
+}
+
+static void run(void *argument) {
+        const struct test *test = argument;
+        struct counts counts = { 0 };
+        const char *why = tracer_refused();
+        if (why)
+                SKIP("%s", why);
+        trace(test, &counts);
+        for (size_t i = 0; i < points_count; i++, counts.kills++)
+                kill_at(test, &points[i]);
+        for (size_t i = 0; i < points_count; i++)
+                if (is_stopped_at(points[i].event)) {
+                        stop_at(test, &points[i]);
+                        counts.stops++;
+                }
+        dprintf(diagnostics, "# %s %s: %llu instructions, %u classes, %u kills, %u stops\n", test->transport->name,
+                test->scenario->name, (unsigned long long)counts.instructions, counts.classes, counts.kills,
+                counts.stops);
+}
+
+/* --- the tests --- */
+
+static bool is_wanted(const struct step_scenario *scenario, const struct step_transport *transport) {
+        return transport->named || !scenario->named_only;
+}
+
+static void add(const struct step_scenario *scenario, const struct step_transport *transport) {
+        static struct test tests[256];
+        static size_t count;
+        char name[96];
+        if (count == sizeof tests / sizeof tests[0])
+                abort();
+        tests[count] = (struct test){ scenario, transport };
+        snprintf(name, sizeof name, "%s/%s", transport->name, scenario->name);
+        harness_add_with(name, run, &tests[count++], (struct harness_options){ .timeout_s = TIMEOUT_S });
+}
+
+static void add_tests(void) {
+        diagnostics = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+        for (size_t t = 0; t < sizeof transports / sizeof transports[0]; t++) {
+                for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++)
+                        for (const struct step_scenario *scenario = groups[g]; scenario->name; scenario++)
+                                if (is_wanted(scenario, &transports[t]))
+                                        add(scenario, &transports[t]);
+                step_random_add(&transports[t]);
+        }
+}
+
+int main(int argc, char **argv) {
+        tracer_without_rep_movsb(argv);
+        return harness_main(argc, argv, add_tests);
+}

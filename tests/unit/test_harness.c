@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The harness must see what it is there to see. Each control below is run by a second copy of this
+ * program with LEAT_HARNESS_CONTROL set, and its TAP is read here.
+ */
+#include "harness.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* --- controls: what goes wrong --- */
+
+static void control_passes(void *argument) {
+        (void)argument;
+        int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        CHECK(fd >= 0);
+        CHECK_EQ(close(fd), 0);
+}
+
+static void control_fails(void *argument) {
+        (void)argument;
+        CHECK_EQ(1 + 1, 3);
+}
+
+static void control_crashes(void *argument) {
+        (void)argument;
+        raise(SIGSEGV);
+}
+
+static void control_hangs(void *argument) {
+        (void)argument;
+        for (;;)
+                pause();
+}
+
+static void control_leaks_descriptor(void *argument) {
+        (void)argument;
+        CHECK(open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0);
+}
+
+static void control_closes_descriptor(void *argument) {
+        (void)argument;
+        CHECK_EQ(close(STDIN_FILENO), 0);
+}
+
+static void pause_for_ever(void *argument) {
+        (void)argument;
+        for (;;)
+                pause();
+}
+
+static void control_leaks_child(void *argument) {
+        (void)argument;
+        harness_fork(pause_for_ever, NULL);
+}
+
+static void nothing(void *argument) {
+        (void)argument;
+}
+
+static void control_leaves_zombie(void *argument) {
+        (void)argument;
+        harness_wait_state(harness_fork(nothing, NULL), "Z");
+}
+
+static void fork_grandchild(void *argument) {
+        (void)argument;
+        harness_fork(pause_for_ever, NULL);
+}
+
+static void control_leaks_grandchild(void *argument) {
+        (void)argument;
+        CHECK_EQ(harness_wait(harness_fork(fork_grandchild, NULL)), 0);
+}
+
+static void control_skips(void *argument) {
+        (void)argument;
+        SKIP("no such thing here");
+}
+
+static void control_exits(void *argument) {
+        (void)argument;
+        exit(0);
+}
+
+static void fail_in_child(void *argument) {
+        (void)argument;
+        CHECK(false);
+}
+
+static void control_fails_in_child(void *argument) {
+        (void)argument;
+        harness_wait(harness_fork(fail_in_child, NULL)); /* its exit code is not looked at */
+}
+
+static void control_leaves_files(void *argument) {
+        char path[128];
+        (void)argument;
+        snprintf(path, sizeof path, "%s/file", harness_tmpdir());
+        int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        CHECK(fd >= 0);
+        close(fd);
+        printf("directory %s\n", harness_tmpdir());
+        FAIL("so that the output is shown");
+}
+
+static const struct {
+        const char *name;
+        void (*function)(void *argument);
+        int timeout_s;
+} controls[] = {
+        { "passes", control_passes, 0 },
+        { "fails", control_fails, 0 },
+        { "crashes", control_crashes, 0 },
+        { "hangs", control_hangs, 1 },
+        { "leaks_descriptor", control_leaks_descriptor, 0 },
+        { "closes_descriptor", control_closes_descriptor, 0 },
+        { "leaks_child", control_leaks_child, 0 },
+        { "leaves_zombie", control_leaves_zombie, 0 },
+        { "leaks_grandchild", control_leaks_grandchild, 0 },
+        { "skips", control_skips, 0 },
+        { "exits", control_exits, 0 },
+        { "fails_in_child", control_fails_in_child, 0 },
+        { "leaves_files", control_leaves_files, 0 },
+};
+
+/* --- what the harness says about them --- */
+
+static char said[65536];
+
+/* Run one control in a harness of its own. Returns what that exited with. */
+static int run_control(const char *name) {
+        char command[256], self[128];
+        ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+        CHECK(n > 0);
+        self[n] = '\0';
+        snprintf(command, sizeof command, "LEAT_HARNESS_CONTROL=1 '%s' --seed 7 %s 2>&1 < /dev/null", self, name);
+        FILE *pipe = popen(command, "re");
+        CHECK(pipe != NULL);
+        said[fread(said, 1, sizeof said - 1, pipe)] = '\0';
+        int status = pclose(pipe);
+        printf("%s", said);
+        CHECK(WIFEXITED(status));
+        return WEXITSTATUS(status);
+}
+
+static void expect_failure(const char *name, const char *why) {
+        char line[80];
+        CHECK_EQ(run_control(name), 1);
+        snprintf(line, sizeof line, "\nnot ok 1 - %s\n", name);
+        CHECK(strstr(said, line) != NULL);
+        CHECK(strstr(said, why) != NULL);
+}
+
+TEST(sees_success) {
+        CHECK_EQ(run_control("passes"), 0);
+        CHECK_STR(said, "TAP version 13\n1..1\n# seed 7\nok 1 - passes\n");
+}
+
+TEST(sees_failure) {
+        expect_failure("fails", "1 + 1 is 2 (0x2), not 3");
+}
+
+TEST(sees_crash) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+        expect_failure("crashes", "SEGV"); /* the sanitizer catches the signal and reports it */
+#else
+        expect_failure("crashes", "killed by SIGSEGV");
+#endif
+}
+
+TEST(sees_hang) {
+        expect_failure("hangs", "hung: not done after");
+        CHECK(strstr(said, "at the deadline: pid") != NULL);
+}
+
+TEST(sees_leaked_descriptor) {
+        expect_failure("leaks_descriptor", "leaked descriptor");
+        CHECK(strstr(said, "(/dev/null)") != NULL);
+}
+
+TEST(sees_descriptor_closed_that_was_not_its_own) {
+        expect_failure("closes_descriptor", "closed descriptor 0");
+}
+
+TEST(sees_leaked_child) {
+        expect_failure("leaks_child", "leaked child: one still runs");
+}
+
+TEST(sees_unreaped_child) {
+        expect_failure("leaves_zombie", "was not reaped");
+}
+
+TEST(sees_leaked_grandchild) {
+        expect_failure("leaks_grandchild", "leaked grandchild");
+}
+
+TEST(sees_skip) {
+        CHECK_EQ(run_control("skips"), 0);
+        CHECK(strstr(said, "\nok 1 - skips # SKIP no such thing here\n") != NULL);
+}
+
+TEST(sees_early_exit) {
+        expect_failure("exits", "ended early with exit code 0");
+}
+
+TEST(sees_failure_in_a_child) {
+        expect_failure("fails_in_child", "(in a child)");
+}
+
+TEST(removes_the_directory) {
+        expect_failure("leaves_files", "directory ");
+        char path[64] = "";
+        CHECK_EQ(sscanf(strstr(said, "directory "), "directory %63s", path), 1);
+        CHECK(access(path, F_OK) < 0);
+}
+
+TEST(runs_what_was_asked_for) {
+        CHECK_EQ(run_control("'leaks_*' passes"), 1);
+        CHECK(strstr(said, "\n1..4\n") != NULL);
+        CHECK_EQ(run_control("no_such_test"), 1);
+        CHECK(strstr(said, "no such test") != NULL);
+        CHECK_EQ(run_control("--no-such-option"), 2);
+}
+
+/* --- the helpers --- */
+
+struct two {
+        struct harness_event *ping, *pong;
+        int *count;
+};
+
+static void answer(void *argument) {
+        struct two *two = argument;
+        for (int i = 0; i < 100; i++) {
+                harness_event_wait(two->ping);
+                ++*two->count;
+                harness_event_signal(two->pong);
+        }
+}
+
+TEST(events_go_between_processes) {
+        struct two two = { harness_event_new(), harness_event_new(), harness_shared(sizeof(int)) };
+        pid_t pid = harness_fork(answer, &two);
+        for (int i = 0; i < 100; i++) {
+                harness_event_signal(two.ping);
+                harness_event_wait(two.pong);
+                CHECK_EQ(*two.count, i + 1);
+        }
+        CHECK_EQ(harness_wait(pid), 0);
+        CHECK(!harness_event_try(two.pong, 0));
+}
+
+TEST(waits_for_signals_and_states) {
+        pid_t pid = harness_fork(pause_for_ever, NULL);
+        harness_wait_state(pid, "S");
+        kill(pid, SIGSTOP);
+        harness_wait_state(pid, "T");
+        kill(pid, SIGKILL);
+        CHECK_EQ(harness_wait(pid), -SIGKILL);
+}
+
+TEST(random_numbers_repeat) {
+        char first[sizeof said];
+        if (getenv("LEAT_HARNESS_RANDOM"))
+                printf("random %llu\n", (unsigned long long)harness_random());
+        else {
+                setenv("LEAT_HARNESS_RANDOM", "1", 1);
+                CHECK_EQ(run_control("--verbose random_numbers_repeat"), 0);
+                strcpy(first, said);
+                CHECK(strstr(said, "random ") != NULL);
+                CHECK_EQ(run_control("--verbose random_numbers_repeat"), 0);
+                CHECK_STR(said, first);
+        }
+}
+
+static void add_controls(void) {
+        if (!getenv("LEAT_HARNESS_CONTROL"))
+                return;
+        for (size_t i = 0; i < sizeof controls / sizeof controls[0]; i++)
+                harness_add_with(controls[i].name, controls[i].function, NULL,
+                                 (struct harness_options){ .timeout_s = controls[i].timeout_s });
+}
+
+TEST_MAIN_WITH(add_controls)

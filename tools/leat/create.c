@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/leat/options.h"
+#include "tools/leat/report.h"
+
+static int run_create(const struct options *options) {
+        int code = DONE;
+        for (size_t i = 0; i < options->operands_count; i++) {
+                struct leat_reason reason = { 0 };
+                int r = leat_create(options->operands[i], options->mode, options->create_new, &reason);
+                if (r < 0)
+                        code = report(options->operands[i], r, ASKING, &reason);
+        }
+        return code;
+}
+
+const struct command command_create = {
+        .name = "create",
+        .operands = "ADDRESS...",
+        .summary = "Make what outlives its processes: queues, named pipes, logs",
+        .takes = TAKES_MODE | TAKES_NEW,
+        .operands_min = 1,
+        .operands_max = -1,
+        .details = "Each ADDRESS is tried, also after a failure. Pipes and unix sockets live with their processes and\n"
+                   "are made by opening them.\n\n"
+                   "Exit: 0 made, or there already; 1 --new and it was there; 2 usage; 71 the system refused.\n\n"
+                   "Example: leat create --mode 0660 mq:/orders\n",
+        .run = run_create,
+};

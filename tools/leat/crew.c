@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/leat/crew.h"
+
+#include "tools/leat/crew_work.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PATIENCE_S 60
+
+static const char *const party_names[] = { "the reader", "worker 1", "worker 2", "worker 3", "the collector" };
+static_assert(sizeof(party_names) / sizeof(party_names[0]) == PARTIES, "each party has its name");
+
+struct crew {
+        pid_t pids[PARTIES];               /* 0: not there */
+        struct pollfd polled[PARTIES + 1]; /* a pidfd each, and stop */
+};
+
+/* A path as an address has it: what means something there is %XX. Returns false if it is too long. */
+static bool escape_path(const char *path, char *escaped, size_t size) {
+        size_t at = 0;
+        for (; *path && at + 4 < size; path++)
+                at += (size_t)snprintf(escaped + at, size - at, strchr("?&%", *path) ? "%%%02X" : "%c",
+                                       (unsigned char)*path);
+        escaped[at] = '\0';
+        return *path == '\0';
+}
+
+/* Names as the schemes take them: the first form that this one takes. A scheme with others adds one. */
+static int name_duct(const struct plan *plan, const char *folder, const char *name, size_t number, struct duct *duct) {
+        const char *scheme = plan->declaration->scheme;
+        size_t size = sizeof(duct->address);
+        int at = snprintf(duct->address, size, "%s:", scheme);
+        /* The last 32 bytes are for the name. */
+        if (!escape_path(folder, duct->address + at, size - (size_t)at - 32))
+                return -ENAMETOOLONG;
+        at = (int)strlen(duct->address);
+        snprintf(duct->address + at, size - (size_t)at, "/%s-%zu", name, number);
+        if (leat_address_check(duct->address, NULL) == 0)
+                return 0;
+        snprintf(duct->address, size, "%s:/leat-demo-%d-%s-%zu", scheme, (int)getpid(), name, number);
+        return leat_address_check(duct->address, NULL);
+}
+
+static int name_ducts(struct plan *plan, const char *folder) {
+        int r = 0;
+        for (size_t i = 0; i < plan->jobs_count && r == 0; i++)
+                r = name_duct(plan, folder, "jobs", i + 1, &plan->jobs[i]);
+        for (size_t i = 0; i < plan->results_count && r == 0; i++)
+                r = name_duct(plan, folder, "results", i + 1, &plan->results[i]);
+        return r;
+}
+
+static void close_duct(struct duct *duct) {
+        duct->receiver = leat_close(duct->receiver);
+        duct->sender = leat_close(duct->sender);
+}
+
+static void close_ducts(struct plan *plan) {
+        for (size_t i = 0; i < WORKERS; i++) {
+                close_duct(&plan->jobs[i]);
+                close_duct(&plan->results[i]);
+        }
+}
+
+/* Both ends of all, to be inherited. -ENOTSUP: this scheme has names instead. */
+static int pair_ducts(struct plan *plan) {
+        char address[64];
+        int r = 0;
+        snprintf(address, sizeof(address), "%s:", plan->declaration->scheme);
+        for (size_t i = 0; i < WORKERS && r == 0; i++) {
+                r = leat_pair(address, NULL, &plan->jobs[i].receiver, &plan->jobs[i].sender);
+                if (r == 0)
+                        r = leat_pair(address, NULL, &plan->results[i].receiver, &plan->results[i].sender);
+        }
+        if (r < 0)
+                close_ducts(plan);
+        return r == -EINVAL ? -ENOTSUP : r;
+}
+
+static int make_plan(struct plan *plan, const char *folder) {
+        const char *parties = plan->declaration->parties;
+        const char *colon = strchr(parties, ':');
+        bool one_sender = strncmp(parties, "1:", 2) == 0;
+        bool one_receiver = !colon || strcmp(colon, ":1") == 0;
+        plan->jobs_count = one_receiver ? WORKERS : 1;
+        plan->results_count = one_sender ? WORKERS : 1;
+        plan->by_type = !one_receiver && plan->declaration->rows[LEAT_ROW_TYPES].verdict != LEAT_NO;
+        plan->deadline = leat_in_s(PATIENCE_S);
+        int r = one_sender && one_receiver ? pair_ducts(plan) : -ENOTSUP;
+        return r == -ENOTSUP ? name_ducts(plan, folder) : r;
+}
+
+/* The ends that are this party's, if they were made beforehand: at most one for each worker. */
+static size_t list_ends(struct plan *plan, int party, struct leat_channel **ends[WORKERS]) {
+        size_t count = 0;
+        for (size_t i = 0; i < WORKERS; i++)
+                if (party == READER || party == COLLECTOR)
+                        ends[count++] = party == READER ? &plan->jobs[i].sender : &plan->results[i].receiver;
+        if (count == 0) {
+                ends[count++] = &plan->jobs[party - FIRST_WORKER].receiver;
+                ends[count++] = &plan->results[party - FIRST_WORKER].sender;
+        }
+        return count;
+}
+
+static _Noreturn void be_party(struct plan *plan, int party, pid_t parent) {
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent)
+                _exit(SYSTEM_REFUSED);
+        int r = crew_work(plan, party);
+        if (r < 0)
+                complain(plan->declaration->scheme, "%s: %s", party_names[party], leat_strerror(r));
+        _exit(r < 0 ? exit_code(r, RECEIVING) : DONE);
+}
+
+static int start_party(struct plan *plan, struct crew *crew, int party) {
+        struct leat_channel **ends[WORKERS];
+        size_t count = list_ends(plan, party, ends);
+        pid_t parent = getpid();
+        int r = 0;
+        for (size_t i = 0; i < count && r == 0; i++)
+                r = *ends[i] ? leat_give(*ends[i]) : 0;
+        if (r < 0)
+                return r;
+        pid_t pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                be_party(plan, party, parent);
+        crew->pids[party] = pid;
+        crew->polled[party] = (struct pollfd){ .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
+        for (size_t i = 0; i < count; i++)
+                *ends[i] = leat_close(*ends[i]);
+        return crew->polled[party].fd < 0 ? -errno : 0;
+}
+
+/* Wait for one that has ended. Returns 0, or -ECHILD if it did not end well, which is said. */
+static int reap(const struct plan *plan, struct crew *crew, int party) {
+        int status = 0;
+        while (waitpid(crew->pids[party], &status, 0) < 0 && errno == EINTR)
+                ;
+        crew->pids[party] = 0;
+        crew->polled[party].fd = close_fd(crew->polled[party].fd);
+        if (WIFSIGNALED(status))
+                complain(plan->declaration->scheme, "%s was killed by signal %d", party_names[party], WTERMSIG(status));
+        return WIFEXITED(status) && WEXITSTATUS(status) == DONE ? 0 : -ECHILD;
+}
+
+static int await_crew(const struct plan *plan, struct crew *crew) {
+        for (int left = PARTIES; left > 0;) {
+                int n = poll(crew->polled, PARTIES + 1, (PATIENCE_S + 5) * 1000);
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                if (n == 0)
+                        return -ETIMEDOUT;
+                for (int party = 0; n > 0 && party < PARTIES; party++) {
+                        if (!crew->polled[party].revents)
+                                continue;
+                        left--;
+                        if (reap(plan, crew, party) < 0)
+                                return -ECHILD;
+                }
+                if (n > 0 && crew->polled[PARTIES].revents)
+                        return -ECANCELED;
+        }
+        return 0;
+}
+
+static void dismiss(struct crew *crew) {
+        for (int party = 0; party < PARTIES; party++) {
+                if (!crew->pids[party])
+                        continue;
+                kill(crew->pids[party], SIGKILL);
+                while (waitpid(crew->pids[party], NULL, 0) < 0 && errno == EINTR)
+                        ;
+                close_fd(crew->polled[party].fd);
+        }
+}
+
+/* Stores outlive their processes, as do the socket files of those that were killed. */
+static void remove_names(const struct plan *plan) {
+        for (size_t i = 0; i < WORKERS; i++) {
+                if (plan->jobs[i].address[0])
+                        leat_remove(plan->jobs[i].address, NULL);
+                if (plan->results[i].address[0])
+                        leat_remove(plan->results[i].address, NULL);
+        }
+}
+
+static void add_up(const struct plan *plan, struct crew_result *ret_result) {
+        const struct tally *tallies = plan->tallies;
+        struct crew_result result = { .ns = tallies[COLLECTOR].time - tallies[READER].time,
+                                      .match = tallies[COLLECTOR].match };
+        for (int party = 0; party < PARTIES; party++) {
+                result.messages += tallies[party].messages;
+                result.bytes += tallies[party].bytes;
+        }
+        *ret_result = result;
+}
+
+static int run_plan(struct plan *plan, const char *folder, int stop) {
+        struct crew crew = { .polled[PARTIES] = { .fd = stop, .events = POLLIN } };
+        int r = make_plan(plan, folder);
+        for (int party = 0; party < PARTIES; party++)
+                crew.polled[party].fd = -1;
+        for (int party = 0; party < PARTIES && r == 0; party++)
+                r = start_party(plan, &crew, party);
+        close_ducts(plan);
+        if (r == 0)
+                r = await_crew(plan, &crew);
+        dismiss(&crew);
+        remove_names(plan);
+        return r;
+}
+
+int crew_run(const struct leat_declaration *declaration, const struct texts *texts, const struct words *expected,
+             const char *folder, int stop, struct crew_result *ret_result) {
+        size_t size = sizeof(struct tally) * PARTIES;
+        struct tally *tallies = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        FREE_AT_EXIT struct plan *plan = calloc(1, sizeof(*plan));
+        int r = tallies == MAP_FAILED || !plan ? -ENOMEM : 0;
+        if (r == 0) {
+                plan->declaration = declaration;
+                plan->texts = texts;
+                plan->expected = expected;
+                plan->tallies = tallies;
+                r = run_plan(plan, folder, stop);
+        }
+        if (r == 0)
+                add_up(plan, ret_result);
+        if (tallies != MAP_FAILED)
+                munmap(tallies, size);
+        if (r < 0 && r != -ECHILD && r != -ECANCELED)
+                report(declaration->scheme, r, SENDING, NULL);
+        return r;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/leat/crew.h"
+#include "tools/leat/output.h"
+#include "tools/leat/progress.h"
+#include "tools/leat/table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define WORDS_AT_EXIT CLEANUP(words_free)
+#define TEXTS_AT_EXIT CLEANUP(texts_free)
+
+/* What is shown of it, for people or as JSON. */
+struct show {
+        struct libscols_table *table;
+        json_t *list;
+};
+
+static int find_texts(struct texts *texts) {
+        static const char *const folders[] = { "/usr/share/common-licenses", "lib", "tools", "include" };
+        int r = 0;
+        for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && r == 0; i++)
+                r = texts_find(texts, folders[i]);
+        return r;
+}
+
+/* The count without IPC. */
+static int count_texts(const struct texts *texts, struct words *words, uint64_t *ret_bytes) {
+        SPACE_AT_EXIT struct space space = SPACE_NONE;
+        uint64_t bytes = 0;
+        for (size_t i = 0; i < texts->count; i++) {
+                ssize_t n = texts_read(texts->paths[i], &space);
+                int r = n < 0 ? (int)n : words_add_text(words, space.bytes, (size_t)n);
+                if (r < 0)
+                        return report(texts->paths[i], r, READING_INPUT, NULL);
+                bytes += (uint64_t)n;
+        }
+        *ret_bytes = bytes;
+        return DONE;
+}
+
+/* A transport takes part once, with its queue in the default framing. */
+static bool takes_part(const struct leat_declaration *declaration) {
+        return declaration->pattern == LEAT_QUEUE && strcmp(declaration->framing, "leat") == 0;
+}
+
+static void show_row(struct show *show, const char *scheme, const struct crew_result *result) {
+        char messages[24], megabytes[24], rate[24];
+        double seconds = (double)(result->ns > 0 ? result->ns : 1) / 1e9;
+        double per_second = (double)result->messages / seconds;
+        const char *const cells[] = { scheme, messages, megabytes, rate, result->match ? "yes" : "NO" };
+        if (show->list) {
+                json_array_append_new(show->list,
+                                      json_pack("{s:s, s:I, s:I, s:f, s:f, s:b}", "transport", scheme, "messages",
+                                                (json_int_t)result->messages, "bytes", (json_int_t)result->bytes,
+                                                "seconds", seconds, "messages_per_second", per_second, "match",
+                                                (int)result->match));
+                return;
+        }
+        snprintf(messages, sizeof(messages), "%" PRIu64, result->messages);
+        snprintf(megabytes, sizeof(megabytes), "%.2f", (double)result->bytes / 1e6);
+        snprintf(rate, sizeof(rate), "%.0f", per_second);
+        table_add(show->table, cells, 5);
+}
+
+/* Each transport in turn. Returns the exit code; a signal stops it with DONE and is waiting for us to unblock it. */
+static int run_crews(const struct texts *texts, const struct words *words, const char *folder, int stop,
+                     struct show *show) {
+        const struct leat_declaration *declaration;
+        int code = DONE;
+        for (size_t n = 0; (declaration = leat_declaration_at(n)); n++) {
+                struct crew_result result = { 0 };
+                if (!takes_part(declaration))
+                        continue;
+                int r = crew_run(declaration, texts, words, folder, stop, &result);
+                if (r == -ECANCELED)
+                        return DONE;
+                if (r < 0 || !result.match)
+                        code = ANSWER_NO;
+                show_row(show, declaration->scheme, &result);
+        }
+        return code;
+}
+
+/* Run them in a private folder that is gone afterwards, also if a signal ends us meanwhile: it waits until then. */
+static int run_in_folder(const struct texts *texts, const struct words *words, struct show *show) {
+        const char *temporary = getenv("TMPDIR");
+        FREE_AT_EXIT char *folder = NULL;
+        sigset_t stops;
+        if (asprintf(&folder, "%s/leat-demo-XXXXXX", temporary && *temporary ? temporary : "/tmp") < 0) {
+                folder = NULL;
+                return report(NULL, -ENOMEM, WRITING_OUTPUT, NULL);
+        }
+        sigemptyset(&stops);
+        sigaddset(&stops, SIGINT);
+        sigaddset(&stops, SIGTERM);
+        sigaddset(&stops, SIGHUP);
+        sigprocmask(SIG_BLOCK, &stops, NULL);
+        CLOSE_AT_EXIT int stop = signalfd(-1, &stops, SFD_CLOEXEC);
+        int code = stop < 0 || !mkdtemp(folder) ? report(folder, -errno, WRITING_OUTPUT, NULL) : DONE;
+        if (code == DONE) {
+                code = run_crews(texts, words, folder, stop, show);
+                if (rmdir(folder) < 0 && code == DONE)
+                        code = report(folder, -errno, ASKING, NULL);
+        }
+        sigprocmask(SIG_UNBLOCK, &stops, NULL);
+        return code;
+}
+
+static int demonstrate_json(const struct texts *texts, const struct words *words, uint64_t bytes) {
+        struct show show = { .list = json_array() };
+        if (!show.list)
+                return report(NULL, -ENOMEM, WRITING_OUTPUT, NULL);
+        int code = run_in_folder(texts, words, &show);
+        int printed =
+                output_json(json_pack("{s:I, s:I, s:I, s:I, s:o, s:b}", "texts", (json_int_t)texts->count, "bytes",
+                                      (json_int_t)bytes, "words", (json_int_t)words_total(words), "different_words",
+                                      (json_int_t)words->used, "transports", show.list, "match", code == DONE));
+        return code ? code : printed;
+}
+
+static int demonstrate(const struct texts *texts, const struct words *words, uint64_t bytes) {
+        static const char *const names[] = { "TRANSPORT", ">MESSAGES", ">MB", ">MESSAGES/S", "MATCH" };
+        struct show show = { .table = table_new(names, 5, 1) };
+        printf("Counting the words of %zu texts (%.2f MB) with five processes: a reader, three workers\n"
+               "that each take a third of the lines, and a collector that adds up what they counted.\n\n",
+               texts->count, (double)bytes / 1e6);
+        int code = output_flush();
+        if (code == DONE)
+                code = run_in_folder(texts, words, &show);
+        int printed = table_print(show.table);
+        printf(code ? "\nNot all counts are what they are without IPC: %" PRIu64 " words, %zu different ones.\n"
+                    : "\nAll counts are what they are without IPC: %" PRIu64 " words, %zu different ones.\n",
+               words_total(words), words->used);
+        return code ? code : printed;
+}
+
+static int run_demo(const struct options *options) {
+        TEXTS_AT_EXIT struct texts texts = TEXTS_NONE;
+        WORDS_AT_EXIT struct words words = WORDS_NONE;
+        uint64_t bytes = 0;
+        int r = find_texts(&texts);
+        if (r < 0)
+                return report(NULL, r, READING_INPUT, NULL);
+        if (texts.count == 0) {
+                complain("/usr/share/common-licenses", "no text to count; run it where lib/, tools/ or include/ is");
+                return ANSWER_NO;
+        }
+        progress_begin("counting words");
+        int code = count_texts(&texts, &words, &bytes);
+        if (code)
+                return code;
+        return options->format == FORMAT_JSON ? demonstrate_json(&texts, &words, bytes)
+                                              : demonstrate(&texts, &words, bytes);
+}
+
+const struct command command_demo = {
+        .name = "demo",
+        .operands = "",
+        .summary = "Count words with five processes over each transport, and compare",
+        .takes = TAKES_JSON,
+        .operands_min = 0,
+        .operands_max = 0,
+        .details =
+                "A reader sends the lines of the texts in /usr/share/common-licenses and, where they are below the\n"
+                "current directory, of the sources in lib/, tools/ and include/ to three workers; they send what they\n"
+                "counted to a collector. What it adds up is compared with a count made without IPC.\n\n"
+                "Exit: 0 all counts match; 1 one does not, a process died, or there is no text; 71 the system "
+                "refused.\n",
+        .run = run_demo,
+};

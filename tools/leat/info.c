@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/leat/ends.h"
+#include "tools/leat/output.h"
+#include "tools/leat/table.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The numbers of struct leat_info: where each lies, how people read it, and its name in JSON. */
+static const struct {
+        size_t offset;
+        const char *title;
+        const char *key;
+} numbers[] = {
+        { offsetof(struct leat_info, largest_bytes), "largest message, bytes", "largest_bytes" },
+        { offsetof(struct leat_info, capacity_bytes), "capacity, bytes", "capacity_bytes" },
+        { offsetof(struct leat_info, atomic_bytes), "written in one step, bytes", "atomic_bytes" },
+        { offsetof(struct leat_info, queued_messages), "queued messages", "queued_messages" },
+        { offsetof(struct leat_info, queued_bytes), "queued bytes", "queued_bytes" },
+        { offsetof(struct leat_info, parties), "connections", "parties" },
+        { offsetof(struct leat_info, waiting), "waiting to be accepted", "waiting" },
+        { offsetof(struct leat_info, dropped), "messages dropped", "dropped" },
+        { offsetof(struct leat_info, refused), "peers refused", "refused" },
+};
+#define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
+
+static uint64_t number_of(const struct leat_info *info, size_t i) {
+        uint64_t number;
+        memcpy(&number, (const char *)info + numbers[i].offset, sizeof(number));
+        return number;
+}
+
+static int print_json(const struct leat_info *info) {
+        const struct leat_declaration *declaration = info->declaration;
+        json_t *object = json_pack("{s:s, s:s, s:s, s:s}", "scheme", declaration->scheme, "pattern",
+                                   pattern_name(declaration->pattern), "framing", declaration->framing, "ends",
+                                   declaration->parties);
+        for (size_t i = 0; i < NUMBERS; i++) {
+                uint64_t number = number_of(info, i);
+                json_t *value = number == LEAT_UNKNOWN ? json_null() : json_integer((json_int_t)number);
+                json_object_set_new(object, numbers[i].key, value);
+        }
+        char mode[8];
+        snprintf(mode, sizeof(mode), "%04o", info->mode & 07777);
+        json_object_set_new(object, "owner", output_peer(&info->owner));
+        json_object_set_new(object, "mode", info->mode ? json_string(mode) : json_null());
+        return output_json(object);
+}
+
+static void add(struct libscols_table *table, const char *title, const char *text) {
+        const char *const cells[] = { title, text };
+        table_add(table, cells, 2);
+}
+
+static int print_table(const struct leat_info *info) {
+        static const char *const names[] = { "WHAT", "VALUE" };
+        const struct leat_declaration *declaration = info->declaration;
+        struct libscols_table *table = table_new(names, 2, 0);
+        char text[96];
+        add(table, "transport", declaration->scheme);
+        add(table, "pattern", pattern_name(declaration->pattern));
+        add(table, "framing", declaration->framing);
+        add(table, "senders:receivers", declaration->parties);
+        for (size_t i = 0; i < NUMBERS; i++) {
+                uint64_t number = number_of(info, i);
+                snprintf(text, sizeof(text), "%" PRIu64, number);
+                add(table, numbers[i].title, number == LEAT_UNKNOWN ? "unknown" : text);
+        }
+        const struct leat_peer *owner = &info->owner;
+        snprintf(text, sizeof(text), "pid %d, uid %u, gid %u", (int)owner->pid, (unsigned)owner->uid,
+                 (unsigned)owner->gid);
+        add(table, "owner", owner->known ? text : "unknown");
+        snprintf(text, sizeof(text), "%04o", info->mode & 07777);
+        add(table, "mode", info->mode ? text : "none");
+        return table_print(table);
+}
+
+/* What has no name (pipe:fd=0) can only be asked as an open channel, by whichever end it is. */
+static int ask_open(const char *address, struct leat_reason *reason, struct leat_info *ret_info) {
+        CHANNEL_AT_EXIT struct leat_channel *channel = NULL;
+        struct leat_open_options options = LEAT_OPEN_OPTIONS_INIT;
+        options.flags = LEAT_RECEIVE;
+        options.deadline = LEAT_NOW;
+        int r = leat_open_with(address, &options, reason, &channel);
+        if (r < 0) {
+                options.flags = LEAT_SEND;
+                r = leat_open_with(address, &options, reason, &channel);
+        }
+        return r < 0 ? r : leat_channel_info(channel, ret_info);
+}
+
+static int run_info(const struct options *options) {
+        const char *address = options->operands[0];
+        struct leat_info info = LEAT_INFO_INIT;
+        struct leat_reason reason = { 0 };
+        int r = strncmp(address, "pipe:", 5) == 0 ? ask_open(address, &reason, &info)
+                                                  : leat_inspect(address, &reason, &info);
+        if (r < 0)
+                return report(address, r, ASKING, &reason);
+        return options->format == FORMAT_JSON ? print_json(&info) : print_table(&info);
+}
+
+const struct command command_info = {
+        .name = "info",
+        .operands = "ADDRESS",
+        .summary = "Tell what is known of an address: limits, what is queued, who is there",
+        .takes = TAKES_JSON,
+        .operands_min = 1,
+        .operands_max = 1,
+        .details = "Nobody at the address notices. What the transport cannot tell is 'unknown', in JSON null.\n\n"
+                   "Exit: 0 told; 1 nothing is there; 2 usage; 71 the system refused.\n\n"
+                   "Example: leat info unix:@jobs\n",
+        .run = run_info,
+};

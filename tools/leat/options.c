@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/leat/options.h"
+
+#include "tools/leat/report.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <leat.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Setters return NULL, or what is wrong with the value and what would be right. */
+typedef const char *set_option(struct options *options, const char *value);
+
+static bool read_number(const char *text, int64_t least, int64_t most, int64_t *ret_number) {
+        char *end;
+        errno = 0;
+        long long number = strtoll(text, &end, 10);
+        bool digits = *text >= '0' && *text <= '9';
+        if (!digits || *end || errno || number < least || number > most)
+                return false;
+        *ret_number = number;
+        return true;
+}
+
+static const char *set_type(struct options *options, const char *value) {
+        bool good = read_number(value, 1, LEAT_TYPE_MAX, &options->type);
+        return good ? NULL : "is not a type; write a number from 1 to 9223372036854775807";
+}
+
+static const char *set_max_type(struct options *options, const char *value) {
+        bool good = read_number(value, 1, LEAT_TYPE_MAX, &options->max_type);
+        return good ? NULL : "is not a type; write a number from 1 to 9223372036854775807";
+}
+
+static const char *set_priority(struct options *options, const char *value) {
+        int64_t priority;
+        if (!read_number(value, 0, LEAT_PRIORITY_MAX, &priority))
+                return "is not a priority; write a number from 0 to 32767";
+        options->priority = (uint32_t)priority;
+        return NULL;
+}
+
+static const char *set_from(struct options *options, const char *value) {
+        return read_number(value, 1, INT32_MAX, &options->from_pid) ? NULL : "is not a process; write its pid";
+}
+
+static const char *set_count(struct options *options, const char *value) {
+        return read_number(value, 1, INT64_MAX, &options->count) ? NULL : "is not a count; write a number from 1";
+}
+
+static const char *set_mode(struct options *options, const char *value) {
+        char *end;
+        unsigned long mode = strtoul(value, &end, 8);
+        if (*value < '0' || *value > '7' || *end || mode > 0777)
+                return "is not a mode; write permission bits in octal, as 0660";
+        options->mode = (mode_t)mode;
+        return NULL;
+}
+
+/* Decimals are for people: 1.5s. What is more than int64_t nanoseconds, 292 years, is never. */
+static const char *set_timeout(struct options *options, const char *value) {
+        static const struct {
+                const char *name;
+                double ns;
+        } units[] = { { "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 }, { "m", 60e9 }, { "h", 3600e9 } };
+        size_t digits = strspn(value, "0123456789.");
+        if (digits > 0 && *value != '.')
+                for (size_t i = 0; i < LENGTH(units); i++) {
+                        char *end;
+                        double ns = strtod(value, &end) * units[i].ns;
+                        if (end != value + digits || strcmp(end, units[i].name) != 0)
+                                continue;
+                        options->deadline = ns < 9.2e18 ? leat_in_ns((int64_t)ns) : LEAT_NEVER;
+                        return NULL;
+                }
+        return "is not a duration; write 250ms, 3s or 1m";
+}
+
+/* The index of a word in a list that ends with NULL, or -1. */
+static int find_word(const char *const words[], const char *word, size_t length) {
+        for (int i = 0; words[i]; i++)
+                if (strlen(words[i]) == length && memcmp(words[i], word, length) == 0)
+                        return i;
+        return -1;
+}
+
+static const char *set_when_full(struct options *options, const char *value) {
+        static const char *const words[] = { "wait", "fail", "drop-new", "drop-old", NULL };
+        int i = find_word(words, value, strlen(value));
+        if (i < 0)
+                return "is not known; write wait, fail, drop-new or drop-old";
+        options->when_full = FULL_WAIT + (unsigned)i;
+        return NULL;
+}
+
+static const char *set_each(struct options *options, const char *value) {
+        static const char *const words[] = { "line", "nul", "all", NULL };
+        int i = find_word(words, value, strlen(value));
+        if (i < 0)
+                return "is not known; write line, nul or all";
+        options->each = CUT_LINES + (unsigned)i;
+        return NULL;
+}
+
+static const char *set_format(struct options *options, const char *value) {
+        static const char *const words[] = { "text", "raw", "hex", "json", NULL };
+        int i = find_word(words, value, strlen(value));
+        if (i < 0)
+                return "is not known; write text, raw, hex or json";
+        options->format = FORMAT_TEXT + (unsigned)i;
+        return NULL;
+}
+
+static const char *set_columns(struct options *options, const char *value) {
+        static const char *const words[] = { "type", "sender", "time", NULL };
+        for (const char *at = value; at;) {
+                size_t length = strcspn(at, ",");
+                int i = find_word(words, at, length);
+                if (i < 0)
+                        return "is not known; write type, sender and time with commas between";
+                options->columns |= 1u << i;
+                at = at[length] ? at + length + 1 : NULL;
+        }
+        return NULL;
+}
+
+static const char *set_json(struct options *options, const char *value) {
+        (void)value;
+        options->format = FORMAT_JSON;
+        return NULL;
+}
+
+static const char *set_file(struct options *options, const char *value) {
+        options->file = value;
+        return NULL;
+}
+
+static const char *set_lines(struct options *options, const char *value) {
+        options->lines = value;
+        return NULL;
+}
+
+#define FLAG_SETTER(name)                                                                                              \
+        static const char *set_##name(struct options *options, const char *value) {                                    \
+                (void)value;                                                                                           \
+                options->name = true;                                                                                  \
+                return NULL;                                                                                           \
+        }
+FLAG_SETTER(sync)
+FLAG_SETTER(drain)
+FLAG_SETTER(follow)
+FLAG_SETTER(create_new)
+FLAG_SETTER(why)
+FLAG_SETTER(help)
+
+static const struct row {
+        unsigned taken_by; /* 0: by all */
+        const char *name;
+        const char *argument; /* NULL: takes none */
+        set_option *set;
+        const char *help;
+} rows[] = {
+        { TAKES_TYPE, "type", "N", set_type, "the message's type, from 1; 1 if not said" },
+        { TAKES_SELECT, "type", "N", set_type, "only messages of this type" },
+        { TAKES_SELECT, "max-type", "N", set_max_type, "only types up to this one, the lowest first" },
+        { TAKES_FROM, "from", "PID", set_from, "only messages of this process" },
+        { TAKES_PRIORITY, "priority", "N", set_priority, "0 to 32767; 0 if not said" },
+        { TAKES_SYNC, "sync", NULL, set_sync, "wait until the receiver has taken each message" },
+        { TAKES_WHEN_FULL, "when-full", "HOW", set_when_full, "wait (default), fail, drop-new or drop-old" },
+        { TAKES_INPUT, "each", "CUT", set_each, "cut standard input by line (default), nul, or send all as one" },
+        { TAKES_INPUT, "file", "FILE", set_file, "send this file as one message" },
+        { TAKES_INPUT, "lines", "FILE", set_lines, "send each line of this file" },
+        { TAKES_COUNT, "count", "N", set_count, "end after this many messages" },
+        { TAKES_UNTIL, "drain", NULL, set_drain, "take what is there now and end; 1 if nothing is" },
+        { TAKES_UNTIL, "follow", NULL, set_follow, "go on past the end, for the next sender" },
+        { TAKES_TIMEOUT, "timeout", "D", set_timeout, "give up after 250ms, 3s, 1m ... for the whole command" },
+        { TAKES_FORMAT, "format", "FORMAT", set_format, "text, raw, hex or json" },
+        { TAKES_COLUMNS, "with", "COLUMNS", set_columns, "before each text: type, sender, time" },
+        { TAKES_MODE, "mode", "M", set_mode, "permission bits in octal, cut by the umask; 0666 if not said" },
+        { TAKES_NEW, "new", NULL, set_create_new, "it must not be there yet" },
+        { TAKES_WHY, "why", NULL, set_why, "say why each 'no' and 'peer', and what to use instead" },
+        { TAKES_JSON, "json", NULL, set_json, "answer in JSON" },
+        { 0, "help", NULL, set_help, "print this" },
+};
+
+static bool taken(const struct command *command, const struct row *row) {
+        return row->taken_by == 0 || (row->taken_by & command->takes);
+}
+
+/* getopt's table for this command. `val` is 256 + the row, so that no letter is an option. */
+static void list_options(const struct command *command, struct option list[LENGTH(rows) + 1]) {
+        size_t n = 0;
+        for (size_t i = 0; i < LENGTH(rows); i++)
+                if (taken(command, &rows[i]))
+                        list[n++] = (struct option){ .name = rows[i].name,
+                                                     .has_arg = rows[i].argument ? required_argument : no_argument,
+                                                     .val = 256 + (int)i };
+        list[n] = (struct option){ 0 };
+}
+
+static int refuse_option(const struct command *command, char **argv, int answer) {
+        /* Of a cluster of letters optind still points at the argument itself, of the rest past it. */
+        const char *text = optopt > 0 && optopt < 256 ? argv[optind] : argv[optind - 1];
+        if (!text || *text != '-')
+                text = argv[optind - 1];
+        if (answer == ':')
+                return complain_usage(text, "a value is missing; 'leat %s --help' says which", command->name);
+        return complain_usage(text,
+                              "no such option, or it needs no value; 'leat %s --help' lists them, and '--' goes "
+                              "before an operand that begins with '-'",
+                              command->name);
+}
+
+static int set_options(struct options *options, int argc, char **argv) {
+        struct option list[LENGTH(rows) + 1];
+        int answer;
+        list_options(options->command, list);
+        opterr = 0;
+        while ((answer = getopt_long(argc, argv, ":", list, NULL)) != -1) {
+                if (answer < 256)
+                        return refuse_option(options->command, argv, answer);
+                const struct row *row = &rows[answer - 256];
+                const char *wrong = row->set(options, optarg);
+                if (wrong) {
+                        char name[32];
+                        snprintf(name, sizeof(name), "--%s", row->name);
+                        return complain_usage(name, "'%s' %s", optarg, wrong);
+                }
+        }
+        return DONE;
+}
+
+int options_parse(const struct command *command, int argc, char **argv, struct options *ret_options) {
+        struct options options = { .command = command, .deadline = LEAT_NEVER, .mode = 0666 };
+        int code = set_options(&options, argc, argv);
+        if (code)
+                return code;
+        options.operands = argv + optind;
+        options.operands_count = (size_t)(argc - optind);
+        int count = argc - optind;
+        if (!options.help &&
+            (count < command->operands_min || (command->operands_max >= 0 && count > command->operands_max)))
+                return complain_usage(NULL, "too %s operands; write leat %s [OPTION]... %s",
+                                      count < command->operands_min ? "few" : "many", command->name, command->operands);
+        *ret_options = options;
+        return DONE;
+}
+
+void options_help(const struct command *command) {
+        printf("Usage: leat %s [OPTION]... %s\n%s.\n\n", command->name, command->operands, command->summary);
+        for (size_t i = 0; i < LENGTH(rows); i++) {
+                char left[40];
+                if (!taken(command, &rows[i]))
+                        continue;
+                snprintf(left, sizeof(left), "--%s%s%s", rows[i].name, rows[i].argument ? " " : "",
+                         rows[i].argument ? rows[i].argument : "");
+                printf("  %-18s  %s\n", left, rows[i].help);
+        }
+        printf("\n%s", command->details);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LEAT_TOOL_OPTIONS_H
+#define LEAT_TOOL_OPTIONS_H
+
+/*
+ * The options of all subcommands. Each is one row of a table in options.c; a subcommand names those that it
+ * takes by bits. Options may follow operands; "--" ends them.
+ */
+
+#include "tools/leat/command.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum {
+        TAKES_TYPE = 1u << 0,   /* the type of what is sent */
+        TAKES_SELECT = 1u << 1, /* --type and --max-type of what is received */
+        TAKES_PRIORITY = 1u << 2,
+        TAKES_SYNC = 1u << 3,
+        TAKES_WHEN_FULL = 1u << 4,
+        TAKES_TIMEOUT = 1u << 5,
+        TAKES_INPUT = 1u << 6, /* --each, --file, --lines */
+        TAKES_FROM = 1u << 7,
+        TAKES_COUNT = 1u << 8,
+        TAKES_UNTIL = 1u << 9, /* --drain, --follow */
+        TAKES_FORMAT = 1u << 10,
+        TAKES_COLUMNS = 1u << 11, /* --with */
+        TAKES_JSON = 1u << 12,
+        TAKES_MODE = 1u << 13,
+        TAKES_NEW = 1u << 14,
+        TAKES_WHY = 1u << 15,
+};
+
+enum cut { CUT_NONE, CUT_LINES, CUT_NULS, CUT_ALL };
+enum when_full { FULL_WAIT, FULL_FAIL, FULL_DROP_NEW, FULL_DROP_OLD };
+enum format { FORMAT_DEFAULT, FORMAT_TEXT, FORMAT_RAW, FORMAT_HEX, FORMAT_JSON };
+enum { COLUMN_TYPE = 1u, COLUMN_SENDER = 2u, COLUMN_TIME = 4u };
+
+struct options {
+        const struct command *command;
+        char **operands;
+        size_t operands_count;
+        int64_t deadline; /* of the whole command, counted from its start */
+        int64_t type;     /* 0: not said */
+        int64_t max_type; /* 0: not said */
+        int64_t from_pid; /* 0: from anyone */
+        int64_t count;    /* 0: not said */
+        uint32_t priority;
+        mode_t mode;
+        enum cut each; /* CUT_NONE: not said */
+        enum when_full when_full;
+        enum format format;
+        unsigned columns; /* COLUMN_... */
+        const char *file; /* or NULL, as the next */
+        const char *lines;
+        bool sync, drain, follow, create_new, why;
+        bool help;
+};
+
+/*
+ * Read a subcommand's arguments. argv[0] is its name; borrowed, and put in order.
+ * Returns 0, or the exit code after saying what is wrong.
+ */
+int options_parse(const struct command *command, int argc, char **argv, struct options *ret_options);
+
+/* Print a subcommand's --help to stdout. */
+void options_help(const struct command *command);
+
+#endif

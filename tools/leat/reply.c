@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/leat/ends.h"
+#include "tools/leat/exchange.h"
+#include "tools/leat/progress.h"
+
+#include "process/spawn.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct replying {
+        const char *address;
+        char **command;
+        struct leat_channel *channel;
+        int64_t deadline;
+        size_t largest_bytes;
+        int previous; /* for end_goes_on */
+};
+
+static void set_environment(const struct leat_message *request) {
+        char text[24];
+        snprintf(text, sizeof(text), "%" PRId64, request->type);
+        setenv("LEAT_TYPE", text, 1);
+        snprintf(text, sizeof(text), "%d", (int)request->sender.pid);
+        if (request->sender.known)
+                setenv("LEAT_SENDER_PID", text, 1);
+        else
+                unsetenv("LEAT_SENDER_PID");
+}
+
+static void tell_status(const struct replying *replying, int status) {
+        if (WIFSIGNALED(status))
+                complain(replying->command[0], "killed by signal %d; what it had written was its reply",
+                         WTERMSIG(status));
+        else if (WEXITSTATUS(status))
+                complain(replying->command[0], "ended with %d; what it wrote was its reply", WEXITSTATUS(status));
+}
+
+/* A caller that has gone, or waits no more, has had its turn: the next one's comes. */
+static int answer(const struct replying *replying, const struct leat_message *request, const struct space *output,
+                  size_t size) {
+        int64_t deadline = request->deadline < replying->deadline ? request->deadline : replying->deadline;
+        int r = leat_reply(replying->channel, request, request->type, output->bytes, size, deadline);
+        if (r == 0 || r == -EPIPE || (r == -ETIMEDOUT && leat_now() < replying->deadline))
+                return DONE;
+        return report_channel(replying->address, r, SENDING, replying->channel);
+}
+
+static int serve(const struct replying *replying, const struct leat_message *request, const void *bytes, size_t size) {
+        SPACE_AT_EXIT struct space output = SPACE_NONE;
+        struct exchange exchange = { .input = bytes,
+                                     .input_bytes = size,
+                                     .output = &output,
+                                     .largest_bytes = replying->largest_bytes,
+                                     .deadline = replying->deadline };
+        set_environment(request);
+        descriptors_lower();
+        int r = exchange_start(&exchange, replying->command);
+        descriptors_raise();
+        if (r < 0)
+                return report(replying->command[0], r, STARTING, NULL);
+        r = exchange_finish(&exchange);
+        if (r < 0)
+                return report(replying->command[0], r, SENDING, NULL);
+        tell_status(replying, exchange.status);
+        if (exchange.output_bytes > replying->largest_bytes) {
+                complain(replying->command[0], "it wrote more than the largest message, %zu bytes; the reply is empty",
+                         replying->largest_bytes);
+                exchange.output_bytes = 0;
+        }
+        return answer(replying, request, &output, exchange.output_bytes);
+}
+
+/* The next message that wants a reply. Returns its size, or a negative errno. */
+static ssize_t next_request(struct replying *replying, struct space *space, struct leat_message *about) {
+        struct leat_receive_options how = LEAT_RECEIVE_OPTIONS_INIT;
+        how.deadline = replying->deadline;
+        for (;;) {
+                ssize_t n = end_receive(replying->channel, space, &how, about);
+                if (n == -ENODATA && !end_is_final(replying->channel))
+                        continue;
+                if (n < 0 && end_goes_on(replying->address, (int)n, about, &replying->previous))
+                        continue;
+                if (n >= 0 && !(about->flags & LEAT_WANTS_REPLY)) {
+                        complain(replying->address,
+                                 "a message that wants no reply was dropped; send it with 'leat call'");
+                        continue;
+                }
+                replying->previous = 0;
+                return n;
+        }
+}
+
+static int serve_all(struct replying *replying, int64_t count) {
+        SPACE_AT_EXIT struct space space = SPACE_NONE;
+        for (int64_t served = 0; count == 0 || served < count; served++) {
+                struct leat_message about;
+                ssize_t n = next_request(replying, &space, &about);
+                if (n == -ENODATA)
+                        return DONE;
+                if (n < 0)
+                        return report_channel(replying->address, (int)n, RECEIVING, replying->channel);
+                progress_count((size_t)n);
+                int code = serve(replying, &about, space.bytes, (size_t)n);
+                if (code)
+                        return code;
+        }
+        return DONE;
+}
+
+static int run_reply(const struct options *options) {
+        CHANNEL_AT_EXIT struct leat_channel *channel = NULL;
+        struct replying replying = { .address = options->operands[0],
+                                     .command = options->operands + 1,
+                                     .deadline = options->deadline };
+        /* Before a caller relies on it. */
+        int r = process_find(replying.command[0]);
+        if (r < 0)
+                return report(replying.command[0], r, STARTING, NULL);
+        /* The commands get what we were started with, 0 to 2, and none of what else we inherited. */
+        (void)syscall(SYS_close_range, 3u, UINT_MAX, CLOSE_RANGE_CLOEXEC);
+        int code = end_open(replying.address, LEAT_REPLY, options->deadline, &channel);
+        if (code)
+                return code;
+        progress_begin("replying");
+        replying.channel = channel;
+        replying.largest_bytes = end_largest(channel);
+        return serve_all(&replying, options->count);
+}
+
+const struct command command_reply = {
+        .name = "reply",
+        .operands = "ADDRESS -- COMMAND [ARGUMENT]...",
+        .summary = "Answer requests: for each run COMMAND, its input the request, its output the reply",
+        .takes = TAKES_COUNT | TAKES_TIMEOUT,
+        .operands_min = 2,
+        .operands_max = -1,
+        .details =
+                "COMMAND is started without a shell, one after the other, with LEAT_TYPE and, where the transport\n"
+                "tells it, LEAT_SENDER_PID in its environment. What it wrote is the reply also when it fails, which\n"
+                "is told on stderr. The reply's type is the request's. At the deadline a COMMAND that runs is "
+                "killed.\n\n"
+                "Exit: 0 --count reached, or the end; 2 usage; 71 the system refused; 124 the deadline passed;\n"
+                "125 COMMAND could not be started, 126 not be run, 127 not be found.\n\n"
+                "Example: leat reply unix:@upper -- tr a-z A-Z\n",
+        .run = run_reply,
+};

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/leat/options.h"
+#include "tools/leat/report.h"
+
+static int run_rm(const struct options *options) {
+        int code = DONE;
+        for (size_t i = 0; i < options->operands_count; i++) {
+                struct leat_reason reason = { 0 };
+                int r = leat_remove(options->operands[i], &reason);
+                if (r < 0)
+                        code = report(options->operands[i], r, ASKING, &reason);
+        }
+        return code;
+}
+
+const struct command command_rm = {
+        .name = "rm",
+        .operands = "ADDRESS...",
+        .summary = "Remove what is at an address, and what waits in it",
+        .operands_min = 1,
+        .operands_max = -1,
+        .details = "Each ADDRESS is tried, also after a failure. Of a unix socket this removes the file that a killed\n"
+                   "receiver left; one whose receiver lives is not removed.\n\n"
+                   "Exit: 0 removed; 1 nothing was there, or its processes live; 2 usage; 71 the system refused.\n\n"
+                   "Example: leat rm unix:/run/jobs\n",
+        .run = run_rm,
+};
