@@ -118,7 +118,7 @@ def main():
     parser.add_argument("--priority", type=int, default=0)
     parser.add_argument("--sync", action="store_true")
     parser.add_argument("--swap", action="store_true")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     peer = connect(args.path, (args.verb in ("recv", "reply")) != args.swap)
     texts = [sys.stdin.buffer.read() if text == "-" else os.fsencode(text) for text in args.text]
     fields = {"type": args.type, "priority": args.priority}

@@ -9,6 +9,7 @@
  */
 
 #include "channel/framing.h"
+#include "require.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -28,31 +29,26 @@ static void note(struct seen *seen, const uint8_t *bytes, size_t size) {
         seen->digest = (seen->digest ^ size) * UINT64_C(1099511628211);
 }
 
-static void require(bool condition) {
-        if (!condition)
-                abort();
-}
-
 /* What was found must be exactly what encoding it gives. */
 static void check_again(enum framing framing, const uint8_t *bytes, const struct found *found, bool ended,
                         size_t size) {
         if (framing == FRAMING_LEAT) {
                 uint8_t header[WIRE_HEADER_BYTES];
                 wire_encode(&found->header, header);
-                require(memcmp(header, bytes, sizeof(header)) == 0);
-                require(found->at == sizeof(header) && found->size_bytes == wire_frame_bytes(&found->header));
+                REQUIRE(memcmp(header, bytes, sizeof(header)) == 0);
+                REQUIRE(found->at == sizeof(header) && found->size_bytes == wire_frame_bytes(&found->header));
                 return;
         }
         uint8_t prefix[4];
         int suffix;
-        require(framing_allows(framing, bytes + found->at, found->size_bytes));
-        require(framing_around(framing, found->size_bytes, prefix, &suffix) == found->at);
-        require(memcmp(prefix, bytes, found->at) == 0);
+        REQUIRE(framing_allows(framing, bytes + found->at, found->size_bytes));
+        REQUIRE(framing_around(framing, found->size_bytes, prefix, &suffix) == found->at);
+        REQUIRE(memcmp(prefix, bytes, found->at) == 0);
         size_t end = found->at + found->size_bytes;
         bool last = suffix >= 0 && ended && end == size;
-        require(found->consumed == end + (suffix >= 0 && !last));
+        REQUIRE(found->consumed == end + (suffix >= 0 && !last));
         if (found->consumed > end)
-                require(bytes[end] == suffix);
+                REQUIRE(bytes[end] == suffix);
 }
 
 /* All that can be found in these bytes. Returns how many are dealt with. */
@@ -63,17 +59,17 @@ static size_t find_all(enum framing framing, const uint8_t *bytes, size_t size, 
                 struct found found;
                 int r = framing_find(framing, bytes + begin, size - begin, scanned, ended, LARGEST, &found);
                 if (r == 0) {
-                        require(found.consumed > size - begin); /* else a reader would ask for nothing, for ever */
-                        require(found.consumed <= LARGEST + FRAMING_AROUND_BYTES + 1);
+                        REQUIRE(found.consumed > size - begin); /* else a reader would ask for nothing, for ever */
+                        REQUIRE(found.consumed <= LARGEST + FRAMING_AROUND_BYTES + 1);
                         break;
                 }
                 if (r < 0) {
-                        require(r == -EBADMSG || r == -EPROTONOSUPPORT);
+                        REQUIRE(r == -EBADMSG || r == -EPROTONOSUPPORT);
                         seen->error = r;
                         break;
                 }
-                require(found.consumed > 0 && found.consumed <= size - begin);
-                require(found.at + found.size_bytes <= found.consumed && found.size_bytes <= LARGEST);
+                REQUIRE(found.consumed > 0 && found.consumed <= size - begin);
+                REQUIRE(found.at + found.size_bytes <= found.consumed && found.size_bytes <= LARGEST);
                 check_again(framing, bytes + begin, &found, ended, size - begin);
                 if (framing == FRAMING_LEAT && frame_order_check(order, &found.header) < 0)
                         seen->error = -EBADMSG;
@@ -95,7 +91,7 @@ static struct seen read_in_steps(enum framing framing, const uint8_t *data, size
                 size_t more = size - end < step ? size - end : step;
                 end += more;
                 uint8_t *bytes = malloc(end - begin);
-                require(bytes || end == begin);
+                REQUIRE(bytes || end == begin);
                 if (end > begin)
                         memcpy(bytes, data + begin, end - begin);
                 begin += find_all(framing, bytes, end - begin, end == size, &scanned, &order, &seen);
@@ -116,6 +112,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct seen whole = read_in_steps(framing, data + 2, size - 2, size);
         struct seen cut = read_in_steps(framing, data + 2, size - 2, step);
         if (framing != FRAMING_RAW) /* where the cuts are the messages */
-                require(whole.count == cut.count && whole.digest == cut.digest && whole.error == cut.error);
+                REQUIRE(whole.count == cut.count && whole.digest == cut.digest && whole.error == cut.error);
         return 0;
 }

@@ -8,6 +8,8 @@
  * finitely many, a message that did not fit is there again with the size that was told, and nothing is leaked.
  */
 
+#include "require.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <leat.h>
@@ -20,19 +22,14 @@
 
 static const char *const framings[] = { "leat", "raw", "lines", "nul", "length" };
 
-static void require(bool condition) {
-        if (!condition)
-                abort();
-}
-
 /* A receiver and the plain descriptor at the other end of its pipe. */
 static struct leat_channel *open_pipe(const char *framing, int *ret_fd) {
         struct leat_channel *channel;
         char address[128];
         int fds[2];
-        require(pipe2(fds, O_CLOEXEC) == 0);
+        REQUIRE(pipe2(fds, O_CLOEXEC) == 0);
         snprintf(address, sizeof(address), "pipe:fd=%d?framing=%s&size=64k&aside=16k", fds[0], framing);
-        require(leat_open(address, LEAT_RECEIVE, LEAT_NOW, &channel) == 0);
+        REQUIRE(leat_open(address, LEAT_RECEIVE, LEAT_NOW, &channel) == 0);
         *ret_fd = fds[1];
         return channel;
 }
@@ -46,7 +43,7 @@ static struct leat_channel *open_socket(const char *scheme, const char *framing,
         int r = leat_pair(address, NULL, &channel, &other);
         if (r == -ENOTSUP)
                 return NULL;
-        require(r == 0 && leat_detach(other, fds) == 0);
+        REQUIRE(r == 0 && leat_detach(other, fds) == 0);
         *ret_fd = fds[1];
         return channel;
 }
@@ -64,17 +61,18 @@ static void write_cut(int fd, const uint8_t *data, size_t size, size_t step) {
 
 static bool is_known(ssize_t r) {
         return r >= 0 || r == -EAGAIN || r == -ENODATA || r == -EMSGSIZE || r == -ENOBUFS || r == -EBADMSG ||
-               r == -EPROTONOSUPPORT || r == -ECONNREFUSED || r == -EMFILE || r == -EBUSY || r == -ENOMEM;
+               r == -EPROTONOSUPPORT || r == -ECONNREFUSED || r == -EMFILE || r == -ENOTSUP || r == -EBUSY ||
+               r == -ENOMEM;
 }
 
 /* Receive it again with the size that was told. */
 static void receive_larger(struct leat_channel *channel, int64_t select, const struct leat_message *told) {
         struct leat_message about = LEAT_MESSAGE_INIT;
-        require(told->size_bytes > 0 && told->size_bytes <= 65536);
+        REQUIRE(told->size_bytes > 0 && told->size_bytes <= 65536);
         char *buffer = malloc(told->size_bytes);
-        require(buffer);
+        REQUIRE(buffer);
         ssize_t n = leat_receive(channel, select, buffer, told->size_bytes, LEAT_NOW, &about);
-        require(n == (ssize_t)told->size_bytes && about.size_bytes == told->size_bytes && about.type == told->type);
+        REQUIRE(n == (ssize_t)told->size_bytes && about.size_bytes == told->size_bytes && about.type == told->type);
         free(buffer);
 }
 
@@ -82,15 +80,15 @@ static void receive_all(struct leat_channel *channel, int64_t select, size_t lim
         for (size_t i = 0;; i++) {
                 struct leat_message about = LEAT_MESSAGE_INIT;
                 char buffer[100];
-                require(i < limit);
+                REQUIRE(i < limit);
                 ssize_t n = leat_receive(channel, select, buffer, sizeof(buffer), LEAT_NOW, &about);
-                require(is_known(n) && n <= (ssize_t)sizeof(buffer));
+                REQUIRE(is_known(n) && n <= (ssize_t)sizeof(buffer));
                 if (n >= 0)
-                        require(about.type >= 1 && (select == LEAT_ANY || about.type <= llabs(select)));
+                        REQUIRE(about.type >= 1 && (select == LEAT_ANY || about.type <= llabs(select)));
                 if (n == -EMSGSIZE)
                         receive_larger(channel, select, &about);
-                if (n == -ENOBUFS || (n == -ENODATA && select != LEAT_ANY))
-                        select = LEAT_ANY; /* now take what was set aside */
+                if (select != LEAT_ANY && (n == -ENOBUFS || n == -ENODATA || n == -ENOTSUP))
+                        select = LEAT_ANY; /* now take what was set aside; a framing without types has no selection */
                 else if (n == -ENODATA)
                         return;
         }

@@ -62,20 +62,7 @@ const char *leat_row_name(enum leat_row row) {
         return row >= LEAT_ROW_BOUNDARIES && row <= LEAT_ROW_MAX ? row_names[row] : NULL;
 }
 
-int reason_set(struct leat_reason *reason, int error, enum leat_row row, const char *text) {
-        if (reason)
-                *reason = (struct leat_reason){ .row = row, .error = error, .text = text };
-        return error;
-}
-
-int reason_at(struct leat_reason *reason, int error, uint32_t column, const char *text) {
-        reason_set(reason, error, LEAT_ROW_OPENING, text);
-        if (reason)
-                reason->column = column;
-        return error;
-}
-
-static int64_t read_sysctl(const char *name) {
+int64_t limit_sysctl(const char *name) {
         char path[128] = "/proc/sys/", text[32];
         size_t at = strlen(path);
         for (; *name && at < sizeof(path) - 1; name++)
@@ -96,7 +83,7 @@ int reason_limit(struct leat_reason *reason, int error, const char *limit, const
         struct rlimit files;
         reason->limit = limit;
         if (strcmp(limit, "RLIMIT_NOFILE") != 0)
-                reason->limit_value = read_sysctl(limit);
+                reason->limit_value = limit_sysctl(limit);
         else if (getrlimit(RLIMIT_NOFILE, &files) == 0)
                 reason->limit_value = (int64_t)files.rlim_cur;
         return error;

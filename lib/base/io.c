@@ -12,11 +12,20 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 0x8
+#endif
 #ifndef RWF_NOSIGNAL
 #define RWF_NOSIGNAL 0x100 /* Linux 6.18 */
 #endif
+
+/* preadv2 and pwritev2 at the current position; musl has them only since 1.2.5. */
+static ssize_t vector_io(long call, int fd, const struct iovec *parts, int count, int flags) {
+        return syscall(call, fd, parts, (long)count, -1L, -1L, flags);
+}
 
 struct io_features io_features = { .nowait = true, .nosignal = true, .reopen = true };
 
@@ -35,8 +44,8 @@ static bool ready(int fd, short events) {
 static bool nowait_works(int fd) {
         struct iovec none = { .iov_base = NULL, .iov_len = 0 };
         /* An empty transfer checks the flags and moves nothing; either direction will do. */
-        return io_features.nowait && (preadv2(fd, &none, 1, -1, RWF_NOWAIT) == 0 ||
-                                      (errno == EBADF && pwritev2(fd, &none, 1, -1, RWF_NOWAIT) == 0));
+        return io_features.nowait && (vector_io(SYS_preadv2, fd, &none, 1, RWF_NOWAIT) == 0 ||
+                                      (errno == EBADF && vector_io(SYS_pwritev2, fd, &none, 1, RWF_NOWAIT) == 0));
 }
 
 static int reopen(int fd, int flags) {
@@ -55,6 +64,10 @@ int io_adopt(int fd, struct io *ret_io) {
                 return -errno;
         if (S_ISSOCK(status.st_mode)) {
                 *ret_io = (struct io){ .fd = fd, .kind = IO_SOCKET };
+                return 0;
+        }
+        if (S_ISREG(status.st_mode)) { /* always ready for poll(), and RWF_NOWAIT would refuse what is not cached */
+                *ret_io = (struct io){ .fd = fd, .kind = IO_NONBLOCKING };
                 return 0;
         }
         if (nowait_works(fd)) {
@@ -80,12 +93,12 @@ ssize_t io_read(const struct io *io, void *buffer, size_t size) {
                         n = recv(io->fd, buffer, size, MSG_DONTWAIT);
                         break;
                 case IO_NOWAIT:
-                        n = preadv2(io->fd, &part, 1, -1, RWF_NOWAIT);
+                        n = vector_io(SYS_preadv2, io->fd, &part, 1, RWF_NOWAIT);
                         break;
                 case IO_POLLED:
                         if (!ready(io->fd, POLLIN))
                                 return -EAGAIN;
-                        /* fall through */
+                        __attribute__((fallthrough));
                 default:
                         n = read(io->fd, buffer, size);
                 }
@@ -105,7 +118,7 @@ static ssize_t write_masked(int fd, const struct iovec *parts, int count, int fl
                 errno = r;
                 return -1;
         }
-        ssize_t n = flags ? pwritev2(fd, parts, count, -1, flags) : writev(fd, parts, count);
+        ssize_t n = flags ? vector_io(SYS_pwritev2, fd, parts, count, flags) : writev(fd, parts, count);
         int saved = errno;
         if (n < 0 && saved == EPIPE && !sigismember(&pending, SIGPIPE)) {
                 const struct timespec none = { 0 };
@@ -120,7 +133,7 @@ static ssize_t write_masked(int fd, const struct iovec *parts, int count, int fl
 static ssize_t write_quietly(int fd, const struct iovec *parts, int count, int flags) {
         /* Relaxed: only a hint, and wrong it costs one refused call. */
         if (io_features.nosignal && !atomic_load_explicit(&nosignal_refused, memory_order_relaxed)) {
-                ssize_t n = pwritev2(fd, parts, count, -1, flags | RWF_NOSIGNAL);
+                ssize_t n = vector_io(SYS_pwritev2, fd, parts, count, flags | RWF_NOSIGNAL);
                 if (n >= 0 || (errno != EOPNOTSUPP && errno != EINVAL && errno != ENOSYS))
                         return n;
                 atomic_store_explicit(&nosignal_refused, true, memory_order_relaxed);

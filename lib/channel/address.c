@@ -187,7 +187,8 @@ static int parse_option(struct address *address, const char *text, const char *e
                 return equals ? reason_at(reason, -EINVAL, column, wrong[KIND_FLAG]) : 0;
         uint64_t value;
         uint32_t value_column = column + (uint32_t)((equals ? equals + 1 : end) - text);
-        if (!equals || decode(equals + 1, end, scratch, &value_column) < 0 || !parse_value(option, scratch, &value))
+        scratch[0] = '\0';
+        if (!equals || decode(equals + 1, end, scratch, &value_column) != 0 || !parse_value(option, scratch, &value))
                 return reason_at(reason, -EINVAL, value_column, wrong[option->kind]);
         memcpy((char *)address + option->offset, &value, sizeof(value));
         return 0;

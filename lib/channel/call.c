@@ -25,12 +25,14 @@ static ssize_t hand_out_reply(struct leat_channel *channel, const struct reply_p
 }
 
 static ssize_t look_for_reply(struct leat_channel *channel, const struct reply_place *place) {
+        unsigned reads = READS_AT_ONCE;
         struct incoming message;
         message.buffer = place->buffer;
         message.size_bytes = place->size_bytes;
         message.want = WIRE_REPLY;
         message.reference = place->request;
         message.selection = SELECT_ANY;
+        message.reads = &reads;
         while (!channel->reply) {
                 int r = channel_pump(channel, &message);
                 if (r < 0)

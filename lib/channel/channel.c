@@ -7,8 +7,16 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
+void channel_remember(struct leat_channel *channel, const struct leat_reason *why) {
+        (void)pthread_mutex_lock(&channel->why_lock);
+        channel->why = *why;
+        (void)pthread_mutex_unlock(&channel->why_lock);
+}
+
 int channel_refuse(struct leat_channel *channel, int error, enum leat_row row, const char *text) {
-        return reason_set(&channel->why, error, row, text);
+        const struct leat_reason why = { .row = row, .error = error, .text = text };
+        channel_remember(channel, &why);
+        return error;
 }
 
 int channel_guard(struct leat_channel *channel, unsigned does) {
@@ -69,13 +77,15 @@ int channel_wait(struct leat_channel *channel, enum direction who, unsigned unti
                 return -EAGAIN;
         if (take_interrupt(channel))
                 return -ECANCELED;
+        if (deadline != LEAT_NEVER && leat_now() >= deadline)
+                return -ETIMEDOUT; /* also where something keeps coming that is not what is waited for */
         wait_init(&wait);
         wait_add(&wait, channel->wakes[who].fd, POLLIN);
         int r = arm(channel, until, &wait);
         if (r == 0)
                 r = wait_until(&wait, deadline);
         else
-                r = leat_now() >= deadline ? -ETIMEDOUT : 0;
+                r = 0;
         wake_clear(&channel->wakes[who]);
         disarm(channel, until);
         return take_interrupt(channel) ? -ECANCELED : r;
@@ -199,7 +209,7 @@ static int make_poll_epoll(struct leat_channel *channel, int fd) {
 }
 
 int leat_fd(struct leat_channel *channel) {
-        int r = channel_guard(channel, LEAT_RECEIVE | LEAT_REPLY | LEAT_CALL);
+        int r = channel_guard(channel, LEAT_RECEIVE | LEAT_REPLY);
         if (r < 0)
                 return r;
         channel_lock(channel);
@@ -250,7 +260,9 @@ int leat_why(struct leat_channel *channel, struct leat_reason *ret_reason) {
                 return r;
         if (!ret_reason)
                 return -EINVAL;
+        (void)pthread_mutex_lock(&channel->why_lock);
         *ret_reason = channel->why;
+        (void)pthread_mutex_unlock(&channel->why_lock);
         return 0;
 }
 

@@ -41,6 +41,7 @@ struct leat_channel {
         struct incoming *replied; /* where that call wants it, while it reads itself */
         struct kept *reply;       /* it came while another thread read */
         struct counters counters;
+        pthread_mutex_t why_lock; /* both threads may fail at once */
         struct leat_reason why;
 };
 
@@ -60,10 +61,15 @@ int channel_wait(struct leat_channel *channel, enum direction who, unsigned unti
  * with who waits for them. 0: something was filed; -EAGAIN; -ENODATA; -ENOBUFS; a breach. With the lock held. */
 int channel_pump(struct leat_channel *channel, struct incoming *message);
 
+/* How many reads one try may make. A peer that sends faster than we read, frames that nobody waits for, gets no
+ * more of a thread's time between two looks at its deadline; what is left is still there for the next try. */
+#define READS_AT_ONCE 256
+
 /* File one thing that the thread that does `who` read, and wake the other if it is for that one. With the lock held. */
 void channel_file(struct leat_channel *channel, enum direction who, struct incoming *message);
 
-/* Remember why a call failed, for leat_why(); returns the error. */
+/* Remember why a call failed, for leat_why(); the second returns the error. */
+void channel_remember(struct leat_channel *channel, const struct leat_reason *why);
 int channel_refuse(struct leat_channel *channel, int error, enum leat_row row, const char *text);
 
 /* Hand a kept message to the caller, out of the list (or NULL), and free it. The size; or -EMSGSIZE, then it is where it was. */

@@ -224,7 +224,7 @@ static int receive_listening(struct leat_channel *channel, struct hub *hub, stru
                         hub->turn--;
                 if (r == -EINPROGRESS)
                         continue;
-                if (r != -EAGAIN)
+                if (r != -EAGAIN || *message->reads == 0)
                         return r;
                 if (!looked)
                         continue; /* links were emptied or lost: was there something new meanwhile? */

@@ -46,6 +46,7 @@ struct incoming {
         enum wire_kind want; /* MESSAGE, or REPLY to `reference` */
         uint64_t reference;
         struct selection selection;
+        unsigned *reads; /* how often the peers may still be read before it says -EAGAIN: a flood holds nobody past a deadline */
         /* what came */
         enum wire_kind kind;       /* MESSAGE, REPLY or TAKEN */
         struct leat_message about; /* also with -EBADMSG and -EPROTONOSUPPORT: its sender */

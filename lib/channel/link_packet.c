@@ -59,6 +59,9 @@ int link_receive_packet(struct link *link, struct incoming *message) {
                 return -ENODATA;
         if (link->options.framing == FRAMING_RAW)
                 return receive_raw(link, message);
+        if (*message->reads == 0)
+                return -EAGAIN;
+        --*message->reads;
         int r = overflow(link, WIRE_HEADER_BYTES + WIRE_FRAME_BYTES);
         if (r < 0)
                 return r;

@@ -161,6 +161,8 @@ int link_send(struct link *link, struct outgoing *message) {
 static int keep_rest(struct link *link, const struct gathering *gathering, bool take_back) {
         size_t size = gathered_bytes(gathering), at = 0;
         assert(link->rest_begin == link->rest_end); /* a new message begins after the rest of the old */
+        if (size == 0)
+                return 0;
         uint8_t *rest = realloc(link->rest, size);
         if (!rest)
                 return -ENOMEM;

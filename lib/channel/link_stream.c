@@ -71,6 +71,14 @@ static int fill(struct link *link, size_t size) {
         return 0;
 }
 
+/* One read less is left to this try. */
+static bool may_read(struct incoming *message) {
+        if (*message->reads == 0)
+                return false;
+        --*message->reads;
+        return true;
+}
+
 /* Raw: what a read gives is the message; it goes straight to the caller. */
 static int receive_raw(struct link *link, struct incoming *message) {
         bool packet, cut;
@@ -109,7 +117,7 @@ int link_receive_stream(struct link *link, struct incoming *message) {
                 if (r > 0)
                         r = take(link, &found, message);
                 else if (r == 0) {
-                        r = fill(link, found.consumed);
+                        r = may_read(message) ? fill(link, found.consumed) : -EAGAIN;
                         if (r == 0)
                                 continue;
                 }

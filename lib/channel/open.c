@@ -64,6 +64,8 @@ static int channel_new(const struct transport *transport, struct address *addres
         kept_list_init(&channel->aside);
         int r = pthread_mutex_init(&channel->lock, NULL);
         if (r == 0)
+                r = pthread_mutex_init(&channel->why_lock, NULL);
+        if (r == 0)
                 r = fork_enter(&channel->member);
         if (r != 0) {
                 free(channel);
@@ -98,8 +100,8 @@ int channel_open(const struct transport *const *table, const char *text, const s
                  struct leat_reason *reason, struct leat_channel **ret_channel) {
         CLEANUP(address_clear) struct address address = { 0 };
         CLEANUP(channel_free_at) struct leat_channel *channel = NULL;
-        const struct transport *transport;
-        const struct leat_declaration *declaration;
+        const struct transport *transport = NULL;
+        const struct leat_declaration *declaration = NULL;
         struct leat_open_options options = LEAT_OPEN_OPTIONS_INIT;
         struct leat_reason unwanted = { 0 };
         if (!reason)
@@ -126,8 +128,8 @@ int channel_pair(const struct transport *const *table, const char *text, struct 
                  struct leat_channel **ret_receiver, struct leat_channel **ret_sender) {
         CLEANUP(address_clear) struct address address = { 0 }, twin = { 0 };
         CLEANUP(channel_free_at) struct leat_channel *receiver = NULL, *sender = NULL;
-        const struct transport *transport;
-        const struct leat_declaration *declaration;
+        const struct transport *transport = NULL;
+        const struct leat_declaration *declaration = NULL;
         struct leat_reason unwanted = { 0 };
         if (!reason)
                 reason = &unwanted;
@@ -174,6 +176,7 @@ struct leat_channel *leat_close(struct leat_channel *channel) {
         kept_free(channel->reply);
         address_clear(&channel->address);
         (void)pthread_mutex_destroy(&channel->lock);
+        (void)pthread_mutex_destroy(&channel->why_lock);
         free(channel);
         return NULL;
 }

@@ -71,20 +71,23 @@ static ssize_t refused(struct leat_channel *channel, struct incoming *message, c
         else if (error == -EBADMSG)
                 channel_refuse(channel, error, LEAT_ROW_BOUNDARIES,
                                "the peer sent bytes that are no message (docs/wire.md); is its ?framing= the same?");
-        else
-                reason_limit(&channel->why, error, "RLIMIT_NOFILE",
-                             "there is no descriptor left for what came; raise `ulimit -n`");
+        else {
+                struct leat_reason why;
+                reason_limit(&why, error, "RLIMIT_NOFILE", "there is no descriptor left for what came; raise `ulimit -n`");
+                channel_remember(channel, &why);
+        }
         return error;
 }
 
 /* One thing from the transport. The size of a message that was wanted; -EINPROGRESS: something else, now filed. */
-static ssize_t take_next(struct leat_channel *channel, const struct wish *wish) {
+static ssize_t take_next(struct leat_channel *channel, const struct wish *wish, unsigned *reads) {
         struct incoming message;
         message.buffer = wish->buffer;
         message.size_bytes = wish->size_bytes;
         message.want = WIRE_MESSAGE;
         message.reference = 0;
         message.selection = wish->selection;
+        message.reads = reads;
         int r = channel->operations->receive(channel, &message, 1);
         if (r == -EMSGSIZE)
                 channel_tell(&message.about, NULL, wish->ret_about);
@@ -104,13 +107,14 @@ static ssize_t take_next(struct leat_channel *channel, const struct wish *wish) 
 }
 
 static ssize_t try_receive(struct leat_channel *channel, const struct wish *wish) {
+        unsigned reads = READS_AT_ONCE;
         ssize_t n;
         channel_lock(channel);
         /* The lowest of several types is known only when all that is there was seen. */
         bool look_first = wish->selection.select >= 0;
         n = look_first ? take_aside(channel, wish) : -EAGAIN;
         while (n == -EAGAIN || n == -EINPROGRESS) {
-                n = take_next(channel, wish);
+                n = take_next(channel, wish, &reads);
                 if (n == -EAGAIN || n == -ENODATA) {
                         ssize_t aside = take_aside(channel, wish);
                         n = aside == -EAGAIN ? n : aside;

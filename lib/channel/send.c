@@ -19,7 +19,8 @@ static int64_t time_of_day_ns(void) {
 
 /* Why did the other end go? It may have said so before it closed. */
 static int ask_refusal(struct leat_channel *channel) {
-        struct incoming message = { .selection = SELECT_ANY }; /* nothing is wanted: all is kept */
+        unsigned reads = READS_AT_ONCE;
+        struct incoming message = { .selection = SELECT_ANY, .reads = &reads }; /* nothing is wanted: all is kept */
         int r = 0;
         if (DOES_RECEIVE(channel->flags) && !(channel->flags & LEAT_CALL))
                 return -EPIPE; /* the receiving side will read and tell it */
@@ -44,7 +45,8 @@ static int try_send(struct leat_channel *channel, struct outgoing *message) {
 
 /* A caller that waits for room reads what comes meanwhile: late replies may be what its peer is stuck on. */
 static void make_way(struct leat_channel *channel) {
-        struct incoming message = { .selection = SELECT_ANY }; /* nothing is wanted: all is kept */
+        unsigned reads = READS_AT_ONCE;
+        struct incoming message = { .selection = SELECT_ANY, .reads = &reads }; /* nothing is wanted: all is kept */
         if (!(channel->flags & LEAT_CALL))
                 return;
         channel_lock(channel);
@@ -74,7 +76,8 @@ int channel_send(struct leat_channel *channel, struct outgoing *message, int64_t
 /* ---- until it is taken ---- */
 
 static int look_for_taken(struct leat_channel *channel) {
-        struct incoming message = { .selection = SELECT_ANY }; /* nothing is wanted: all is kept */
+        unsigned reads = READS_AT_ONCE;
+        struct incoming message = { .selection = SELECT_ANY, .reads = &reads }; /* nothing is wanted: all is kept */
         int r = 0;
         channel_lock(channel);
         while (!channel->was_taken && r == 0)

@@ -57,7 +57,7 @@ static int parse_rest(const char *text, int ret_fds[2]) {
 }
 
 static int check(const struct address *address, struct leat_reason *reason) {
-        int fds[2];
+        int fds[2] = { -1, -1 };
         int n = parse_rest(address->rest, fds);
         return n < 0 ? reason_at(reason, n, address->rest_column, wrong_address) : 0;
 }
@@ -157,7 +157,7 @@ static int assign(const struct leat_channel *channel, int count, const int fds[2
 }
 
 static int open_pipe(struct leat_channel *channel, int64_t deadline, struct leat_reason *reason) {
-        int fds[2], in_fd, out_fd;
+        int fds[2] = { -1, -1 }, in_fd = -1, out_fd = -1;
         struct io in = IO_NONE, out = IO_NONE;
         (void)deadline; /* what was given is there */
         int count = parse_rest(channel->address.rest, fds);
@@ -180,7 +180,7 @@ static int open_pipe(struct leat_channel *channel, int64_t deadline, struct leat
 /* ---- both ends at once ---- */
 
 static int new_pipe(struct io *ret_in, struct io *ret_out) {
-        int fds[2];
+        int fds[2] = { -1, -1 };
         if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
                 return -errno;
         *ret_in = (struct io){ .fd = fds[0], .kind = IO_NONBLOCKING };
@@ -189,7 +189,7 @@ static int new_pipe(struct io *ret_in, struct io *ret_out) {
 }
 
 static int pair_pipe(struct leat_channel *receiver, struct leat_channel *sender, struct leat_reason *reason) {
-        struct io there_in, there_out, back_in = IO_NONE, back_out = IO_NONE;
+        struct io there_in = IO_NONE, there_out = IO_NONE, back_in = IO_NONE, back_out = IO_NONE;
         bool back = (receiver->flags & LEAT_SEND) || (receiver->address.need & (UINT64_C(1) << LEAT_ROW_SYNC));
         int r = new_pipe(&there_in, &there_out);
         if (r < 0)

@@ -43,7 +43,7 @@ static int find(const char *text, struct leat_reason *reason, struct address *re
 
 int leat_address_check(const char *address, struct leat_reason *ret_reason) {
         CLEANUP(address_clear) struct address parsed = { 0 };
-        const struct transport *transport;
+        const struct transport *transport = NULL;
         return find(address, ret_reason, &parsed, &transport);
 }
 
@@ -53,8 +53,8 @@ static int nothing_there(struct leat_reason *reason) {
 
 int leat_inspect(const char *address, struct leat_reason *ret_reason, struct leat_info *ret_info) {
         CLEANUP(address_clear) struct address parsed = { 0 };
-        const struct transport *transport;
-        const struct leat_declaration *declaration;
+        const struct transport *transport = NULL;
+        const struct leat_declaration *declaration = NULL;
         if (!ret_info || ret_info->struct_size < sizeof(size_t))
                 return reason_set(ret_reason, -EINVAL, LEAT_ROW_NONE, NULL);
         int r = find(address, ret_reason, &parsed, &transport);
@@ -89,7 +89,7 @@ int leat_inspect(const char *address, struct leat_reason *ret_reason, struct lea
 
 int leat_create(const char *address, mode_t mode, bool new_only, struct leat_reason *ret_reason) {
         CLEANUP(address_clear) struct address parsed = { 0 };
-        const struct transport *transport;
+        const struct transport *transport = NULL;
         int r = find(address, ret_reason, &parsed, &transport);
         if (r < 0)
                 return r;
@@ -98,7 +98,7 @@ int leat_create(const char *address, mode_t mode, bool new_only, struct leat_rea
 
 int leat_set(const char *address, const char *property, const char *value, struct leat_reason *ret_reason) {
         CLEANUP(address_clear) struct address parsed = { 0 };
-        const struct transport *transport;
+        const struct transport *transport = NULL;
         if (!property || !value)
                 return reason_set(ret_reason, -EINVAL, LEAT_ROW_NONE, NULL);
         int r = find(address, ret_reason, &parsed, &transport);
@@ -109,7 +109,7 @@ int leat_set(const char *address, const char *property, const char *value, struc
 
 int leat_remove(const char *address, struct leat_reason *ret_reason) {
         CLEANUP(address_clear) struct address parsed = { 0 };
-        const struct transport *transport;
+        const struct transport *transport = NULL;
         int r = find(address, ret_reason, &parsed, &transport);
         if (r < 0)
                 return r;

@@ -99,11 +99,33 @@ static int check_direction(const struct leat_channel *channel, struct leat_reaso
         return 0;
 }
 
+/* What the kernel would cut without a word. */
+static int check_limits(const struct address *address, struct leat_reason *reason) {
+        static const struct {
+                enum address_option option;
+                uint16_t offset;
+                const char *limit, *text;
+        } limits[] = {
+                { OPTION_BACKLOG, offsetof(struct address, backlog), "net.core.somaxconn", "?backlog= is above the limit of the system" },
+                { OPTION_CAPACITY, offsetof(struct address, capacity), "net.core.wmem_max", "?capacity= is above the limit of the system" },
+        };
+        for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+                uint64_t value;
+                int64_t most = address_given(address, limits[i].option) ? limit_sysctl(limits[i].limit) : -1;
+                memcpy(&value, (const char *)address + limits[i].offset, sizeof(value));
+                if (most >= 0 && value > (uint64_t)most)
+                        return reason_limit(reason, -EINVAL, limits[i].limit, limits[i].text);
+        }
+        return 0;
+}
+
 int unix_channel_open(struct leat_channel *channel, int type, int64_t deadline, struct leat_reason *reason) {
         CLEANUP(unix_name_free_at) struct unix_name *name = NULL;
         struct link_options options = link_options(channel, type);
         const struct address *address = &channel->address;
         int fd, r = check_direction(channel, reason);
+        if (r == 0)
+                r = check_limits(address, reason);
         if (r == 0)
                 r = unix_name_new(address, true, reason, &name);
         if (r < 0)
@@ -145,7 +167,8 @@ static int pair_end(struct leat_channel *channel, int type, int fd) {
 
 int unix_channel_pair(struct leat_channel *receiver, struct leat_channel *sender, int type, struct leat_reason *reason) {
         int fds[2];
-        (void)reason;
+        if (check_limits(&receiver->address, reason) < 0)
+                return -EINVAL;
         if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0)
                 return -errno;
         int r = pair_end(receiver, type, fds[0]);

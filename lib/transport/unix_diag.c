@@ -44,7 +44,7 @@ static bool is_named(const struct entry *entry, const struct unix_name *name, in
         size_t bytes = name->address_bytes - offsetof(struct sockaddr_un, sun_path);
         if (!name->abstract)
                 return entry->inode != 0 && entry->inode == (uint32_t)inode;
-        return entry->name_bytes == bytes && memcmp(entry->name, name->address.sun_path, bytes) == 0;
+        return entry->name && entry->name_bytes == bytes && memcmp(entry->name, name->address.sun_path, bytes) == 0;
 }
 
 static void count(const struct nlmsghdr *header, const struct unix_name *name, ino_t inode, bool *listening,
@@ -87,7 +87,7 @@ static int read_part(int fd, const struct unix_name *name, ino_t inode, bool *li
         ssize_t n = recv(fd, part.bytes, sizeof(part.bytes), 0);
         if (n < 0)
                 return errno == EINTR ? 1 : -errno;
-        int left = (int)n;
+        size_t left = (size_t)n;
         for (const struct nlmsghdr *header = &part.align; NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
                 if (header->nlmsg_type == NLMSG_DONE)
                         return 0;

@@ -137,7 +137,8 @@ static bool count_taken(struct ledger *ledger, uint32_t index, uint32_t *ret_tak
                 taken++;
         for (uint32_t i = taken; i < began; i++)
                 if (LOAD(marks[i]) != 0)
-                        return found(ledger, "session %u of sender %u: number %u was taken %u times, and number %u %u times",
+                        return found(ledger,
+                                     "session %u of sender %u: number %u was taken %u times, and number %u %u times",
                                      index, session->sender, session->first + i, LOAD(marks[i]), session->first + taken,
                                      LOAD(marks[taken]));
         *ret_taken = taken;
@@ -150,11 +151,11 @@ static bool judge_session(struct ledger *ledger, uint32_t index, bool senders_ki
         if (!count_taken(ledger, index, &taken))
                 return false;
         if (began > returned + senders_killed || began < returned)
-                return found(ledger, "session %u of sender %u: %u sends began, %u returned", index, session->sender, began,
-                             returned);
+                return found(ledger, "session %u of sender %u: %u sends began, %u returned", index, session->sender,
+                             began, returned);
         if (taken < returned && !receiver_was_killed(ledger, session))
-                return found(ledger, "session %u of sender %u: numbers %u to %u are lost, and their receiver lived", index,
-                             session->sender, session->first + taken, session->first + returned - 1);
+                return found(ledger, "session %u of sender %u: numbers %u to %u are lost, and their receiver lived",
+                             index, session->sender, session->first + taken, session->first + returned - 1);
         sum->sent += returned;
         sum->taken += taken;
         sum->lost += returned > taken ? returned - taken : 0;

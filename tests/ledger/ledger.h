@@ -35,19 +35,19 @@
 #define POOL_BYTES 65536
 
 struct session {
-        uint32_t sender;             /* set before the session is published in struct sender */
-        uint32_t first;              /* number */
-        uint32_t epoch;              /* the receiver's incarnation when its open began */
-        _Atomic uint32_t began;      /* sends that began, without those that -EPIPE says were not sent */
-        _Atomic uint32_t returned;   /* sends that returned success */
-        uint32_t taken;              /* the receiver's own count: its connection has one receiver, ever */
+        uint32_t sender;              /* set before the session is published in struct sender */
+        uint32_t first;               /* number */
+        uint32_t epoch;               /* the receiver's incarnation when its open began */
+        _Atomic uint32_t began;       /* sends that began, without those that -EPIPE says were not sent */
+        _Atomic uint32_t returned;    /* sends that returned success */
+        uint32_t taken;               /* the receiver's own count: its connection has one receiver, ever */
         _Atomic uint32_t taken_epoch; /* who takes from it, +1; 0: no one did. Written before the first mark */
 };
 
 struct sender {
-        uint32_t count;              /* numbers that it is to send */
-        _Atomic uint32_t session;    /* its last, +1; 0: none yet */
-        _Atomic uint8_t *taken;      /* the marks: per number, how often; what the judge believes */
+        uint32_t count;           /* numbers that it is to send */
+        _Atomic uint32_t session; /* its last, +1; 0: none yet */
+        _Atomic uint8_t *taken;   /* the marks: per number, how often; what the judge believes */
 };
 
 struct ledger {
@@ -56,8 +56,8 @@ struct ledger {
         struct sender senders[SENDERS_MAX];
         struct session sessions[SESSIONS_MAX];
         _Atomic uint32_t sessions_count;
-        _Atomic uint32_t epoch;      /* the receiver's incarnation; the parent's */
-        bool killed[SESSIONS_MAX];   /* epochs whose receiver was killed; the parent's */
+        _Atomic uint32_t epoch;    /* the receiver's incarnation; the parent's */
+        bool killed[SESSIONS_MAX]; /* epochs whose receiver was killed; the parent's */
         unsigned char pool[POOL_BYTES + SIZE_MAX_BYTES];
         char finding[256]; /* what is wrong, with seed, session and numbers */
         size_t size_bytes; /* of the mapping */

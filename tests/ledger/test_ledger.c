@@ -7,7 +7,8 @@
  * the channel has a name each party opens it for itself. Where it has none, the death of either end is the end of
  * both: then the controller waits until both are gone, makes a new pair and starts both.
  *
- * LEAT_LEDGER_MESSAGES: how many messages (default 1,000,000; fewer under the sanitizers).
+ * 1,000,000 messages, fewer under the sanitizers and with LEAT_TEST_SIZE=small, more with long;
+ * LEAT_LEDGER_MESSAGES says another number.
  */
 #include "harness.h"
 #include "ledger.h"
@@ -42,6 +43,9 @@
 #ifndef MESSAGES
 #define MESSAGES 1000000
 #endif
+#define MESSAGES_SMALL 50000
+#define MESSAGES_MAX 100000000
+#define LONG_FACTOR 5
 
 /* A transport under test. A later one is one row more. */
 struct stress_transport {
@@ -256,17 +260,20 @@ static void reap(struct stress *stress) {
 
 /* --- the controller: disturbing --- */
 
-static void let_stopped_go(struct stress *stress) {
-        if (stress->stopped >= 0 && stress->parties[stress->stopped].pid)
+static bool let_stopped_go(struct stress *stress) {
+        bool stood = stress->stopped >= 0;
+        if (stood && stress->parties[stress->stopped].pid)
                 kill(stress->parties[stress->stopped].pid, SIGCONT);
         stress->stopped = -1;
+        return stood;
 }
 
 static void disturb(struct stress *stress) {
         unsigned among = stress->parties_count - !stress->mode->receiver_too;
         unsigned index = (unsigned)harness_random_below(among);
         struct party *party = &stress->parties[index];
-        let_stopped_go(stress);
+        if (let_stopped_go(stress) && among == 2) /* nobody stands until the next tick, or the two only take turns */
+                return;
         if (stress->mode->disturbance == NOTHING || !party->pid)
                 return;
         stress->disturbances++;
@@ -309,7 +316,7 @@ static void control(struct stress *stress) {
                 disturb(stress);
                 tick = leat_in_ms(TICK_MS);
         }
-        let_stopped_go(stress);
+        (void)let_stopped_go(stress);
         if (stress->transport->named) {
                 /* One that was killed last is reaped and started anew before it is told. */
                 while (stress->parties[stress->parties_count - 1].killed) {
@@ -328,9 +335,13 @@ static void control(struct stress *stress) {
 /* --- the tests --- */
 
 static uint32_t messages_wanted(void) {
-        const char *given = getenv("LEAT_LEDGER_MESSAGES");
+        const char *given = getenv("LEAT_LEDGER_MESSAGES"), *size = getenv("LEAT_TEST_SIZE");
         unsigned long count = given ? strtoul(given, NULL, 10) : 0;
-        return count > 0 && count < 100000000 ? (uint32_t)count : MESSAGES;
+        if (count > 0 && count <= MESSAGES_MAX)
+                return (uint32_t)count;
+        if (size && !strcmp(size, "small") && MESSAGES > MESSAGES_SMALL)
+                return MESSAGES_SMALL;
+        return size && !strcmp(size, "long") ? LONG_FACTOR * MESSAGES : MESSAGES;
 }
 
 static void run(void *argument) {
@@ -367,7 +378,8 @@ static void add_tests(void) {
                 for (size_t m = 0; m < sizeof modes / sizeof modes[0]; m++) {
                         tests[count] = (struct test){ &transports[t], &modes[m] };
                         snprintf(name, sizeof name, "%s/%s", transports[t].name, modes[m].name);
-                        harness_add_with(name, run, &tests[count++], (struct harness_options){ .timeout_s = TIMEOUT_S });
+                        harness_add_with(name, run, &tests[count++],
+                                         (struct harness_options){ .timeout_s = TIMEOUT_S });
                 }
 }
 

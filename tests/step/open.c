@@ -3,7 +3,9 @@
 #include "harness.h"
 #include "scenario.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define QUICK_MS 20 /* for what may be held up by a stopped process */
 
@@ -64,6 +66,19 @@ static void receiver_after_continue(struct world *world) {
         world_finish_child(world);
         CHECK_EQ(world->page->result, world->receiver ? -EADDRINUSE : 0);
         survivors_go_on(world);
+}
+
+/* --- as receiver, where a killed one was before --- */
+
+static void be_killed(void *argument) {
+        struct world *world = argument;
+        world->channel = world_open(world, LEAT_RECEIVE);
+        kill(getpid(), SIGKILL);
+}
+
+/* Two openers of what it left cannot both win, wherever one of them stands. */
+static void stale_before(struct world *world) {
+        CHECK_EQ(harness_wait(harness_fork(be_killed, world)), -SIGKILL);
 }
 
 /* --- as sender --- */
@@ -129,6 +144,15 @@ const struct step_scenario step_open[] = {
           .after_kill = receiver_after_kill,
           .while_stopped = try_to_be_receiver,
           .after_continue = receiver_after_continue,
+          .may_lose = true },
+        { .name = "open-receiver-stale",
+          .before = stale_before,
+          .operation = open_receiver,
+          .after = receiver_after,
+          .after_kill = receiver_after_kill,
+          .while_stopped = try_to_be_receiver,
+          .after_continue = receiver_after_continue,
+          .named_only = true,
           .may_lose = true },
         { .name = "open-sender",
           .before = sender_before,

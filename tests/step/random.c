@@ -29,8 +29,8 @@ static void receive_for_ever(void *argument) {
         FAIL("receive: %s", leat_strerror(r));
 }
 
-static int64_t random_deadline(void) {
-        return leat_in_us((int64_t)harness_random_below(LONGEST_US));
+static int64_t random_deadline(uint64_t longest_us) {
+        return leat_in_us((int64_t)harness_random_below(longest_us));
 }
 
 static void kill_child(pid_t pid) {
@@ -48,7 +48,7 @@ static void kill_a_sender(const struct step_transport *transport, bool drained) 
         pid_t pid = harness_fork(send_for_ever, &world);
         world_gave(&world);
         if (drained)
-                CHECK_EQ(world_take_all(&world, world.receiver, random_deadline()), -ETIMEDOUT);
+                CHECK_EQ(world_take_all(&world, world.receiver, random_deadline(LONGEST_US)), -ETIMEDOUT);
         else
                 harness_wait_state(pid, "S");
         kill_child(pid);
@@ -65,10 +65,12 @@ static void kill_a_receiver(const struct step_transport *transport) {
         world_gave(&world);
         if (!world.sender)
                 world.sender = world_open(&world, LEAT_SEND);
-        int64_t deadline = random_deadline();
+        int64_t deadline = random_deadline(LONGEST_US);
+        /* A message whose deadline passed is not seen, or the number that the child takes next is not the one it waits for. */
         do
-                r = world_send(&world, world.sender, SURVIVOR, (enum length)harness_random_below(LENGTH_MAX), deadline);
-        while (r == 0 && leat_now() < deadline);
+                r = world_send(&world, world.sender, SURVIVOR, (enum length)harness_random_below(LENGTH_MAX),
+                               random_deadline(LONGEST_US / 20));
+        while ((r == 0 || r == -ETIMEDOUT) && leat_now() < deadline);
         CHECK(r == 0 || r == -ETIMEDOUT);
         kill_child(pid);
         receivers_after_kill(&world);

@@ -17,7 +17,7 @@ struct step_scenario {
         bool ends;       /* the operation is what ends the child's connection */
         /* messages that the child sends, or takes, before, in and after the operation */
         unsigned messages_before, messages_in, messages_after;
-        enum length length; /* of the one in it */
+        enum length length;                          /* of the one in it */
         void (*before)(struct world *world);         /* survivors: before the child exists */
         void (*prepare)(struct world *world);        /* child: before the first mark */
         void (*ready)(struct world *world);          /* survivors: the child is at the first mark */

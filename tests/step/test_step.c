@@ -23,14 +23,33 @@
 #define TIMEOUT_S 60
 
 static const struct step_transport transports[] = {
-        { .name = "pipe", .pair = "pipe:", .address = "pipe:", .options = "?capacity=256k", .sync = "need=sync",
+        { .name = "pipe",
+          .pair = "pipe:",
+          .address = "pipe:",
+          .options = "?capacity=256k",
+          .sync = "need=sync",
           .two_way = "pattern=pair" },
-        { .name = "unix", .pair = "unix:", .address = "unix:%s", .options = "", .sync = "", .two_way = "",
+        { .name = "unix",
+          .pair = "unix:",
+          .address = "unix:%s",
+          .options = "",
+          .sync = "",
+          .two_way = "",
           .named = true },
-        { .name = "unix-abstract", .pair = "unix:", .address = "unix:@%s", .options = "", .sync = "", .two_way = "",
+        { .name = "unix-abstract",
+          .pair = "unix:",
+          .address = "unix:@%s",
+          .options = "",
+          .sync = "",
+          .two_way = "",
           .named = true },
-        { .name = "unix-stream", .pair = "unix-stream:", .address = "unix-stream:%s", .options = "", .sync = "",
-          .two_way = "", .named = true },
+        { .name = "unix-stream",
+          .pair = "unix-stream:",
+          .address = "unix-stream:%s",
+          .options = "",
+          .sync = "",
+          .two_way = "",
+          .named = true },
 };
 
 static const struct step_scenario *const groups[] = { step_open, step_send, step_receive, step_call, step_close };

@@ -49,7 +49,9 @@ void step_shared(const void *memory, size_t size_bytes) {
         child_page->count = n + 1;
 }
 
-#define REP_MOVSB "glibc.cpu.hwcaps=-ERMS,-FSRM:glibc.cpu.x86_rep_movsb_threshold=0x7fffffff:glibc.cpu.x86_rep_stosb_threshold=0x7fffffff"
+#define REP_MOVSB                                                                                                      \
+        "glibc.cpu.hwcaps=-ERMS,-FSRM:glibc.cpu.x86_rep_movsb_threshold=0x7fffffff:glibc.cpu.x86_rep_stosb_threshold=" \
+        "0x7fffffff"
 
 void tracer_without_rep_movsb(char **argv) {
         if (getenv("GLIBC_TUNABLES"))
@@ -66,6 +68,21 @@ static int64_t now_ns(void) {
 }
 
 /* --- what the architecture knows --- */
+
+#if defined __has_feature
+#define HAS_FEATURE(feature) __has_feature(feature)
+#else
+#define HAS_FEATURE(feature) 0
+#endif
+
+#if !defined __x86_64__
+#define REFUSED "stepping knows x86-64 only"
+#elif defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ || HAS_FEATURE(address_sanitizer) ||                 \
+        HAS_FEATURE(thread_sanitizer)
+#define REFUSED "the release build is stepped, not one with the instructions of a sanitizer"
+#else
+#define REFUSED NULL
+#endif
 
 #ifdef __x86_64__
 
@@ -167,16 +184,15 @@ static void nothing(void *argument) {
 }
 
 const char *tracer_refused(void) {
-#ifndef __x86_64__
-        return "stepping knows x86-64 only";
-#else
+        if (REFUSED)
+                return REFUSED;
         struct tracer tracer;
         int r = tracer_start(&tracer, nothing, NULL);
         if (r < 0)
-                return r == -EPERM || r == -EACCES || r == -ENOSYS ? "ptrace is refused here" : "a child cannot be traced";
+                return r == -EPERM || r == -EACCES || r == -ENOSYS ? "ptrace is refused here"
+                                                                   : "a child cannot be traced";
         tracer_end(&tracer);
         return NULL;
-#endif
 }
 
 /* --- waiting --- */
@@ -209,7 +225,8 @@ static void go(struct tracer *tracer, bool stepping) {
         int number = WIFSTOPPED(tracer->status) ? WSTOPSIG(tracer->status) : 0;
         if (number == SIGTRAP || number == CALL_STOP || number == SIGSTOP)
                 number = 0;
-        (void)ptrace(stepping ? PTRACE_SINGLESTEP : PTRACE_SYSCALL, tracer->pid, NULL, (long)number); /* fails only if it is gone: waitpid() tells */
+        (void)ptrace(stepping ? PTRACE_SINGLESTEP : PTRACE_SYSCALL, tracer->pid, NULL,
+                     (long)number); /* fails only if it is gone: waitpid() tells */
         tracer->running = true;
 }
 
@@ -364,21 +381,32 @@ void tracer_end(struct tracer *tracer) {
 }
 
 const char *tracer_call_name(long number) {
-#define NAME(call) { SYS_##call, #call }
+#define NAME(call)                                                                                                     \
+        { SYS_##call, #call }
         static const struct {
                 long number;
                 const char *name;
         } names[] = {
-                NAME(accept4), NAME(bind), NAME(clock_gettime), NAME(close), NAME(connect), NAME(epoll_create1),
-                NAME(epoll_ctl), NAME(epoll_pwait), NAME(eventfd2), NAME(fchmod), NAME(fcntl), NAME(flock),
-                NAME(fstat), NAME(futex), NAME(getpeername), NAME(getpid), NAME(getsockopt), NAME(inotify_add_watch),
-                NAME(inotify_init1), NAME(ioctl), NAME(listen), NAME(madvise), NAME(mmap), NAME(munmap),
-                NAME(newfstatat), NAME(openat), NAME(pipe2), NAME(ppoll), NAME(preadv2), NAME(pwritev2), NAME(read),
-                NAME(readv), NAME(recvmsg), NAME(rt_sigprocmask), NAME(sendmsg), NAME(setsockopt), NAME(shutdown),
-                NAME(socket), NAME(socketpair), NAME(unlinkat), NAME(write), NAME(writev), NAME(mkdirat),
-                NAME(gettid), NAME(geteuid), NAME(getrandom), NAME(brk), NAME(rt_sigtimedwait),
+                NAME(accept4),        NAME(bind),        NAME(clock_gettime),
+                NAME(close),          NAME(connect),     NAME(epoll_create1),
+                NAME(epoll_ctl),      NAME(epoll_pwait), NAME(eventfd2),
+                NAME(fchmod),         NAME(fcntl),       NAME(flock),
+                NAME(fstat),          NAME(futex),       NAME(getpeername),
+                NAME(getpid),         NAME(getsockopt),  NAME(inotify_add_watch),
+                NAME(inotify_init1),  NAME(ioctl),       NAME(listen),
+                NAME(madvise),        NAME(mmap),        NAME(munmap),
+                NAME(newfstatat),     NAME(openat),      NAME(pipe2),
+                NAME(ppoll),          NAME(preadv2),     NAME(pwritev2),
+                NAME(read),           NAME(readv),       NAME(recvmsg),
+                NAME(rt_sigprocmask), NAME(sendmsg),     NAME(setsockopt),
+                NAME(shutdown),       NAME(socket),      NAME(socketpair),
+                NAME(unlinkat),       NAME(write),       NAME(writev),
+                NAME(mkdirat),        NAME(gettid),      NAME(geteuid),
+                NAME(getrandom),      NAME(brk),         NAME(rt_sigtimedwait),
 #ifdef SYS_poll
-                NAME(poll), NAME(epoll_wait), NAME(open), NAME(stat), NAME(lstat), NAME(mkdir), NAME(unlink),
+                NAME(poll),           NAME(epoll_wait),  NAME(open),
+                NAME(stat),           NAME(lstat),       NAME(mkdir),
+                NAME(unlink),
 #endif
         };
 #undef NAME
@@ -390,9 +418,13 @@ const char *tracer_call_name(long number) {
 
 const char *tracer_event_name(enum tracer_event event) {
         static const char *const names[] = {
-                [TRACER_BEGIN] = "at the begin of", [TRACER_ENTER] = "before",   [TRACER_ASLEEP] = "asleep in",
-                [TRACER_LEAVE] = "after",           [TRACER_CHANGED] = "after a store to shared memory after",
-                [TRACER_END] = "at the end after",  [TRACER_EXITED] = "ended after",
+                [TRACER_BEGIN] = "at the begin of",
+                [TRACER_ENTER] = "before",
+                [TRACER_ASLEEP] = "asleep in",
+                [TRACER_LEAVE] = "after",
+                [TRACER_CHANGED] = "after a store to shared memory after",
+                [TRACER_END] = "at the end after",
+                [TRACER_EXITED] = "ended after",
         };
         return names[event];
 }

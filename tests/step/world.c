@@ -43,7 +43,10 @@ void world_begin(struct world *world, const struct step_transport *transport, co
         int n = snprintf(world->address, sizeof world->address, transport->named ? transport->address : "%s",
                          transport->named ? where : transport->pair);
         snprintf(world->address + n, sizeof world->address - (size_t)n, "%s%s%s", transport->options,
-                 !*more ? "" : *transport->options ? "&" : "?", more);
+                 !*more                ? ""
+                 : *transport->options ? "&"
+                                       : "?",
+                 more);
 }
 
 void world_end(struct world *world) {

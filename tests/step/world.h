@@ -28,23 +28,23 @@ enum length { SMALL, MIDDLE, LARGE, LENGTH_MAX };
 /* A transport under test. A later one is one row more, in test_step.c. */
 struct step_transport {
         const char *name;
-        const char *address;  /* %s: the world's directory (a path), or its name (after @) */
-        const char *pair;     /* for leat_pair() */
-        const char *options;  /* "?..." or "": of every address */
-        const char *sync;     /* what is needed for synchronous sends */
-        const char *two_way;  /* what is needed for calls */
-        bool named;           /* strangers open it: there are listeners, other senders, something to take over */
-        bool shared;          /* it shares memory: every instruction is looked at */
+        const char *address; /* %s: the world's directory (a path), or its name (after @) */
+        const char *pair;    /* for leat_pair() */
+        const char *options; /* "?..." or "": of every address */
+        const char *sync;    /* what is needed for synchronous sends */
+        const char *two_way; /* what is needed for calls */
+        bool named;          /* strangers open it: there are listeners, other senders, something to take over */
+        bool shared;         /* it shares memory: every instruction is looked at */
 };
 
 struct step_scenario; /* scenario.h */
 
 /* What the processes tell each other. */
 struct step_page {
-        _Atomic int done;        /* the operation came to its end */
-        _Atomic int result;      /* what it returned; set before `done` */
+        _Atomic int done;          /* the operation came to its end */
+        _Atomic int result;        /* what it returned; set before `done` */
         _Atomic int helper_result; /* what the helper's call returned, 1 for success; 0: nothing yet */
-        _Atomic unsigned expected;   /* messages that the child is to have taken when it gets the end */
+        _Atomic unsigned expected; /* messages that the child is to have taken when it gets the end */
 };
 
 struct world {
@@ -56,15 +56,15 @@ struct world {
         char address[256];
         char made[40]; /* "pipe:fd=N" of a descriptor that was made for the child */
         int descriptors[2];
-        struct leat_channel *given; /* to the child, or to the helper */
-        struct leat_channel *channel; /* the child's */
+        struct leat_channel *given;                     /* to the child, or to the helper */
+        struct leat_channel *channel;                   /* the child's */
         struct leat_channel *receiver, *sender, *other; /* the survivors' */
         unsigned sent[WHO_MAX], taken[WHO_MAX];
         struct leat_message about; /* what world_receive() received last */
         ssize_t received;
         pid_t helper;
         int64_t deadline; /* for the child: it should not have to count one out between the marks */
-        bool continued; /* the child was seen to end well */
+        bool continued;   /* the child was seen to end well */
 };
 
 /* --- the run --- */

@@ -73,6 +73,7 @@ BAD = {
     "continue-first": message(LONG, 1)[48 + 65536 + 1:],
     "abandon-nothing": control(wire.ABANDON, 1),
     "taken-with-bytes": patched(3, wire.TAKEN),
+    "refuse-errno": control(wire.REFUSE, type=61),
     "text": b"GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n",
 }
 

@@ -279,6 +279,19 @@ static void refuse_recorded(void *argument) {
         free(bytes.at);
 }
 
+/* A peer says why it cuts us off; it cannot make a receive say what only this library may: the end, the deadline. */
+TEST(refuses_a_refusal_with_an_errno_of_its_own) {
+        struct bytes bytes = recorded("bad-refuse-errno");
+        char buffer[64];
+        int other;
+        struct leat_channel *channel = on_pipe(LEAT_RECEIVE, &other);
+        write_all(other, bytes);
+        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), NULL), -EBADMSG);
+        close(other);
+        leat_close(channel);
+        free(bytes.at);
+}
+
 /* A further frame that does not agree with the first, field by field. */
 TEST(refuses_a_continuation_of_another_message) {
         static const struct {
@@ -288,7 +301,6 @@ TEST(refuses_a_continuation_of_another_message) {
         for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
                 struct bytes bytes = recorded("frames");
                 bytes.at[HEADER_BYTES + FRAME_BYTES + 1 + fields[i].at] = fields[i].value;
-                bytes.size -= HEADER_BYTES + sizeof("after"); /* whether there is more does not matter */
                 refuse(bytes, -EBADMSG, 0);
                 free(bytes.at);
         }
@@ -360,6 +372,43 @@ TEST(replies) {
         leat_close(channel);
         free(reply.at);
         free(call.at);
+}
+
+static void write_with_descriptor(int fd, struct bytes bytes, int descriptor) {
+        union {
+                struct cmsghdr header;
+                char bytes[CMSG_SPACE(sizeof(int))];
+        } control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+        struct iovec part = { bytes.at, bytes.size };
+        struct msghdr header = {
+                .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+        };
+        memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(int));
+        CHECK_EQ(sendmsg(fd, &header, 0), bytes.size);
+}
+
+/* A frame that is taken back by its trailer, and one with a descriptor, arrive in one read: the descriptor is
+ * the second's, and is not lost with the first. (On a stream the kernel ends a read after the bytes that a
+ * descriptor came with, not before them.) */
+TEST(a_frame_taken_back_leaves_the_next_its_descriptor) {
+        enum { FORGET_BYTES = HEADER_BYTES + 6 + 1 };
+        struct leat_channel *channel;
+        struct leat_message about = LEAT_MESSAGE_INIT;
+        struct bytes bytes = recorded("trailer");
+        char buffer[64];
+        int descriptor = -1, other = connected(LEAT_RECEIVE, &channel);
+        about.descriptors = &descriptor;
+        about.descriptors_max = 1;
+        bytes.at[FORGET_BYTES + 12] = 1;
+        write_all(other, (struct bytes){ bytes.at, FORGET_BYTES });
+        write_with_descriptor(other, (struct bytes){ bytes.at + FORGET_BYTES, bytes.size - FORGET_BYTES }, other);
+        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), &about), 4);
+        CHECK_EQ(about.descriptors_count, 1);
+        CHECK(fcntl(descriptor, F_GETFD) == FD_CLOEXEC);
+        close(descriptor);
+        close(other);
+        leat_close(channel);
+        free(bytes.at);
 }
 
 static void tells_why(const char *bad_name, int error, const char *refusal) {

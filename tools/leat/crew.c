@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,8 +21,10 @@ static const char *const party_names[] = { "the reader", "worker 1", "worker 2",
 static_assert(sizeof(party_names) / sizeof(party_names[0]) == PARTIES, "each party has its name");
 
 struct crew {
-        pid_t pids[PARTIES];               /* 0: not there */
-        struct pollfd polled[PARTIES + 1]; /* a pidfd each, and stop */
+        pid_t pids[PARTIES]; /* 0: not there */
+        int left;            /* how many are there */
+        int ended;           /* readable when one may have ended: a signalfd of SIGCHLD, which is blocked */
+        int stop;            /* readable when to give up */
 };
 
 /* A path as an address has it: what means something there is %XX. Returns false if it is too long. */
@@ -141,40 +143,49 @@ static int start_party(struct plan *plan, struct crew *crew, int party) {
         if (pid == 0)
                 be_party(plan, party, parent);
         crew->pids[party] = pid;
-        crew->polled[party] = (struct pollfd){ .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
+        crew->left++;
         for (size_t i = 0; i < count; i++)
                 *ends[i] = leat_close(*ends[i]);
-        return crew->polled[party].fd < 0 ? -errno : 0;
+        return 0;
 }
 
-/* Wait for one that has ended. Returns 0, or -ECHILD if it did not end well, which is said. */
-static int reap(const struct plan *plan, struct crew *crew, int party) {
-        int status = 0;
-        while (waitpid(crew->pids[party], &status, 0) < 0 && errno == EINTR)
-                ;
-        crew->pids[party] = 0;
-        crew->polled[party].fd = close_fd(crew->polled[party].fd);
-        if (WIFSIGNALED(status))
-                complain(plan->declaration->scheme, "%s was killed by signal %d", party_names[party], WTERMSIG(status));
-        return WIFEXITED(status) && WEXITSTATUS(status) == DONE ? 0 : -ECHILD;
+/* All that have ended by now are told of: the first cause is among them, though another may have been seen first.
+ * Returns 0, or -ECHILD if one did not end well. */
+static int reap_all(const struct plan *plan, struct crew *crew) {
+        int r = 0;
+        for (int party = 0; party < PARTIES; party++) {
+                int status;
+                if (!crew->pids[party] || waitpid(crew->pids[party], &status, WNOHANG) <= 0)
+                        continue;
+                crew->pids[party] = 0;
+                crew->left--;
+                if (WIFSIGNALED(status))
+                        complain(plan->declaration->scheme, "%s was killed by signal %d", party_names[party],
+                                 WTERMSIG(status));
+                if (!WIFEXITED(status) || WEXITSTATUS(status) != DONE)
+                        r = -ECHILD;
+        }
+        return r;
 }
 
 static int await_crew(const struct plan *plan, struct crew *crew) {
-        for (int left = PARTIES; left > 0;) {
-                int n = poll(crew->polled, PARTIES + 1, (PATIENCE_S + 5) * 1000);
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                if (n == 0)
-                        return -ETIMEDOUT;
-                for (int party = 0; n > 0 && party < PARTIES; party++) {
-                        if (!crew->polled[party].revents)
-                                continue;
-                        left--;
-                        if (reap(plan, crew, party) < 0)
-                                return -ECHILD;
-                }
-                if (n > 0 && crew->polled[PARTIES].revents)
+        while (crew->left > 0) {
+                struct pollfd polled[] = { { .fd = crew->ended, .events = POLLIN },
+                                           { .fd = crew->stop, .events = POLLIN } };
+                struct signalfd_siginfo signal_info;
+                int n = poll(polled, 2, (PATIENCE_S + 5) * 1000);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return n < 0 ? -errno : -ETIMEDOUT;
+                if (polled[1].revents)
                         return -ECANCELED;
+                /* Read first: one that ends after the look below makes it readable again. */
+                if (read(crew->ended, &signal_info, sizeof(signal_info)) < 0 && errno != EAGAIN)
+                        return -errno;
+                int r = reap_all(plan, crew);
+                if (r < 0)
+                        return r;
         }
         return 0;
 }
@@ -186,8 +197,8 @@ static void dismiss(struct crew *crew) {
                 kill(crew->pids[party], SIGKILL);
                 while (waitpid(crew->pids[party], NULL, 0) < 0 && errno == EINTR)
                         ;
-                close_fd(crew->polled[party].fd);
         }
+        close_fd(crew->ended);
 }
 
 /* Stores outlive their processes, as do the socket files of those that were killed. */
@@ -212,10 +223,13 @@ static void add_up(const struct plan *plan, struct crew_result *ret_result) {
 }
 
 static int run_plan(struct plan *plan, const char *folder, int stop) {
-        struct crew crew = { .polled[PARTIES] = { .fd = stop, .events = POLLIN } };
-        int r = make_plan(plan, folder);
-        for (int party = 0; party < PARTIES; party++)
-                crew.polled[party].fd = -1;
+        struct crew crew = { .ended = -1, .stop = stop };
+        sigset_t ends, before;
+        sigemptyset(&ends);
+        sigaddset(&ends, SIGCHLD);
+        sigprocmask(SIG_BLOCK, &ends, &before);
+        crew.ended = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
+        int r = crew.ended < 0 ? -errno : make_plan(plan, folder);
         for (int party = 0; party < PARTIES && r == 0; party++)
                 r = start_party(plan, &crew, party);
         close_ducts(plan);
@@ -223,6 +237,7 @@ static int run_plan(struct plan *plan, const char *folder, int stop) {
                 r = await_crew(plan, &crew);
         dismiss(&crew);
         remove_names(plan);
+        sigprocmask(SIG_SETMASK, &before, NULL);
         return r;
 }
 

@@ -8,6 +8,11 @@
 #define WORDS_AT_EXIT CLEANUP(words_free)
 #define LARGEST_PIECE 4096
 
+/* Which channel is this worker's: the one for all, or its own. */
+static size_t duct_of(size_t ducts_count, size_t worker) {
+        return ducts_count == 1 ? 0 : worker;
+}
+
 static int open_sender(const struct plan *plan, const struct duct *duct, struct leat_channel **ret_channel) {
         *ret_channel = duct->sender;
         return duct->sender ? 0 : leat_open(duct->address, LEAT_SEND, plan->deadline, ret_channel);
@@ -46,8 +51,8 @@ static int deal_text(const struct plan *plan, struct leat_channel *senders[], co
         for (size_t at = 0; at < size && r == 0;) {
                 size_t piece = piece_size(text + at, size - at, largest);
                 size_t worker = plan->tallies[READER].messages % WORKERS;
-                r = send_counted(plan, READER, senders[worker % plan->jobs_count], (int64_t)worker + 1, text + at,
-                                 piece);
+                r = send_counted(plan, READER, senders[duct_of(plan->jobs_count, worker)], (int64_t)worker + 1,
+                                 text + at, piece);
                 at += piece;
         }
         return r;
@@ -62,7 +67,8 @@ static int deal_all(const struct plan *plan, struct leat_channel *senders[]) {
                 r = n < 0 ? (int)n : deal_text(plan, senders, space.bytes, (size_t)n);
         }
         for (size_t worker = 0; worker < WORKERS && r == 0; worker++)
-                r = send_counted(plan, READER, senders[worker % plan->jobs_count], (int64_t)worker + 1, NULL, 0);
+                r = send_counted(plan, READER, senders[duct_of(plan->jobs_count, worker)], (int64_t)worker + 1, NULL,
+                                 0);
         return r;
 }
 
@@ -81,7 +87,7 @@ static int read_texts(const struct plan *plan) {
 static int count_lines(const struct plan *plan, int worker, struct words *words) {
         CHANNEL_AT_EXIT struct leat_channel *jobs = NULL;
         char line[LARGEST_PIECE];
-        int r = open_receiver(plan, &plan->jobs[(size_t)worker % plan->jobs_count], &jobs);
+        int r = open_receiver(plan, &plan->jobs[duct_of(plan->jobs_count, (size_t)worker)], &jobs);
         while (r == 0) {
                 struct leat_message about = LEAT_MESSAGE_INIT;
                 int64_t select = plan->by_type ? LEAT_TYPE(worker + 1) : LEAT_ANY;
@@ -101,7 +107,7 @@ static int count_lines(const struct plan *plan, int worker, struct words *words)
 static int tell_counts(const struct plan *plan, int worker, const struct words *words) {
         CHANNEL_AT_EXIT struct leat_channel *results = NULL;
         char text[WORD_MAX + 32];
-        int r = open_sender(plan, &plan->results[(size_t)worker % plan->results_count], &results);
+        int r = open_sender(plan, &plan->results[duct_of(plan->results_count, (size_t)worker)], &results);
         for (size_t i = 0; i < words->places_count && r == 0; i++) {
                 const struct word *word = &words->places[i];
                 if (!word->text)
@@ -150,7 +156,7 @@ static int collect_all(const struct plan *plan) {
         for (size_t i = 0; i < plan->results_count && r == 0; i++)
                 r = open_receiver(plan, &plan->results[i], &receivers[i]);
         for (size_t i = 0; i < plan->results_count && r == 0; i++)
-                r = collect(plan, receivers[i], WORKERS / plan->results_count, &words);
+                r = collect(plan, receivers[i], plan->results_count == 1 ? WORKERS : 1, &words);
         for (size_t i = 0; i < WORKERS; i++)
                 leat_close(receivers[i]);
         plan->tallies[COLLECTOR].time = leat_now();

@@ -50,11 +50,14 @@ bool end_is_final(struct leat_channel *channel) {
         return !info.owner.known || info.owner.pid != getpid();
 }
 
-static int grow(struct space *space, size_t size) {
+int space_grow(struct space *space, size_t least) {
+        size_t size = space->size ? 2 * space->size : 65536;
+        size = size < least ? least : size;
         char *bytes = realloc(space->bytes, size);
         if (!bytes)
                 return -ENOMEM;
-        *space = (struct space){ bytes, size };
+        space->bytes = bytes;
+        space->size = size;
         return 0;
 }
 
@@ -65,16 +68,15 @@ ssize_t end_receive(struct leat_channel *channel, struct space *space, const str
                 ssize_t n = leat_receive_with(channel, space->bytes, space->size, options, ret_about);
                 if (n != -EMSGSIZE || ret_about->size_bytes <= space->size)
                         return n;
-                /* Doubled, so that messages that grow slowly are not copied each time anew. */
-                size_t size = 2 * space->size > ret_about->size_bytes ? 2 * space->size : ret_about->size_bytes;
-                int r = grow(space, size < 65536 ? 65536 : size);
+                int r = space_grow(space, ret_about->size_bytes);
                 if (r < 0)
                         return r;
         }
 }
 
-bool end_goes_on(const char *address, int error, const struct leat_message *about, int *previous) {
-        bool cut_off = error == -EBADMSG || error == -EPROTONOSUPPORT;
+bool end_goes_on(const char *address, struct leat_channel *channel, int error, const struct leat_message *about,
+                 int *previous) {
+        bool cut_off = (error == -EBADMSG || error == -EPROTONOSUPPORT) && !end_is_final(channel);
         bool go_on = cut_off || (error == -EMFILE && *previous != error);
         if (cut_off && about->sender.known)
                 complain(address, "process %d: %s; the others go on", (int)about->sender.pid, leat_strerror(error));

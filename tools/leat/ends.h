@@ -45,14 +45,19 @@ static inline void space_free_at(struct space *space) {
 }
 #define SPACE_AT_EXIT CLEANUP(space_free_at)
 
+/* At least this size, and at least double, so that what grows slowly is not copied each time. Returns 0 or -ENOMEM. */
+int space_grow(struct space *space, size_t least);
+
 /* Receive, in a space that grows with what comes. As leat_receive_with. */
 ssize_t end_receive(struct leat_channel *channel, struct space *space, const struct leat_receive_options *options,
                     struct leat_message *ret_about);
 
 /*
  * Whether a receive that failed may be tried again, as one peer of several was cut off; says which.
- * *previous: what this function was asked last, 0 at first: no room for a connection is told once, and an error if it stays.
+ * *previous: what this function was asked last, 0 at first: no room for a connection is told once, and an error if it
+ * stays.
  */
-bool end_goes_on(const char *address, int error, const struct leat_message *about, int *previous);
+bool end_goes_on(const char *address, struct leat_channel *channel, int error, const struct leat_message *about,
+                 int *previous);
 
 #endif

@@ -50,13 +50,8 @@ static int read_some(struct exchange *exchange) {
         struct space *space = exchange->output;
         char dropped[4096];
         bool keep = exchange->output_bytes <= exchange->largest_bytes;
-        if (keep && exchange->output_bytes == space->size) {
-                size_t size = space->size ? 2 * space->size : 65536;
-                char *bytes = realloc(space->bytes, size);
-                if (!bytes)
-                        return -ENOMEM;
-                *space = (struct space){ bytes, size };
-        }
+        if (keep && exchange->output_bytes == space->size && space_grow(space, 0) < 0)
+                return -ENOMEM;
         ssize_t n =
                 keep ? read(exchange->from, space->bytes + exchange->output_bytes, space->size - exchange->output_bytes)
                      : read(exchange->from, dropped, sizeof(dropped));

@@ -55,6 +55,16 @@ static void add(struct libscols_table *table, const char *title, const char *tex
         table_add(table, cells, 2);
 }
 
+/* Of a name that nobody is asked about the pid is 0: who made it is known by the file. */
+static void add_owner(struct libscols_table *table, const struct leat_peer *owner) {
+        char text[96] = "";
+        if (owner->pid)
+                snprintf(text, sizeof(text), "pid %d, ", (int)owner->pid);
+        size_t at = strlen(text);
+        snprintf(text + at, sizeof(text) - at, "uid %u, gid %u", (unsigned)owner->uid, (unsigned)owner->gid);
+        add(table, "owner", owner->known ? text : "unknown");
+}
+
 static int print_table(const struct leat_info *info) {
         static const char *const names[] = { "WHAT", "VALUE" };
         const struct leat_declaration *declaration = info->declaration;
@@ -69,10 +79,7 @@ static int print_table(const struct leat_info *info) {
                 snprintf(text, sizeof(text), "%" PRIu64, number);
                 add(table, numbers[i].title, number == LEAT_UNKNOWN ? "unknown" : text);
         }
-        const struct leat_peer *owner = &info->owner;
-        snprintf(text, sizeof(text), "pid %d, uid %u, gid %u", (int)owner->pid, (unsigned)owner->uid,
-                 (unsigned)owner->gid);
-        add(table, "owner", owner->known ? text : "unknown");
+        add_owner(table, &info->owner);
         snprintf(text, sizeof(text), "%04o", info->mode & 07777);
         add(table, "mode", info->mode ? text : "none");
         return table_print(table);

@@ -16,13 +16,18 @@
 static bool reader_gone, reported;
 
 void output_prepare(void) {
+        static char line[4096];
         /* The wrong way round, so that using what the caller closed is still an error. */
         static const int ways[] = { O_WRONLY, O_RDONLY, O_RDONLY };
         for (int fd = 0; fd < 3; fd++)
                 if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
                         (void)!open("/dev/null", ways[fd]);
+        /* A line goes out whole, so that those of several processes do not mix. */
+        setvbuf(stderr, line, _IOLBF, sizeof(line));
         /* EPIPE is noticed here, so that channels are closed and leave nothing behind. */
         signal(SIGPIPE, SIG_IGN);
+        /* Ignored by who started us, it would lose the status of children. */
+        signal(SIGCHLD, SIG_DFL);
 }
 
 static int failed(int error) {

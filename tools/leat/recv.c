@@ -45,7 +45,7 @@ static int deadline_passed(const struct receiving *receiving) {
 static bool goes_on(struct receiving *receiving, int error, const struct leat_message *about, int *ret_code) {
         if (error == -ENODATA && receiving->options->follow && !end_is_final(receiving->channel))
                 return true;
-        if (end_goes_on(receiving->address, error, about, &receiving->previous))
+        if (end_goes_on(receiving->address, receiving->channel, error, about, &receiving->previous))
                 return true;
         if (error == -EAGAIN || error == -ENODATA)
                 *ret_code = receiving->options->drain && receiving->taken == 0 ? ANSWER_NO : DONE;

@@ -86,7 +86,7 @@ static ssize_t next_request(struct replying *replying, struct space *space, stru
                 ssize_t n = end_receive(replying->channel, space, &how, about);
                 if (n == -ENODATA && !end_is_final(replying->channel))
                         continue;
-                if (n < 0 && end_goes_on(replying->address, (int)n, about, &replying->previous))
+                if (n < 0 && end_goes_on(replying->address, replying->channel, (int)n, about, &replying->previous))
                         continue;
                 if (n >= 0 && !(about->flags & LEAT_WANTS_REPLY)) {
                         complain(replying->address,

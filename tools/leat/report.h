@@ -35,6 +35,7 @@ enum doing {
         READING_INPUT = 64u,
         WRITING_OUTPUT = 128u,
         STARTING = 256u, /* a program */
+        SENDING_SYNC = 512u,
         ANYTHING = ~0u
 };
 

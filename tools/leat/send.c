@@ -33,7 +33,8 @@ static struct leat_send_options how_to_send(const struct options *options) {
 static int send_one(struct sending *sending, const char *bytes, size_t size) {
         int r = leat_send_with(sending->channel, bytes, size, &sending->how);
         if (r < 0)
-                return report_channel(sending->address, r, SENDING, sending->channel);
+                return report_channel(sending->address, r, sending->how.flags & LEAT_SYNC ? SENDING_SYNC : SENDING,
+                                      sending->channel);
         sending->dropped += (uint64_t)r;
         progress_count(size);
         return DONE;

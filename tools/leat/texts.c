@@ -72,13 +72,8 @@ ssize_t texts_read(const char *path, struct space *space) {
         if (fd < 0)
                 return -errno;
         for (;;) {
-                if (end == space->size) {
-                        size_t size = space->size ? 2 * space->size : 65536;
-                        char *bytes = realloc(space->bytes, size);
-                        if (!bytes)
-                                return -ENOMEM;
-                        *space = (struct space){ bytes, size };
-                }
+                if (end == space->size && space_grow(space, 0) < 0)
+                        return -ENOMEM;
                 ssize_t n = read(fd, space->bytes + end, space->size - end);
                 if (n < 0)
                         return -errno;

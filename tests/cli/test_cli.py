@@ -1,0 +1,1083 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The command: every subcommand, every exit code, wrong input and what is said about it.
+
+Usage: test_cli.py [PATH-TO-leat [WORD...]]; with words only the tests whose names contain one. TAP on stdout. No test
+sleeps: each waits for output, for the end of a process or for a state of the kernel, until a deadline.
+"""
+import ctypes
+import json
+import os
+import pathlib
+import pty
+import re
+import resource
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+LEAT = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else shutil.which("leat")
+DEADLINE_S = int(os.environ.get("LEAT_TEST_TIMEOUT_S", "30"))
+PR_SET_CHILD_SUBREAPER = 36
+NOBODY = 65534
+SUBCOMMANDS = ["send", "recv", "call", "reply", "create", "set", "rm", "info", "transports", "demo"]
+libc = ctypes.CDLL(None, use_errno=True)
+tests = []
+
+
+class Failed(Exception):
+    pass
+
+
+class Skip(Exception):
+    pass
+
+
+def test(function):
+    tests.append(function)
+    return function
+
+
+def check(condition, text):
+    if not condition:
+        raise Failed(text)
+
+
+def equal(got, want, what="got"):
+    check(got == want, f"{what}: {got!r:.600}, want {want!r:.600}")
+
+
+def matches(text, pattern, what="text"):
+    check(re.fullmatch(pattern, text, re.S), f"{what}: {text!r:.600} does not match {pattern!r}")
+
+
+class World:
+    """What one test has: a folder, its processes, and the deadline."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.limit = time.monotonic() + DEADLINE_S
+        self.processes = []
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def address(self, name="a", scheme="unix", options=""):
+        return f"{scheme}:{self.path(name)}{options}"
+
+    def file(self, name, data):
+        pathlib.Path(self.path(name)).write_bytes(data)
+        return self.path(name)
+
+    def left(self):
+        return max(0.0, self.limit - time.monotonic())
+
+    def until(self, condition, what):
+        """For states of the kernel that no descriptor tells of."""
+        while not (value := condition()):
+            check(self.left() > 0, f"never: {what}")
+            os.sched_yield()
+        return value
+
+    def start(self, *arguments, stdin=subprocess.DEVNULL, **more):
+        more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
+        process = subprocess.Popen([LEAT, *arguments], stdin=stdin, **more)
+        self.processes.append(process)
+        return process
+
+    def finish(self, process, data=None, code=0):
+        """Both outputs of a process that ends with this code."""
+        try:
+            out, err = process.communicate(data, timeout=self.left())
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{process.args[1:]} does not end") from None
+        check(process.returncode == code, f"{process.args[1:]}: code {process.returncode}, want {code}; said {err!r:.600}")
+        if code in (0, 1) or code < 0:
+            return out, err
+        check(err.count(b"\n") == 1 and err.startswith(b"leat"), f"{process.args[1:]}: not one line: {err!r}")
+        return out, err
+
+    def finish_silent(self, process):
+        """The output of a process whose stderr we hold."""
+        out = process.communicate(timeout=self.left())[0]
+        equal(process.returncode, 0, "code")
+        return out
+
+    def run(self, *arguments, data=None, code=0, **more):
+        stdin = subprocess.DEVNULL if data is None else subprocess.PIPE
+        return self.finish(self.start(*arguments, **{"stdin": stdin, **more}), data, code)
+
+    def transfer(self, send, receive, data=None):
+        """What recv printed of what send sent."""
+        receiver = self.start("recv", *receive)
+        _, err = self.run("send", *send, data=data)
+        equal(err, b"", "stderr of send")
+        out, err = self.finish(receiver)
+        equal(err, b"", "stderr of recv")
+        return out
+
+    def end(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream:
+                    stream.close()
+
+
+def children_of(pid):
+    try:
+        return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def expect_error(world, arguments, code, text, **more):
+    """The exact line on stderr, and nothing on stdout."""
+    out, err = world.run(*arguments, code=code, **more)
+    equal(out, b"", f"stdout of {arguments}")
+    equal(err.decode(), f"leat {arguments[0]}: {text}\n", f"stderr of {arguments}")
+
+
+# ---- help, and wrong usage ----
+
+
+@test
+def help_and_version(world):
+    out, err = world.run("--help")
+    equal(err, b"", "stderr")
+    for name in SUBCOMMANDS:
+        check(re.search(rf"^  {name} ", out.decode(), re.M), f"--help does not list {name}")
+        out_of_one, err = world.run(name, "--help")
+        check(out_of_one.startswith(b"Usage: leat " + name.encode()), f"{name} --help: {out_of_one!r}")
+        check(b"Exit: 0" in out_of_one, f"{name} --help does not tell the exit codes")
+        equal(err, b"", f"stderr of {name} --help")
+    matches(world.run("--version")[0].decode(), r"leat \d+\.\d+\.\d+\n")
+
+
+@test
+def wrong_usage(world):
+    equal(world.run(code=2)[1], b"leat: a subcommand is missing; 'leat --help' lists them\n")
+    equal(world.run("fly", code=2)[1], b"leat: fly: no such subcommand; 'leat --help' lists them\n")
+    no_option = ("no such option, or it needs no value; 'leat {} --help' lists them, and '--' goes before an operand "
+                 "that begins with '-'")
+    no_type = "is not a type; write a number from 1 to 9223372036854775807"
+    no_time = "is not a duration; write 250ms, 3s or 1m"
+    cases = [
+        (["send"], "too few operands; write leat send [OPTION]... ADDRESS [MESSAGE]..."),
+        (["recv", "a", "b"], "too many operands; write leat recv [OPTION]... ADDRESS"),
+        (["reply", "unix:@a"], "too few operands; write leat reply [OPTION]... ADDRESS -- COMMAND [ARGUMENT]..."),
+        (["set", "unix:@a"], "too few operands; write leat set [OPTION]... ADDRESS PROPERTY=VALUE..."),
+        (["demo", "a"], "too many operands; write leat demo [OPTION]... "),
+        (["send", "--fly", "a"], "--fly: " + no_option.format("send")),
+        (["recv", "--sync", "a"], "--sync: " + no_option.format("recv")),
+        (["send", "unix:@a", "-5"], "-5: " + no_option.format("send")),
+        (["recv", "a", "--timeout"], "--timeout: a value is missing; 'leat recv --help' says which"),
+        (["send", "--type", "0", "a"], "--type: '0' " + no_type),
+        (["send", "--type", "9223372036854775808", "a"], "--type: '9223372036854775808' " + no_type),
+        (["recv", "--max-type", "-1", "a"], "--max-type: '-1' " + no_type),
+        (["send", "--priority", "32768", "a"], "--priority: '32768' is not a priority; write a number from 0 to 32767"),
+        (["recv", "--count", "0", "a"], "--count: '0' is not a count; write a number from 1"),
+        (["recv", "--from", "me", "a"], "--from: 'me' is not a process; write its pid"),
+        (["recv", "--timeout", "3", "a"], "--timeout: '3' " + no_time),
+        (["recv", "--timeout", "3 s", "a"], "--timeout: '3 s' " + no_time),
+        (["recv", "--timeout", "1.2.3s", "a"], "--timeout: '1.2.3s' " + no_time),
+        (["recv", "--timeout", "-1s", "a"], "--timeout: '-1s' " + no_time),
+        (["send", "--when-full", "cry", "a"],
+         "--when-full: 'cry' is not known; write wait, fail, drop-new or drop-old"),
+        (["send", "--each", "word", "a"], "--each: 'word' is not known; write line, nul or all"),
+        (["recv", "--format", "xml", "a"], "--format: 'xml' is not known; write text, raw, hex or json"),
+        (["recv", "--with", "type,age", "a"],
+         "--with: 'type,age' is not known; write type, sender and time with commas between"),
+        (["create", "--mode", "999", "a"], "--mode: '999' is not a mode; write permission bits in octal, as 0660"),
+        (["recv", "--type", "1", "--max-type", "2", "a"], "--type and --max-type exclude each other; write one of them"),
+        (["recv", "--drain", "--follow", "a"], "--drain and --follow exclude each other; write one of them"),
+        (["recv", "--json", "--with", "type", "a"], "--with is for text; --format json tells it all"),
+        (["send", "--file", "f", "a", "m"], "MESSAGE, --file and --lines exclude each other; write one of them"),
+        (["send", "--each", "nul", "a", "m"],
+         "--each is for standard input; leave it or MESSAGE, --file and --lines away"),
+        (["send", "--sync", "--when-full", "fail", "a"],
+         "--sync waits until each message is taken; leave --when-full away"),
+        (["set", "unix:@a", "mode"], "mode: it is no PROPERTY=VALUE; write one as mode=0660"),
+        (["transports", "pigeon"], "pigeon: no such transport; 'leat transports' lists them"),
+        (["transports", "--json", "--why"], "--json tells the reasons too; leave --why away"),
+    ]
+    for arguments, text in cases:
+        expect_error(world, arguments, 2, text)
+
+
+@test
+def wrong_addresses(world):
+    for command in (["send"], ["recv"], ["call"], ["info"], ["rm"], ["create"], ["reply", "--", "cat"], ["set"]):
+        rest = command[1:] or (["m"] if command[0] in ("send", "call") else ["mode=0600"] if command[0] == "set" else [])
+        name = command[0]
+        for address, column in (("nonsense", ""), ("pigeon:a", 1), ("unix:@a?fly", 9), ("unix:@a?size=x", ""),
+                                ("unix:@a?open&new", ""), ("unix:", "")):
+            operands = [address, *rest] if rest[:1] != ["--"] else [address, "--", *rest[1:]]
+            out, err = world.run(name, *operands, code=2)
+            equal(out, b"", "stdout")
+            at = rf" \(at column {column}\)" if column else ""
+            matches(err.decode(), rf"leat {name}: {re.escape(address)}: [^\n]+{at}\n", "stderr")
+
+
+@test
+def control_characters_are_escaped(world):
+    _, err = world.run("recv", "pig\x1b[2J\neon:a", code=2)
+    check(err.startswith(b"leat recv: pig\\x1B[2J\\x0Aeon:a: "), repr(err))
+
+
+# ---- send and recv ----
+
+
+@test
+def operands_are_messages(world):
+    for scheme in ("unix", "unix-stream"):
+        address = world.address(scheme=scheme)
+        equal(world.transfer([address, "one", "", "two words"], [address]), b"one\n\ntwo words\n")
+        equal(world.transfer([address, "--", "-1"], [address]), b"-1\n")
+
+
+@test
+def sender_may_come_first(world):
+    address = world.address()
+    sender = world.start("send", address, "early")
+    equal(world.run("recv", address)[0], b"early\n")
+    world.finish(sender)
+
+
+@test
+def pipeline_of_a_shell(world):
+    script = '"$1" send pipe:fd=1 a b c | "$1" recv pipe:fd=0; echo "${PIPESTATUS[*]}"'
+    done = subprocess.run(["bash", "-c", script, "-", LEAT], capture_output=True, timeout=world.left(), check=True)
+    equal((done.stdout, done.stderr), (b"a\nb\nc\n0 0\n", b""))
+
+
+@test
+def standard_input_by_line(world):
+    address = world.address()
+    equal(world.transfer([address], [address, "--format", "hex"], b"a\n\nlast"), b"61\n\n6c617374\n")
+    equal(world.transfer([address], [address], b""), b"")
+
+
+@test
+def standard_input_by_nul_and_whole(world):
+    address = world.address()
+    data = b"a\nb\0\0\xff\xfe"
+    equal(world.transfer([address, "--each", "nul"], [address, "--format", "hex"], data), b"610a62\n\nfffe\n")
+    equal(world.transfer([address, "--each", "all"], [address, "--format", "raw"], data), data)
+    equal(world.transfer([address, "--each", "all"], [address], b""), b"\n")
+
+
+@test
+def files_and_their_lines(world):
+    address = world.address()
+    name = world.file("text", b"x\ny\n")
+    equal(world.transfer([address, "--file", name], [address, "--format", "hex"]), b"780a790a\n")
+    equal(world.transfer([address, "--lines", name], [address, "--format", "hex"]), b"78\n79\n")
+    os.unlink(name)
+
+
+@test
+def lines_are_sent_as_they_come(world):
+    address = world.address()
+    receiver = world.start("recv", "--count", "1", address)
+    sender = world.start("send", address, stdin=subprocess.PIPE)
+    sender.stdin.write(b"first\n")
+    sender.stdin.flush()
+    equal(world.finish(receiver)[0], b"first\n")
+    world.finish(sender, b"")
+
+
+@test
+def a_thousand_in_order(world):
+    for scheme in ("unix", "unix-stream"):
+        address = world.address(scheme=scheme)
+        data = b"".join(b"%d\n" % i for i in range(1000))
+        equal(world.transfer([address], [address], data), data)
+    reading, writing = os.pipe()
+    receiver = world.start("recv", "pipe:fd=0", stdin=reading)
+    sender = world.start("send", "pipe:fd=1", stdin=subprocess.PIPE, stdout=writing)
+    os.close(reading)
+    os.close(writing)
+    sender.communicate(data, timeout=world.left())
+    equal(world.finish(receiver)[0], data)
+
+
+@test
+def sixteen_mebibytes(world):
+    data = os.urandom(1 << 16) * 256
+    name = world.file("big", data)
+    for scheme in ("unix-stream", "unix"):
+        address = world.address(scheme=scheme)
+        check(world.transfer([address, "--file", name], [address, "--format", "raw"]) == data, f"{scheme}: other bytes")
+    with open(name, "ab") as file:
+        file.write(b"x")
+    receiver = world.start("recv", address)
+    _, err = world.run("send", address, "--file", name, code=71)
+    equal(err.decode(), f"leat send: {name}: it is larger than the largest message; raise it with ?size= at both ends\n")
+    equal(world.finish(receiver)[0], b"")
+    os.unlink(name)
+
+
+def frame(kind, sequence, data, magic=b"Lt"):
+    """One message on a stream, as docs/wire.md has it: header, bytes, trailer."""
+    return struct.pack("<2sBBHHIB3xqQqQ", magic, 1, 1, 0, 0, len(data), 0, kind, sequence, 0, 0) + data + b"\0"
+
+
+@test
+def types_select(world):
+    address = world.address()
+    frames = b"".join(frame(kind, number, b"%d" % kind) for number, kind in enumerate((5, 1, 3, 2), 1))
+    for select, want in ((["--type", "3"], b"3\n"), (["--max-type", "3", "--count", "3"], b"1\n2\n3\n")):
+        reading, writing = os.pipe()
+        os.write(writing, frames)
+        os.close(writing)
+        equal(world.run("recv", *select, "pipe:fd=0", stdin=reading)[0], want)
+        os.close(reading)
+    equal(world.transfer([address, "--type", "9223372036854775807", "m"], [address, "--with", "type"]),
+          b"9223372036854775807\tm\n")
+
+
+@test
+def columns(world):
+    address = world.address()
+    receiver = world.start("recv", "--with", "time,sender", "--with", "type", address)
+    sender = world.start("send", "--type", "4", address, "m")
+    world.finish(sender)
+    out, _ = world.finish(receiver)
+    matches(out.decode(), rf"4\t{sender.pid}\t\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{9}}Z\tm\n")
+    reading, writing = os.pipe()
+    world.run("send", "pipe:fd=1?framing=lines", "m", stdout=writing)
+    os.close(writing)
+    equal(world.run("recv", "--with", "type,sender,time", "pipe:fd=0?framing=lines", stdin=reading)[0], b"1\t-\t-\tm\n")
+    os.close(reading)
+
+
+@test
+def json_lines(world):
+    address = world.address()
+    receiver = world.start("recv", "--json", address)
+    sender = world.start("send", "--type", "7", "--priority", "3", "--each", "nul", address, stdin=subprocess.PIPE)
+    world.finish(sender, "grün\"\n\0".encode() + b"\xff\xfe\0\0")
+    first, second, third = [json.loads(line) for line in world.finish(receiver)[0].splitlines()]
+    equal((first["type"], first["priority"], first["sequence"], first["text"]), (7, 3, 1, 'grün"\n'))
+    equal(first["sender"], {"pid": sender.pid, "uid": os.geteuid(), "gid": os.getegid()})
+    matches(first["time"], r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
+    equal((second["hex"], "text" in second), ("fffe", False))
+    equal((third["text"], third["sequence"] > first["sequence"]), ("", True))
+    equal(json.loads(world.transfer([address, "--each", "all"], [address, "--format", "json"], b"a\0b"))["text"], "a\0b")
+
+
+@test
+def from_one_sender(world):
+    address = world.address()
+    wanted = world.start("send", address, stdin=subprocess.PIPE)
+    receiver = world.start("recv", "--follow", "--from", str(wanted.pid), "--count", "2", address)
+    world.run("send", address, "not this one")
+    world.finish(wanted, b"a\nb\n")
+    equal(world.finish(receiver)[0], b"a\nb\n")
+    reading, writing = os.pipe()
+    expect_code = world.run("recv", "--from", "1", "pipe:fd=0", stdin=reading, code=2)
+    check(expect_code[1].startswith(b"leat recv: pipe:fd=0: "), repr(expect_code[1]))
+    os.close(reading)
+    os.close(writing)
+
+
+@test
+def count_and_follow(world):
+    address = world.address()
+    receiver = world.start("recv", "--follow", "--count", "3", address)
+    for text in ("1", "2", "3"):
+        world.run("send", "--sync", address, text)
+    equal(world.finish(receiver)[0], b"1\n2\n3\n")
+    receiver = world.start("recv", "--follow", "--timeout", "1h", address, stdout=subprocess.PIPE)
+    world.run("send", address, "seen at once")
+    equal(receiver.stdout.readline(), b"seen at once\n")
+    receiver.terminate()
+    equal(receiver.wait(world.left()), -signal.SIGTERM)
+    os.unlink(world.path("a"))  # the one thing that a killed listener leaves
+
+
+@test
+def follow_ends_where_none_can_come(world):
+    reading, writing = os.pipe()
+    world.run("send", "pipe:fd=1", "m", stdout=writing)
+    os.close(writing)
+    equal(world.run("recv", "--follow", "pipe:fd=0", stdin=reading)[0], b"m\n")
+    os.close(reading)
+
+
+@test
+def drain(world):
+    reading, writing = os.pipe()
+    equal(world.run("recv", "--drain", "pipe:fd=0", stdin=reading, code=1), (b"", b""))
+    world.run("send", "pipe:fd=1", "a", "b", "c", stdout=writing)
+    equal(world.run("recv", "--drain", "--count", "2", "pipe:fd=0", stdin=reading)[0], b"a\nb\n")
+    os.close(reading)
+    os.close(writing)
+    equal(world.run("recv", "--drain", world.address(), code=1), (b"", b""))
+
+
+# ---- deadlines ----
+
+
+@test
+def recv_times_out(world):
+    address = world.address()
+    expect_error(world, ["recv", "--timeout", "10ms", address], 124, f"{address}: the deadline passed and no message came")
+    receiver = world.start("recv", "--timeout", "1s", address)
+    sender = world.start("send", address, stdin=subprocess.PIPE)  # comes, and says nothing
+    world.finish(receiver, code=124)
+    world.finish(sender)
+
+
+@test
+def recv_times_out_after_messages(world):
+    for options, code, said in (
+            ([], 124, rb"leat recv: \S+: the deadline passed before the end; 1 messages came\n"),
+            (["--count", "2"], 124, rb"leat recv: \S+: the deadline passed before the last of them; 1 messages came\n"),
+            (["--follow"], 0, b"")):
+        address = world.address()
+        receiver = world.start("recv", "--timeout", "1s", *options, address)
+        sender = world.start("send", address, stdin=subprocess.PIPE)
+        sender.stdin.write(b"m\n")
+        sender.stdin.flush()
+        out, err = world.finish(receiver, code=code)
+        equal(out, b"m\n")
+        check(re.fullmatch(said, err), repr(err))
+        world.finish(sender)
+
+
+@test
+def send_finds_no_receiver(world):
+    address = world.address()
+    for command, operands in (("send", [address, "m"]), ("call", [address, "m"])):
+        _, err = world.run(command, "--timeout", "20ms", *operands, code=69)
+        check(err.startswith(f"leat {command}: {address}: no receiver".encode()), repr(err))
+        _, err = world.run(command, operands[0] + "?open", "m", code=69)
+        check(err.startswith(f"leat {command}: {address}?open: ".encode()), repr(err))
+        world.run(command, world.address("missing/a"), "m", code=69)
+    world.run("send", "--timeout", "20ms", address, data=b"m\n", code=69)
+
+
+@test
+def send_times_out_when_full_and_when_input_is_silent(world):
+    reading, writing = os.pipe()
+    world.run("send", "--timeout", "50ms", "pipe:fd=1", *["x" * 1000] * 100, stdout=writing, code=124)
+    sender = world.start("send", "--timeout", "50ms", "pipe:fd=1", stdin=subprocess.PIPE, stdout=writing)
+    sender.wait(world.left())
+    equal((sender.returncode, sender.stderr.read()),
+          (124, b"leat send: standard input: the deadline passed before its end\n"))
+    os.close(reading)
+    os.close(writing)
+
+
+@test
+def full(world):
+    reading, writing = os.pipe()
+    messages = [str(i) + "x" * 1000 for i in range(200)]
+    _, err = world.run("send", "--when-full", "fail", "pipe:fd=1", *messages, stdout=writing, code=75)
+    equal(err, b"leat send: pipe:fd=1: it is full; try later, or wait with --when-full wait\n")
+    _, err = world.run("send", "--when-full", "drop-new", "pipe:fd=1", *messages, stdout=writing)
+    equal(err, b"leat send: pipe:fd=1: it was full: 200 messages dropped\n")
+    world.run("send", "--when-full", "drop-old", "pipe:fd=1", "m", stdout=writing, code=2)
+    os.close(writing)
+    taken = world.run("recv", "pipe:fd=0", stdin=reading)[0].decode().splitlines()
+    os.close(reading)
+    check(0 < len(taken) < 200, f"{len(taken)} messages were taken")
+    equal(taken, messages[:len(taken)])
+
+
+@test
+def drop_new_goes_on(world):
+    reading, writing = os.pipe()
+    messages = ["x" * 1000 for i in range(200)]
+    _, err = world.run("send", "--when-full", "drop-new", "pipe:fd=1", *messages, stdout=writing)
+    os.close(writing)
+    dropped = int(re.fullmatch(rb"leat send: pipe:fd=1: it was full: (\d+) messages dropped\n", err)[1])
+    taken = world.run("recv", "pipe:fd=0", stdin=reading)[0].splitlines()
+    os.close(reading)
+    equal(len(taken) + dropped, 200, "taken and dropped")
+
+
+@test
+def synchronous(world):
+    address = world.address()
+    equal(world.transfer(["--sync", address, "a", "b"], [address]), b"a\nb\n")
+    receiver = world.start("recv", "--type", "9", address)
+    _, err = world.run("send", "--sync", "--timeout", "100ms", address, "m", code=124)
+    check(err.endswith(b"whether it was taken is unknown\n"), repr(err))
+    world.finish(receiver)
+    reading, writing = os.pipe()
+    _, err = world.run("send", "--sync", "pipe:fd=1", "m", stdout=writing, code=2)
+    check(err.startswith(b"leat send: pipe:fd=1: "), repr(err))
+    os.close(reading)
+    os.close(writing)
+
+
+@test
+def progress_is_for_terminals(world):
+    """After a second, on stderr if that is a terminal; wiped before anything else is said there."""
+    address = world.address()
+    controller, terminal = pty.openpty()
+    receiver = world.start("recv", address, stderr=terminal)
+    os.close(terminal)
+    check(select.select([controller], [], [], world.left())[0], "nothing was shown")
+    equal(os.read(controller, 1024), b"\r\x1b[Kreceiving")
+    world.run("send", address, "m")
+    equal(world.finish_silent(receiver), b"m\n")
+    shown = b""
+    while not shown.endswith(b"\r\x1b[K"):
+        check(select.select([controller], [], [], world.left())[0], f"not wiped: {shown!r}")
+        shown += os.read(controller, 1024)
+    os.close(controller)
+
+
+# ---- peers that go, or misbehave ----
+
+
+@test
+def receiver_goes(world):
+    reading, writing = os.pipe()
+    os.close(reading)
+    _, err = world.run("send", "pipe:fd=1", "m", stdout=writing, code=69)
+    os.close(writing)
+    check(err.startswith(b"leat send: pipe:fd=1: "), repr(err))
+    address = world.address()
+    receiver = world.start("recv", "--count", "1", address)
+    sender = world.start("send", address, stdin=subprocess.PIPE)
+    sender.stdin.write(b"m\n")
+    sender.stdin.flush()
+    world.finish(receiver)
+    world.finish(sender, b"n\n", code=69)
+
+
+@test
+def sender_is_killed(world):
+    address = world.address()
+    receiver = world.start("recv", address)
+    sender = world.start("send", address, stdin=subprocess.PIPE)
+    sender.stdin.write(b"whole\nhalf a line")
+    sender.stdin.flush()
+    equal(receiver.stdout.readline(), b"whole\n")
+    sender.kill()
+    equal(world.finish(receiver), (b"", b""))
+    sender.wait()
+
+
+@test
+def garbage_harms_nobody(world):
+    address = world.address()
+    receiver = world.start("recv", "--follow", "--count", "1", address)
+
+    def connect():
+        peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            peer.connect(world.path("a"))
+            return peer
+        except OSError:
+            peer.close()
+            return None
+
+    peer = world.until(connect, "a listener")
+    with peer:
+        peer.send(b"this is no frame, though it is longer than a header of 48 bytes")
+        line = receiver.stderr.readline()
+        check(line.startswith(f"leat recv: {address}: process {os.getpid()}: ".encode()), repr(line))
+        world.run("send", address, "unharmed")
+    equal(world.finish(receiver)[0], b"unharmed\n")
+
+
+@test
+def garbage_on_a_pipe_is_an_error(world):
+    """There are no others to go on with."""
+    reading, writing = os.pipe()
+    os.write(writing, frame(1, 1, b"good") + frame(1, 2, b"bad", magic=b"XY"))
+    os.close(writing)
+    out, err = world.run("recv", "pipe:fd=0", stdin=reading, code=71)
+    equal(out, b"good\n")
+    matches(err.decode(), r"leat recv: pipe:fd=0: [^\n]+\n")
+    os.close(reading)
+
+
+@test
+def many_senders_raise_the_limit_of_descriptors(world):
+    address = world.address()
+    hard = 200
+    receiver = world.start("recv", "--count", "40", address,
+                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (20, hard)))
+    senders = [world.start("send", address, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) for _ in range(40)]
+    for sender in senders:
+        sender.stdin.write(b"m\n")
+        sender.stdin.flush()
+    equal(world.finish(receiver)[0], b"m\n" * 40)
+    for sender in senders:
+        sender.stdin.close()
+        sender.wait(world.left())
+
+
+@test
+def listener_is_there_already(world):
+    address = world.address()
+    first = world.start("recv", address)
+    world.until(lambda: listens(world.path("a")), "a listener")
+    _, err = world.run("recv", address, code=71)
+    check(err.startswith(f"leat recv: {address}: ".encode()), repr(err))
+    world.run("recv", world.address(options="?new"), code=1)
+    world.run("send", address, "still mine")
+    equal(world.finish(first)[0], b"still mine\n")
+
+
+def listens(path):
+    """The flag __SO_ACCEPTCON in /proc/net/unix: to connect as a probe would be a sender that came and went."""
+    table = pathlib.Path("/proc/net/unix").read_text(encoding="utf-8", errors="replace")
+    return re.search(rf"^\S+ \S+ \S+ 00010000 .* {re.escape(path)}$", table, re.M) is not None
+
+
+# ---- the system refuses ----
+
+
+@test
+def output_is_checked(world):
+    address = world.address()
+    with open("/dev/full", "wb") as disk:
+        for arguments in (["--help"], ["--version"], ["transports"], ["transports", "--json"], ["transports", "--why"],
+                          ["send", "--help"], ["demo"], ["demo", "--json"]):
+            name = f" {arguments[0]}" if arguments[0] in SUBCOMMANDS else ""
+            _, err = world.run(*arguments, stdout=disk, code=71)
+            equal(err, f"leat{name}: standard output: No space left on device\n".encode(), str(arguments))
+        for options in ([], ["--format", "raw"], ["--format", "hex"], ["--json"], ["--with", "type"]):
+            receiver = world.start("recv", *options, address, stdout=disk)
+            world.run("send", address, "m")
+            world.finish(receiver, code=71)
+    out = subprocess.run(["sh", "-c", '"$1" --help >&-', "-", LEAT], capture_output=True, timeout=world.left())
+    equal(out.returncode, 71, "closed stdout")
+
+
+@test
+def reader_of_the_output_goes(world):
+    """As cat: quietly, by SIGPIPE, also where that was ignored; and nothing is left in the folder."""
+    for restore in (True, False):
+        address = world.address()
+        reading, writing = os.pipe()
+        os.close(reading)
+        receiver = world.start("recv", address, stdout=writing, restore_signals=restore)
+        os.close(writing)
+        world.run("send", address, "m")
+        equal(world.finish(receiver, code=-signal.SIGPIPE)[1], b"")
+
+
+@test
+def input_cannot_be_read(world):
+    address = world.address()
+    expect_error(world, ["send", "--file", world.path("none"), address], 1,
+                 f"{world.path('none')}: No such file or directory")
+    expect_error(world, ["send", "--lines", world.folder, address], 1, f"{world.folder}: Is a directory")
+    receiver = world.start("recv", address)
+    done = subprocess.run(["sh", "-c", '"$1" send "$2" <&-', "-", LEAT, address], capture_output=True,
+                          timeout=world.left())
+    equal((done.returncode, done.stderr), (1, b"leat send: standard input: Bad file descriptor\n"))
+    equal(world.finish(receiver)[0], b"")
+    responder = world.start("reply", "--count", "1", address, "--", "cat")
+    done = subprocess.run(["sh", "-c", '"$1" call "$2" <&-', "-", LEAT, address], capture_output=True,
+                          timeout=world.left())
+    equal(done.returncode, 1)
+    world.run("call", address, "m")
+    world.finish(responder)
+
+
+@test
+def permission(world):
+    if os.geteuid() != 0:
+        raise Skip("needs root, to become another user")
+    os.chmod(world.folder, 0o755)
+    private = world.path("private")
+    os.mkdir(private, 0o700)
+    address = f"unix:{private}/a"
+    receiver = world.start("recv", address)
+    for command in (["recv", address], ["send", address + "?open", "m"], ["rm", address], ["info", address]):
+        _, err = world.run(*command, user=NOBODY, code=71, cwd="/")
+        matches(err.decode(), rf"leat {command[0]}: {re.escape(command[1])}: [^\n]+\n")
+    world.run("send", address, "m")
+    world.finish(receiver)
+    os.rmdir(private)
+
+
+@test
+def framing_for_ordinary_programs(world):
+    reading, writing = os.pipe()
+    world.run("send", "pipe:fd=1?framing=lines", "a", "b", stdout=writing)
+    _, err = world.run("send", "pipe:fd=1?framing=lines", "a\nb", stdout=writing, code=2)
+    matches(err.decode(), r"leat send: pipe:fd=1\?framing=lines: [^\n]+\n")
+    os.close(writing)
+    with os.fdopen(reading, "rb") as stream:
+        equal(stream.read(), b"a\nb\n")
+
+
+# ---- call and reply ----
+
+
+@test
+def call_and_reply(world):
+    for scheme in ("unix", "unix-stream"):
+        address = world.address(scheme=scheme)
+        responder = world.start("reply", "--count", "4", address, "--", "tr", "a-z", "A-Z")
+        equal(world.run("call", address, "hello")[0], b"HELLO")
+        equal(world.run("call", address, data=b"two\nlines")[0], b"TWO\nLINES")
+        equal(world.run("call", address, "")[0], b"")
+        reply = json.loads(world.run("call", "--type", "6", "--json", address, "j")[0])
+        equal((reply["text"], reply["type"], reply["sender"]["pid"]), ("J", 6, responder.pid))
+        equal(world.finish(responder), (b"", b""))
+
+
+@test
+def command_knows_the_request(world):
+    address = world.address()
+    responder = world.start("reply", "--count", "1", address, "--", "sh", "-c", "echo $LEAT_TYPE $LEAT_SENDER_PID")
+    caller = world.start("call", "--type", "12", address, "m")
+    equal(world.finish(caller)[0], f"12 {caller.pid}\n".encode())
+    world.finish(responder)
+
+
+@test
+def command_inherits_no_more_than_it_should(world):
+    """Descriptors 0 to 2, default signals, an empty mask, the soft limit as it was: however leat was started."""
+    address = world.address()
+    reading, writing = os.pipe()
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+    def disturb():
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGTERM})
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft if soft < 256 else 256, soft))
+
+    script = "grep -E 'SigBlk|SigIgn' /proc/self/status; ulimit -n; exec ls /proc/self/fd"
+    responder = world.start("reply", "--count", "1", address, "--", "sh", "-c", script, pass_fds=[reading, writing],
+                            restore_signals=False, preexec_fn=disturb)
+    lines = world.run("call", address, "m")[0].decode().split("\n")
+    world.finish(responder)
+    for line in lines[:2]:  # of 32 and 33, its own, the C library takes care itself
+        equal(int(line.split()[1], 16) & ~0x180000000, 0, line)
+    equal(lines[2], str(min(soft, 256)), "ulimit -n")
+    equal(lines[3:], ["0", "1", "2", "3", ""], "descriptors (3 is that of ls)")
+    os.close(reading)
+    os.close(writing)
+
+
+@test
+def replies_of_all_kinds(world):
+    address = world.address()
+    big = os.urandom(1 << 16) * 64
+    responder = world.start("reply", "--count", "2", address, "--", "cat")
+    check(world.run("call", address, data=big)[0] == big, "4 MiB through cat are other bytes")
+    equal(world.run("call", address, "small")[0], b"small")
+    world.finish(responder)
+    # It need not read its input, and may start to answer before the end of it.
+    responder = world.start("reply", "--count", "1", address, "--", "echo", "done")
+    equal(world.run("call", address, data=big)[0], b"done\n")
+    equal(world.finish(responder)[1], b"")
+
+
+@test
+def command_fails(world):
+    address = world.address()
+    for script, said in (("echo so far; exit 3", b"leat reply: sh: ended with 3; what it wrote was its reply\n"),
+                         ("echo so far; kill -9 $$",
+                          b"leat reply: sh: killed by signal 9; what it had written was its reply\n")):
+        responder = world.start("reply", "--count", "1", address, "--", "sh", "-c", script)
+        equal(world.run("call", address, "m")[0], b"so far\n")
+        equal(world.finish(responder)[1], said)
+
+
+@test
+def command_cannot_be_run(world):
+    address = world.address()
+    plain = world.file("plain", b"text")
+    for command, code, text in (("no-such-command", 127, "no such command"),
+                                (world.path("none"), 127, "no such command"),
+                                (plain, 126, "Permission denied"), (world.folder, 126, "Permission denied")):
+        expect_error(world, ["reply", address, "--", command], code, f"{command}: {text}")
+    os.chmod(plain, 0o755)
+    responder = world.start("reply", address, "--", plain)
+    _, err = world.run("call", address, "m", code=69)
+    check(b"unknown" in err or b"gone" in err, repr(err))
+    equal(world.finish(responder, code=126)[1],
+          f"leat reply: {plain}: it is no program; a script begins with #! and its interpreter\n".encode())
+    os.unlink(plain)
+
+
+@test
+def reply_is_too_large(world):
+    address = world.address(options="?size=10k")
+    responder = world.start("reply", "--count", "2", address, "--", "sh", "-c", 'head -c "$(cat)" /dev/zero')
+    equal(world.run("call", address, "100000")[0], b"")
+    equal(world.run("call", address, "10240")[0], b"\0" * 10240)
+    equal(world.finish(responder)[1],
+          b"leat reply: sh: it wrote more than the largest message, 10240 bytes; the reply is empty\n")
+
+
+@test
+def call_times_out(world):
+    address = world.address()
+    responder = world.start("reply", "--count", "2", address, "--", "sh", "-c",
+                            'read line; [ "$line" != wait ] || read line <"$0"; echo "$line"', world.path("gate"))
+    os.mkfifo(world.path("gate"))
+    _, err = world.run("call", "--timeout", "500ms", address, "wait", code=124)
+    check(err.endswith(b"whether it was carried out is unknown\n"), repr(err))
+    world.file("gate", b"late\n")  # opens for writing once the command reads, which now ends
+    equal(world.run("call", address, "on time")[0], b"on time\n")
+    equal(world.finish(responder)[1], b"")
+    os.unlink(world.path("gate"))
+
+
+@test
+def reply_times_out(world):
+    address = world.address()
+    expect_error(world, ["reply", "--timeout", "10ms", address, "--", "cat"], 124,
+                 f"{address}: the deadline passed and no message came")
+    # The command that runs then is killed with it.
+    os.mkfifo(world.path("gate"))
+    responder = world.start("reply", "--timeout", "1s", address, "--", "cat", world.path("gate"))
+    caller = world.start("call", address, "m")
+    world.finish(responder, code=124)
+    world.finish(caller, code=69)
+    os.unlink(world.path("gate"))
+
+
+@test
+def responder_is_killed(world):
+    address = world.address()
+    responder = world.start("reply", address, "--", "sh", "-c", "kill -9 $PPID")
+    _, err = world.run("call", address, "m", code=69)
+    check(b"unknown" in err, repr(err))
+    equal(responder.wait(world.left()), -signal.SIGKILL)
+    world.run("rm", address)
+
+
+@test
+def messages_without_reply_are_told(world):
+    address = world.address()
+    responder = world.start("reply", "--count", "1", address, "--", "cat")
+    world.run("send", address, "m")
+    equal(world.run("call", address, "n")[0], b"n")
+    equal(world.finish(responder)[1],
+          f"leat reply: {address}: a message that wants no reply was dropped; send it with 'leat call'\n".encode())
+
+
+# ---- what is at an address ----
+
+
+@test
+def info(world):
+    address = world.address()
+    expect_error(world, ["info", address], 1, f"{address}: nothing is there")
+    receiver = world.start("recv", address)
+    world.until(lambda: listens(world.path("a")), "a listener")
+    told = json.loads(world.run("info", "--json", address)[0])
+    equal((told["scheme"], told["pattern"], told["framing"], told["ends"]), ("unix", "queue", "leat", "n:1"))
+    equal((told["largest_bytes"], told["owner"]["uid"]), (16 << 20, os.geteuid()))
+    matches(told["mode"], "0[0-7]{3}")
+    out = world.run("info", address)[0].decode()
+    check(re.search(r"^transport +unix$", out, re.M) and re.search(r"^largest message, bytes +16777216$", out, re.M), out)
+    world.run("send", address, "m")
+    equal(world.finish(receiver)[0], b"m\n")
+
+
+@test
+def info_of_a_pipe(world):
+    reading, writing = os.pipe()
+    world.run("send", "pipe:fd=1", "m", stdout=writing)
+    told = json.loads(world.run("info", "--json", "pipe:fd=0", stdin=reading)[0])
+    equal((told["scheme"], told["capacity_bytes"], told["mode"], told["owner"]), ("pipe", 65536, None, None))
+    equal(world.run("recv", "--count", "1", "pipe:fd=0", stdin=reading)[0], b"m\n", "what was there before")
+    os.close(reading)
+    os.close(writing)
+
+
+@test
+def set_and_rm(world):
+    address = world.address()
+    expect_error(world, ["set", address, "mode=0600"], 1, f"{address}: nothing is there")
+    receiver = world.start("recv", address)
+    world.until(lambda: listens(world.path("a")), "a listener")
+    world.run("set", address, "mode=0640")
+    equal(os.stat(world.path("a")).st_mode & 0o777, 0o640)
+    _, err = world.run("set", address, "mode=0600", "depth=3", "mode=0644", code=2)
+    check(err.startswith(f"leat set: {address}: ".encode()), repr(err))
+    equal(os.stat(world.path("a")).st_mode & 0o777, 0o600, "after the first that fails")
+    world.run("set", address, "mode=rwx", code=2)
+    _, err = world.run("rm", address, code=1)
+    check(err.startswith(f"leat rm: {address}: ".encode()), repr(err))
+    receiver.kill()
+    receiver.wait()
+    check(os.path.exists(world.path("a")), "the file of a killed listener")
+    _, err = world.run("rm", world.address("none"), address, code=1)
+    equal(err, f"leat rm: {world.address('none')}: nothing is there\n".encode())
+    check(not os.path.exists(world.path("a")), "the second was not removed")
+
+
+@test
+def foreign_files_are_left_alone(world):
+    name = world.file("text", b"mine")
+    for command in (["rm", f"unix:{name}"], ["recv", f"unix:{name}"]):
+        process = world.start(*command)
+        process.communicate(timeout=world.left())
+        check(process.returncode in (1, 2, 71), f"{command}: {process.returncode}")
+        equal(pathlib.Path(name).read_bytes(), b"mine")
+    os.unlink(name)
+
+
+@test
+def create(world):
+    for address in (world.address(), world.address(scheme="unix-stream"), "pipe:"):
+        _, err = world.run("create", "--mode", "0660", "--new", address, code=2)
+        matches(err.decode(), rf"leat create: {re.escape(address)}: [^\n]+\n")
+
+
+@test
+def transports(world):
+    listed = json.loads(world.run("transports", "--json")[0])
+    check({"pipe", "unix", "unix-stream"} <= {one["scheme"] for one in listed}, "the three transports")
+    for one in listed:
+        equal(sorted(row["number"] for row in one["rows"].values()), list(range(1, 19)), one["scheme"])
+        for name, row in one["rows"].items():
+            check(row["verdict"] == "yes" or row["why"], f"{one['scheme']} {one['framing']} {name}: no reason")
+    table = world.run("transports")[0].decode().split("\n\n")[0].splitlines()
+    equal(len(table), len(listed) + 1, "lines")
+    equal(table[0].split(), ["TRANSPORT", "PATTERN", "FRAMING", "ENDS"] + [str(n) for n in range(1, 19)])
+    for line, one in zip(table[1:], listed):
+        verdicts = [row["verdict"] for row in sorted(one["rows"].values(), key=lambda row: row["number"])]
+        equal(line.split(), [one["scheme"], one["pattern"], one["framing"], one["ends"]] + verdicts)
+    reasons = world.run("transports", "--why", "pipe")[0].decode()
+    for one in listed:
+        for row in one["rows"].values():
+            if one["scheme"] == "pipe" and row["why"]:
+                check(row["why"] in reasons, f"--why does not say {row['why']!r}")
+    equal({one["scheme"] for one in json.loads(world.run("transports", "--json", "unix")[0])}, {"unix"})
+
+
+# ---- the demo ----
+
+
+def schemes(world):
+    return {one["scheme"] for one in json.loads(world.run("transports", "--json")[0])
+            if one["pattern"] == "queue" and one["framing"] == "leat"}
+
+
+@test
+def demo(world):
+    environment = {**os.environ, "TMPDIR": world.folder}
+    out, err = world.run("demo", env=environment, cwd=world.folder)
+    equal(err, b"", "stderr")
+    rows = {line.split()[0]: line.split() for line in out.decode().splitlines() if line.endswith(" yes")}
+    equal(set(rows), schemes(world), "one row for each transport")
+    told = json.loads(world.run("demo", "--json", env=environment, cwd=world.folder)[0])
+    equal({one["transport"] for one in told["transports"]}, schemes(world))
+    check(told["match"] and all(one["match"] for one in told["transports"]), str(told))
+    texts = [path for path in pathlib.Path("/usr/share/common-licenses").iterdir()
+             if path.is_file() and not path.is_symlink()]
+    words = sum(len(re.findall(rb"[0-9A-Za-z\x80-\xff]+", path.read_bytes())) for path in texts)
+    equal((told["texts"], told["words"]), (len(texts), words), "as counted here")
+    for one in told["transports"]:
+        check(one["messages"] > sum(path.read_bytes().count(b"\n") for path in texts), str(one))
+
+
+def large_text(world):
+    """Some seconds of work for the demo, with a line that is longer than any message of it."""
+    os.mkdir(world.path("lib"))
+    line = b"the quick brown fox jumps over the lazy dog, and again\n"
+    return world.file("lib/text", line * 400000 + b"w" * 100000 + b"\n")
+
+
+def remove_large_text(world):
+    os.unlink(world.path("lib/text"))
+    os.rmdir(world.path("lib"))
+
+
+@test
+def demo_with_long_lines(world):
+    os.mkdir(world.path("lib"))
+    world.file("lib/text", b"a, " + b"w" * 9000 + b" x" * 9000 + b"\n\n\0\n" + b"no newline")
+    environment = {**os.environ, "TMPDIR": world.folder}
+    check(json.loads(world.run("demo", "--json", env=environment, cwd=world.folder)[0])["match"], "no match")
+    remove_large_text(world)
+
+
+@test
+def demo_loses_a_worker(world):
+    large_text(world)
+    environment = {**os.environ, "TMPDIR": world.folder}
+    process = world.start("demo", env=environment, cwd=world.folder)
+    crew = world.until(lambda: (lambda all: all if len(all) == 5 else None)(children_of(process.pid)), "five children")
+    os.kill(crew[1], signal.SIGKILL)
+    out, err = world.finish(process, code=1)
+    check(b"worker 1 was killed by signal 9\n" in err, repr(err))
+    check(re.search(rb" NO\n", out) and b"Not all counts" in out, repr(out))
+    remove_large_text(world)
+
+
+@test
+def demo_is_stopped(world):
+    large_text(world)
+    environment = {**os.environ, "TMPDIR": world.folder}
+    process = world.start("demo", env=environment, cwd=world.folder)
+    world.until(lambda: len(children_of(process.pid)) == 5, "five children")
+    process.terminate()
+    world.finish(process, code=-signal.SIGTERM)
+    remove_large_text(world)
+
+
+# ---- running them ----
+
+
+def run_one(function):
+    """One test in a folder of its own; nothing may be left: no file, process or descriptor."""
+    descriptors = os.listdir("/proc/self/fd")
+    with tempfile.TemporaryDirectory(prefix="leat-cli-") as folder:
+        os.environ["XDG_RUNTIME_DIR"] = folder
+        world = World(folder)
+        try:
+            function(world)
+        finally:
+            world.end()
+        equal(os.listdir(folder), [], "left in the folder")
+    world.until(lambda: not adopted(), "the end of processes that were left behind")
+    equal(os.listdir("/proc/self/fd"), descriptors, "descriptors")
+
+
+def adopted():
+    """Processes that outlived their parents come to us; those that have ended are reaped here."""
+    for pid in children_of(os.getpid()):
+        os.waitpid(pid, os.WNOHANG)
+    return children_of(os.getpid())
+
+
+def main():
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+    words = sys.argv[2:]
+    chosen = [one for one in tests if not words or any(word in one.__name__ for word in words)]
+    failed = 0
+    print(f"1..{len(chosen)}", flush=True)
+    for number, function in enumerate(chosen, 1):
+        name = function.__name__.replace("_", " ")
+        try:
+            run_one(function)
+            print(f"ok {number} - {name}", flush=True)
+        except Skip as why:
+            print(f"ok {number} - {name} # SKIP {why}", flush=True)
+        except Exception as why:  # an error of the test is a failure of it
+            failed += 1
+            print(f"not ok {number} - {name}", flush=True)
+            text = str(why) if isinstance(why, Failed) else repr(why)
+            print("\n".join(f"# {line}" for line in text.splitlines()), flush=True)
+    sys.exit(1 if failed else 0)
+
+
+main()
