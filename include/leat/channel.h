@@ -72,7 +72,8 @@ struct leat_open_options {
         unsigned flags;     /* LEAT_SEND, LEAT_RECEIVE, LEAT_CALL, LEAT_REPLY */
         int64_t deadline;
 };
-#define LEAT_OPEN_OPTIONS_INIT { sizeof(struct leat_open_options), 0, LEAT_NEVER }
+#define LEAT_OPEN_OPTIONS_INIT                                                                                         \
+        { sizeof(struct leat_open_options), 0, LEAT_NEVER }
 
 struct leat_send_options {
         size_t struct_size; /* set by LEAT_SEND_OPTIONS_INIT */
@@ -83,7 +84,8 @@ struct leat_send_options {
         const int *descriptors; /* borrowed: the caller's own stay open */
         size_t descriptors_count;
 };
-#define LEAT_SEND_OPTIONS_INIT { sizeof(struct leat_send_options), 0, 0, 1, LEAT_NEVER, NULL, 0 }
+#define LEAT_SEND_OPTIONS_INIT                                                                                         \
+        { sizeof(struct leat_send_options), 0, 0, 1, LEAT_NEVER, NULL, 0 }
 
 struct leat_receive_options {
         size_t struct_size; /* set by LEAT_RECEIVE_OPTIONS_INIT */
@@ -92,7 +94,8 @@ struct leat_receive_options {
         int64_t select;     /* LEAT_ANY, LEAT_TYPE(t), LEAT_AT_MOST(t) */
         int64_t deadline;
 };
-#define LEAT_RECEIVE_OPTIONS_INIT { sizeof(struct leat_receive_options), 0, 0, LEAT_ANY, LEAT_NEVER }
+#define LEAT_RECEIVE_OPTIONS_INIT                                                                                      \
+        { sizeof(struct leat_receive_options), 0, 0, LEAT_ANY, LEAT_NEVER }
 
 /* A number in struct leat_info that this transport cannot tell. */
 #define LEAT_UNKNOWN UINT64_MAX
@@ -100,23 +103,24 @@ struct leat_receive_options {
 struct leat_info {
         size_t struct_size; /* set by LEAT_INFO_INIT */
         const struct leat_declaration *declaration;
-        uint64_t largest_bytes;   /* the largest message */
-        uint64_t capacity_bytes;  /* what the kernel holds before a sender waits, per connection */
-        uint64_t atomic_bytes;    /* up to this size a message is written in one step */
-        uint64_t queued_bytes;    /* sent and not yet taken, headers included */
+        uint64_t largest_bytes;  /* the largest message */
+        uint64_t capacity_bytes; /* what the kernel holds before a sender waits, per connection */
+        uint64_t atomic_bytes;   /* up to this size a message is written in one step */
+        uint64_t queued_bytes;   /* sent and not yet taken, headers included */
         uint64_t queued_messages;
-        uint64_t parties;         /* connections to it now */
-        uint64_t waiting;         /* connections not accepted yet */
-        uint64_t sent;            /* by this channel, since it was opened */
+        uint64_t parties; /* connections to it now */
+        uint64_t waiting; /* connections not accepted yet */
+        uint64_t sent;    /* by this channel, since it was opened */
         uint64_t received;
-        uint64_t dropped;         /* messages that this channel dropped because it was told to */
-        uint64_t refused;         /* peers cut off because they broke the protocol or a limit */
-        uint64_t aside_messages;  /* set aside by selective receives */
+        uint64_t dropped;        /* messages that this channel dropped because it was told to */
+        uint64_t refused;        /* peers cut off because they broke the protocol or a limit */
+        uint64_t aside_messages; /* set aside by selective receives */
         uint64_t aside_bytes;
-        struct leat_peer owner;   /* who listens, or who made it */
-        uint32_t mode;            /* permission bits of its name; 0: it has none */
+        struct leat_peer owner; /* who listens, or who made it */
+        uint32_t mode;          /* permission bits of its name; 0: it has none */
 };
-#define LEAT_INFO_INIT { sizeof(struct leat_info) }
+#define LEAT_INFO_INIT                                                                                                 \
+        { sizeof(struct leat_info), NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { false, 0, 0, 0 }, 0 }
 
 /*
  * Open a channel.

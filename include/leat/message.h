@@ -37,14 +37,14 @@
 #define LEAT_DESCRIPTORS_MAX 253 /* of one message: SCM_MAX_FD of Linux */
 
 /* Which message to receive next: the three modes of msgrcv(2). */
-#define LEAT_ANY INT64_C(0)         /* the next of any type */
-#define LEAT_TYPE(t) ((int64_t)(t)) /* the next of exactly type t */
+#define LEAT_ANY INT64_C(0)             /* the next of any type */
+#define LEAT_TYPE(t) ((int64_t)(t))     /* the next of exactly type t */
 #define LEAT_AT_MOST(t) (-(int64_t)(t)) /* the next of the lowest type not above t */
 
 /* struct leat_message, flags */
-#define LEAT_WANTS_REPLY 1u  /* the sender waits in leat_call(): answer with leat_reply() */
-#define LEAT_WANTS_TAKEN 2u  /* it was sent synchronously; the library has told the sender */
-#define LEAT_REDELIVERED 4u  /* it may have been delivered before (at-least-once) */
+#define LEAT_WANTS_REPLY 1u /* the sender waits in leat_call(): answer with leat_reply() */
+#define LEAT_WANTS_TAKEN 2u /* it was sent synchronously; the library has told the sender */
+#define LEAT_REDELIVERED 4u /* it may have been delivered before (at-least-once) */
 
 struct leat_message {
         size_t struct_size; /* set by LEAT_MESSAGE_INIT */
@@ -64,6 +64,7 @@ struct leat_message {
         uint64_t reply_to; /* names the way back for leat_reply(); valid while the sender is there */
 };
 
-#define LEAT_MESSAGE_INIT { sizeof(struct leat_message) }
+#define LEAT_MESSAGE_INIT                                                                                              \
+        { sizeof(struct leat_message), NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, { false, 0, 0, 0 }, 0 }
 
 #endif

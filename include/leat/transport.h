@@ -26,9 +26,9 @@ enum leat_verdict {
 };
 
 enum leat_pattern {
-        LEAT_QUEUE = 0,     /* each message is taken by one receiver */
-        LEAT_PAIR = 1,      /* two ends, both ways */
-        LEAT_BROADCAST = 2  /* each message reaches every receiver */
+        LEAT_QUEUE = 0,    /* each message is taken by one receiver */
+        LEAT_PAIR = 1,     /* two ends, both ways */
+        LEAT_BROADCAST = 2 /* each message reaches every receiver */
 };
 
 struct leat_row_declaration {
@@ -39,10 +39,10 @@ struct leat_row_declaration {
 struct leat_declaration {
         const char *scheme;
         enum leat_pattern pattern;
-        const char *framing;      /* "leat", "raw", "lines", "nul", "length" */
-        const char *parties;      /* senders to receivers: "1:1", "n:1" */
-        uint64_t largest_bytes;   /* the largest message by default */
-        int two_way;              /* whether replies go back on it (leat_call) */
+        const char *framing;                                /* "leat", "raw", "lines", "nul", "length" */
+        const char *parties;                                /* senders to receivers: "1:1", "n:1" */
+        uint64_t largest_bytes;                             /* the largest message by default */
+        int two_way;                                        /* whether replies go back on it (leat_call) */
         struct leat_row_declaration rows[LEAT_ROW_MAX + 1]; /* indexed by enum leat_row */
 };
 

@@ -47,15 +47,24 @@ const char *leat_strerror(int error) {
 }
 
 static const char *const row_names[LEAT_ROW_MAX + 1] = {
-        [LEAT_ROW_BOUNDARIES] = "boundaries", [LEAT_ROW_ORDER] = "order",
-        [LEAT_ROW_TYPES] = "types",           [LEAT_ROW_WAITING] = "waiting",
-        [LEAT_ROW_SYNC] = "sync",             [LEAT_ROW_FULL] = "full",
-        [LEAT_ROW_END] = "end",               [LEAT_ROW_DEATH] = "death",
-        [LEAT_ROW_LIFETIME] = "lifetime",     [LEAT_ROW_WHO] = "who",
-        [LEAT_ROW_DESCRIPTORS] = "fds",       [LEAT_ROW_POLLING] = "polling",
-        [LEAT_ROW_LIMITS] = "limits",         [LEAT_ROW_OPENING] = "opening",
-        [LEAT_ROW_LISTENING] = "listening",   [LEAT_ROW_THREADS] = "threads",
-        [LEAT_ROW_VERSIONS] = "versions",     [LEAT_ROW_INHERITANCE] = "inheritance",
+        [LEAT_ROW_BOUNDARIES] = "boundaries",
+        [LEAT_ROW_ORDER] = "order",
+        [LEAT_ROW_TYPES] = "types",
+        [LEAT_ROW_WAITING] = "waiting",
+        [LEAT_ROW_SYNC] = "sync",
+        [LEAT_ROW_FULL] = "full",
+        [LEAT_ROW_END] = "end",
+        [LEAT_ROW_DEATH] = "death",
+        [LEAT_ROW_LIFETIME] = "lifetime",
+        [LEAT_ROW_WHO] = "who",
+        [LEAT_ROW_DESCRIPTORS] = "fds",
+        [LEAT_ROW_POLLING] = "polling",
+        [LEAT_ROW_LIMITS] = "limits",
+        [LEAT_ROW_OPENING] = "opening",
+        [LEAT_ROW_LISTENING] = "listening",
+        [LEAT_ROW_THREADS] = "threads",
+        [LEAT_ROW_VERSIONS] = "versions",
+        [LEAT_ROW_INHERITANCE] = "inheritance",
 };
 
 const char *leat_row_name(enum leat_row row) {

@@ -3,13 +3,13 @@
 
 #include "base/cleanup.h"
 
-#include <ctype.h>
 #include <stddef.h>
 #include <string.h>
 
 enum kind { KIND_FLAG, KIND_SIZE, KIND_MODE, KIND_CHOICE, KIND_ROWS };
 
-static const char *const patterns[] = { [LEAT_QUEUE] = "queue", [LEAT_PAIR] = "pair", [LEAT_BROADCAST] = "broadcast", NULL };
+static const char
+        *const patterns[] = { [LEAT_QUEUE] = "queue", [LEAT_PAIR] = "pair", [LEAT_BROADCAST] = "broadcast", NULL };
 static const char *const framings[] = { "leat", "raw", "lines", "nul", "length", NULL };
 static const char *const whos[] = { "connection", "message", NULL };
 _Static_assert(sizeof(framings) / sizeof(framings[0]) == FRAMING_COUNT + 1, "every framing has its name");
@@ -90,11 +90,16 @@ static int decode(const char *from, const char *to, char *ret_text, uint32_t *re
         return 0;
 }
 
+/* Of ASCII, whatever the locale. */
+static bool is_digit(char c) {
+        return c >= '0' && c <= '9';
+}
+
 bool address_parse_size(const char *text, uint64_t *ret_size) {
         uint64_t size = 0;
-        if (!isdigit((unsigned char)*text))
+        if (!is_digit(*text))
                 return false;
-        for (; isdigit((unsigned char)*text); text++)
+        for (; is_digit(*text); text++)
                 if (__builtin_mul_overflow(size, UINT64_C(10), &size) ||
                     __builtin_add_overflow(size, (uint64_t)(*text - '0'), &size))
                         return false;
@@ -214,16 +219,13 @@ static int parse_options(struct address *address, const char *text, const char *
 
 static size_t scheme_length(const char *text) {
         size_t n = 0;
-        while (islower((unsigned char)text[n]) || isdigit((unsigned char)text[n]) || text[n] == '-')
+        while ((text[n] >= 'a' && text[n] <= 'z') || is_digit(text[n]) || text[n] == '-')
                 n++;
         return n;
 }
 
 int address_parse(const char *text, struct leat_reason *reason, struct address *ret_address) {
-        struct address address = { .mode = 0666,
-                                   .aside = UINT64_C(1) << 20,
-                                   .backlog = 4096,
-                                   .connections = 20000 };
+        struct address address = { .mode = 0666, .aside = UINT64_C(1) << 20, .backlog = 4096, .connections = 20000 };
         if (!text)
                 return reason_set(reason, -EINVAL, LEAT_ROW_OPENING, "an address is wanted");
         size_t length = strnlen(text, ADDRESS_BYTES), scheme = scheme_length(text);
@@ -239,7 +241,8 @@ int address_parse(const char *text, struct leat_reason *reason, struct address *
         address.rest_column = (uint32_t)(rest - text) + 1;
         uint32_t column = address.rest_column;
         if (decode(rest, end, decoded, &column) < 0)
-                return reason_at(reason, -EINVAL, column, "after a % two hexadecimal digits are wanted; write %25 for a %");
+                return reason_at(reason, -EINVAL, column,
+                                 "after a % two hexadecimal digits are wanted; write %25 for a %");
         int r = *end == '?' ? parse_options(&address, text, end + 1, scratch, reason) : 0;
         if (r < 0)
                 return r;

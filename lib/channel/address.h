@@ -44,7 +44,7 @@ enum address_option {
 
 struct address {
         char scheme[ADDRESS_SCHEME_BYTES];
-        char *rest;       /* decoded, NUL-terminated, owned */
+        char *rest;           /* decoded, NUL-terminated, owned */
         uint32_t rest_column; /* where it begins, from 1 */
         uint32_t given;       /* which options: OPTION_BIT */
         uint32_t columns[OPTION_COUNT];

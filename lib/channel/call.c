@@ -43,7 +43,8 @@ static ssize_t look_for_reply(struct leat_channel *channel, const struct reply_p
                 bool fits = channel_has_place(place->ret_about, message.descriptors_count);
                 for (size_t i = 0; !fits && i < message.descriptors_count; i++)
                         close_fd(message.descriptors[i]);
-                channel_tell(&message.about, fits && message.descriptors_count ? message.descriptors : NULL, place->ret_about);
+                channel_tell(&message.about, fits && message.descriptors_count ? message.descriptors : NULL,
+                             place->ret_about);
                 return fits ? (ssize_t)message.about.size_bytes : -EMSGSIZE;
         }
         return hand_out_reply(channel, place);

@@ -139,8 +139,9 @@ void channel_file(struct leat_channel *channel, enum direction who, struct incom
 
 int channel_pump(struct leat_channel *channel, struct incoming *message) {
         if (channel->aside.bytes > channel->address.aside)
-                return channel_refuse(channel, -ENOBUFS, LEAT_ROW_TYPES,
-                                      "messages that nobody receives fill what may be set aside; receive them, or raise ?aside=");
+                return channel_refuse(
+                        channel, -ENOBUFS, LEAT_ROW_TYPES,
+                        "messages that nobody receives fill what may be set aside; receive them, or raise ?aside=");
         int r = channel->operations->receive(channel, message, 1);
         if (r == -ECONNREFUSED)
                 return message->refusal;

@@ -17,8 +17,8 @@ struct counters {
 
 struct leat_channel {
         uint32_t magic;
-        unsigned flags;             /* LEAT_SEND ... */
-        struct fork_member member;  /* whose it is */
+        unsigned flags;            /* LEAT_SEND ... */
+        struct fork_member member; /* whose it is */
         const struct transport *transport;
         const struct leat_declaration *declaration;
         const struct operations *operations;
@@ -73,7 +73,8 @@ void channel_remember(struct leat_channel *channel, const struct leat_reason *wh
 int channel_refuse(struct leat_channel *channel, int error, enum leat_row row, const char *text);
 
 /* Hand a kept message to the caller, out of the list (or NULL), and free it. The size; or -EMSGSIZE, then it is where it was. */
-ssize_t channel_hand_out(struct kept_list *list, struct kept *kept, void *buffer, size_t size_bytes, struct leat_message *ret_about);
+ssize_t channel_hand_out(struct kept_list *list, struct kept *kept, void *buffer, size_t size_bytes,
+                         struct leat_message *ret_about);
 
 /* Tell the caller about a message: *about as far as its structure reaches, and its descriptors. */
 void channel_tell(const struct leat_message *about, const int *descriptors, struct leat_message *ret_about);

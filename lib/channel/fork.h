@@ -18,7 +18,7 @@
 struct fork_member {
         struct list node;
         uint64_t generation;
-        bool given; /* to the next child */
+        bool given;                                     /* to the next child */
         void (*after_fork)(struct fork_member *member); /* async-signal-safe */
 };
 

@@ -40,7 +40,7 @@ static int find_frame(const uint8_t *bytes, size_t size, uint64_t largest, struc
 
 static int find_delimiter(int delimiter, const uint8_t *bytes, size_t size, size_t *scanned, bool ended,
                           uint64_t largest, struct found *found) {
-        const uint8_t *end = memchr(bytes + *scanned, delimiter, size - *scanned);
+        const uint8_t *end = size > *scanned ? memchr(bytes + *scanned, delimiter, size - *scanned) : NULL;
         size_t length = end ? (size_t)(end - bytes) : size;
         if (length > largest)
                 return -EBADMSG;

@@ -10,8 +10,8 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 
-#define TURN 64                        /* messages until the epoll is asked again, so that accepting never starves */
-#define BLOCKED_LOOK_AGAIN_MS 100      /* no event tells that a descriptor became free elsewhere in this process */
+#define TURN 64                   /* messages until the epoll is asked again, so that accepting never starves */
+#define BLOCKED_LOOK_AGAIN_MS 100 /* no event tells that a descriptor became free elsewhere in this process */
 
 /* ---- making one ---- */
 
@@ -259,7 +259,8 @@ static int hub_receive(struct leat_channel *channel, struct incoming *messages, 
 static void arm_link(const struct link *link, enum direction direction, struct wait *wait) {
         bool out = direction == DIRECTION_SEND || link_wants_out(link);
         if (link->in.fd == link->out.fd) {
-                wait_add(wait, link->in.fd, (short)((direction == DIRECTION_RECEIVE ? POLLIN : 0) | (out ? POLLOUT : 0)));
+                wait_add(wait, link->in.fd,
+                         (short)((direction == DIRECTION_RECEIVE ? POLLIN : 0) | (out ? POLLOUT : 0)));
                 return;
         }
         if (direction == DIRECTION_RECEIVE)

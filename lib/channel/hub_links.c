@@ -158,7 +158,8 @@ int hub_accept(struct leat_channel *channel, struct hub *hub) {
 void hub_bound_memory(struct hub *hub) {
         struct link *most = NULL;
         /* Every link may have its buffer; beyond that they share. */
-        uint64_t limit = HELD_MESSAGES * (hub->options.largest_bytes + WIRE_FRAME_BYTES) + hub->links_count * LINK_BYTES;
+        uint64_t limit =
+                HELD_MESSAGES * (hub->options.largest_bytes + WIRE_FRAME_BYTES) + hub->links_count * LINK_BYTES;
         if (hub->held_bytes <= limit)
                 return;
         for (size_t i = 0; i < hub->slots; i++)

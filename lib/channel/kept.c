@@ -34,7 +34,8 @@ struct kept *kept_new(size_t capacity_bytes, const int *descriptors, size_t coun
 int kept_append(struct kept **kept, const void *bytes, size_t size) {
         size_t filled = (*kept)->about.size_bytes;
         if (size > (*kept)->capacity_bytes - filled) {
-                size_t capacity = (*kept)->capacity_bytes * 2 > filled + size ? (*kept)->capacity_bytes * 2 : filled + size;
+                size_t capacity =
+                        (*kept)->capacity_bytes * 2 > filled + size ? (*kept)->capacity_bytes * 2 : filled + size;
                 struct kept *larger = realloc(*kept, sizeof(struct kept) + capacity);
                 if (!larger)
                         return -ENOMEM;

@@ -32,8 +32,8 @@ struct kept {
         struct leat_message about; /* size_bytes: how many bytes lie here */
         uint64_t link;             /* where it came from, for TAKEN and replies */
         bool is_reply;
-        uint64_t reference;        /* of a reply: which request */
-        int *descriptors;          /* about.descriptors_count of them, ours; or NULL */
+        uint64_t reference; /* of a reply: which request */
+        int *descriptors;   /* about.descriptors_count of them, ours; or NULL */
         size_t capacity_bytes;
         uint8_t bytes[];
 };

@@ -248,6 +248,11 @@ static int next_frame(struct link *link, const struct found *found, const uint8_
         return 0;
 }
 
+/* The reasons of the protocol: with any other a peer could make a receive say "the end", or "the deadline passed". */
+static bool is_refusal(int64_t error) {
+        return error == EBUSY || error == EBADMSG || error == EPROTONOSUPPORT || error == ENOBUFS;
+}
+
 int link_take_frame(struct link *link, const struct found *found, const uint8_t *bytes, struct incoming *message) {
         const struct wire_header *header = &found->header;
         int r = frame_order_check(&link->order, header);
@@ -257,8 +262,13 @@ int link_take_frame(struct link *link, const struct found *found, const uint8_t 
                 frame_order_abandon(&link->order);
         if (found->abandoned || header->kind == WIRE_ABANDON) {
                 link->assembly = kept_free(link->assembly);
-                drop_queue(link);
-                return -EINPROGRESS;
+                /* Its own go with it (some may have been lost for want of room); the next one's stay. */
+                if (header->descriptors > 0)
+                        link->descriptors_lost = false;
+                size_t own = header->descriptors < link->queue_count ? header->descriptors : link->queue_count;
+                (void)take_queue(link, own, message->descriptors);
+                message->descriptors_count = own;
+                return close_descriptors(message, -EINPROGRESS);
         }
         switch (header->kind) {
         case WIRE_MESSAGE:
@@ -271,7 +281,7 @@ int link_take_frame(struct link *link, const struct found *found, const uint8_t 
                 message->answers = header->reference;
                 return 0;
         default: /* REFUSE */
-                message->refusal = header->type < 4096 ? -(int)header->type : -EBADMSG;
+                message->refusal = is_refusal(header->type) ? -(int)header->type : -EBADMSG;
                 message->their_version = header->version;
                 return -ECONNREFUSED;
         }

@@ -18,7 +18,7 @@
 
 #include <leat/message.h>
 
-#define LINK_TAKEN_MAX 64                          /* TAKENs that wait for a peer that does not read */
+#define LINK_TAKEN_MAX 64                         /* TAKENs that wait for a peer that does not read */
 #define LINK_QUEUE_MAX (2 * LEAT_DESCRIPTORS_MAX) /* descriptors that came ahead of their frame */
 
 /* A message on its way out. Its fields are set once; `sent` says how far it is. */
@@ -46,13 +46,14 @@ struct incoming {
         enum wire_kind want; /* MESSAGE, or REPLY to `reference` */
         uint64_t reference;
         struct selection selection;
-        unsigned *reads; /* how often the peers may still be read before it says -EAGAIN: a flood holds nobody past a deadline */
+        unsigned *
+                reads; /* how often the peers may still be read before it says -EAGAIN: a flood holds nobody past a deadline */
         /* what came */
-        enum wire_kind kind;       /* MESSAGE, REPLY or TAKEN */
-        struct leat_message about; /* also with -EBADMSG and -EPROTONOSUPPORT: its sender */
-        uint64_t answers;          /* of a REPLY or TAKEN */
-        uint64_t link;             /* where it came from */
-        struct kept *kept;         /* the message, if it is not in the buffer; the caller's */
+        enum wire_kind kind;                   /* MESSAGE, REPLY or TAKEN */
+        struct leat_message about;             /* also with -EBADMSG and -EPROTONOSUPPORT: its sender */
+        uint64_t answers;                      /* of a REPLY or TAKEN */
+        uint64_t link;                         /* where it came from */
+        struct kept *kept;                     /* the message, if it is not in the buffer; the caller's */
         int descriptors[LEAT_DESCRIPTORS_MAX]; /* those of a message in the buffer: the caller's */
         size_t descriptors_count;
         uint8_t their_version; /* with -EPROTONOSUPPORT */
@@ -73,7 +74,7 @@ struct link {
         bool ready;       /* the hub's: it is in the ring */
         struct io in, out;
         struct link_options options;
-        struct leat_peer peer; /* of the connection */
+        struct leat_peer peer;        /* of the connection */
         struct leat_peer last_sender; /* of the last packet or bytes, where ?who=message */
 
         /* reading */

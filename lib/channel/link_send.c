@@ -105,8 +105,7 @@ static ssize_t write_parts(const struct link *link, const struct gathering *gath
         } control;
         if (link->out.kind != IO_SOCKET)
                 return io_write(&link->out, gathering->parts, gathering->count);
-        struct msghdr header = { .msg_iov = (struct iovec *)gathering->parts,
-                                 .msg_iovlen = (size_t)gathering->count };
+        struct msghdr header = { .msg_iov = (struct iovec *)gathering->parts, .msg_iovlen = (size_t)gathering->count };
         if (count > 0) {
                 header.msg_control = control.bytes;
                 header.msg_controllen = CMSG_SPACE(count * sizeof(int));
@@ -137,9 +136,10 @@ int link_send(struct link *link, struct outgoing *message) {
         while (r == 0) {
                 struct gathering gathering;
                 gathering.count = 0;
-                bool last = link->options.framing == FRAMING_LEAT
-                                    ? gather_frames(link, message, link->options.packets ? 1 : FRAMES_AT_ONCE, &gathering)
-                                    : gather_plain(link, message, &gathering);
+                bool last =
+                        link->options.framing == FRAMING_LEAT
+                                ? gather_frames(link, message, link->options.packets ? 1 : FRAMES_AT_ONCE, &gathering)
+                                : gather_plain(link, message, &gathering);
                 size_t size = gathered_bytes(&gathering);
                 if (size == 0 && !link->options.packets)
                         return 0; /* raw, and empty: nothing to write */
@@ -237,7 +237,8 @@ int link_flush(struct link *link) {
                 return -EAGAIN;
         int r = write_rest(link);
         if (r == 0 && link->abandon != 0) {
-                r = write_control(link, &(struct wire_header){ .kind = WIRE_ABANDON, .type = 1, .sequence = link->abandon });
+                r = write_control(link,
+                                  &(struct wire_header){ .kind = WIRE_ABANDON, .type = 1, .sequence = link->abandon });
                 if (r < 0)
                         return r;
                 link->abandon = 0;
@@ -246,7 +247,8 @@ int link_flush(struct link *link) {
                 uint64_t sequence = link->taken[link->taken_first];
                 r = write_rest(link); /* of the one before */
                 if (r == 0)
-                        r = write_control(link, &(struct wire_header){ .kind = WIRE_TAKEN, .type = 1, .reference = sequence });
+                        r = write_control(link, &(struct wire_header){
+                                                        .kind = WIRE_TAKEN, .type = 1, .reference = sequence });
                 if (r < 0)
                         return r;
                 link->taken_first = (link->taken_first + 1) % LINK_TAKEN_MAX;

@@ -111,8 +111,9 @@ int link_receive_stream(struct link *link, struct incoming *message) {
                 return receive_raw(link, message);
         for (;;) {
                 struct found found;
-                int r = framing_find(link->options.framing, link->buffer + link->begin, link->end - link->begin,
-                                     &link->scanned, link->ended, link->options.largest_bytes, &found);
+                const uint8_t *bytes = link->buffer ? link->buffer + link->begin : NULL; /* NULL + 0 is undefined */
+                int r = framing_find(link->options.framing, bytes, link->end - link->begin, &link->scanned, link->ended,
+                                     link->options.largest_bytes, &found);
                 message->their_version = found.header.version;
                 if (r > 0)
                         r = take(link, &found, message);

@@ -90,7 +90,8 @@ static int name_limit(struct leat_reason *reason, int error) {
         if (!reason || reason->text)
                 return error;
         if (error == -EMFILE)
-                return reason_limit(reason, error, "RLIMIT_NOFILE", "this process has no descriptor left; raise `ulimit -n`");
+                return reason_limit(reason, error, "RLIMIT_NOFILE",
+                                    "this process has no descriptor left; raise `ulimit -n`");
         if (error == -ENFILE)
                 return reason_limit(reason, error, "fs.file-max", "the system has no descriptor left");
         return reason_set(reason, error, LEAT_ROW_NONE, NULL);
@@ -192,8 +193,9 @@ int leat_detach(struct leat_channel *channel, int ret_descriptors[2]) {
         r = channel->aside.messages > 0 ? -ENOTSUP : channel->operations->detach(channel, descriptors);
         channel_unlock(channel);
         if (r < 0)
-                return channel_refuse(channel, r, LEAT_ROW_INHERITANCE,
-                                      "a channel that listens, or that holds messages, cannot be turned into descriptors");
+                return channel_refuse(
+                        channel, r, LEAT_ROW_INHERITANCE,
+                        "a channel that listens, or that holds messages, cannot be turned into descriptors");
         leat_close(channel);
         memcpy(ret_descriptors, descriptors, sizeof(descriptors));
         return 0;

@@ -67,13 +67,15 @@ static ssize_t refused(struct leat_channel *channel, struct incoming *message, c
         channel_tell(&about, NULL, wish->ret_about);
         if (error == -EPROTONOSUPPORT)
                 channel_refuse(channel, error, LEAT_ROW_VERSIONS,
-                               "the peer speaks another version of the protocol than 1, the only one that this library speaks");
+                               "the peer speaks another version of the protocol than 1, the only one that this library "
+                               "speaks");
         else if (error == -EBADMSG)
                 channel_refuse(channel, error, LEAT_ROW_BOUNDARIES,
                                "the peer sent bytes that are no message (docs/wire.md); is its ?framing= the same?");
         else {
                 struct leat_reason why;
-                reason_limit(&why, error, "RLIMIT_NOFILE", "there is no descriptor left for what came; raise `ulimit -n`");
+                reason_limit(&why, error, "RLIMIT_NOFILE",
+                             "there is no descriptor left for what came; raise `ulimit -n`");
                 channel_remember(channel, &why);
         }
         return error;
@@ -124,7 +126,8 @@ static ssize_t try_receive(struct leat_channel *channel, const struct wish *wish
                         n = take_aside(channel, wish);
                         if (n == -EAGAIN)
                                 n = channel_refuse(channel, -ENOBUFS, LEAT_ROW_TYPES,
-                                                   "messages of other types fill what may be set aside; receive them, or raise ?aside=");
+                                                   "messages of other types fill what may be set aside; receive them, "
+                                                   "or raise ?aside=");
                 }
         }
         channel_unlock(channel);

@@ -113,16 +113,19 @@ static void await_taken(struct leat_channel *channel, uint64_t sequence) {
 int channel_check_message(struct leat_channel *channel, int64_t type, const void *bytes, size_t size_bytes) {
         enum framing framing = (enum framing)channel->address.framing;
         if (type < 1 || (!bytes && size_bytes > 0))
-                return channel_refuse(channel, -EINVAL, LEAT_ROW_TYPES, "a type is 1 or more, and bytes are where they are said to be");
+                return channel_refuse(channel, -EINVAL, LEAT_ROW_TYPES,
+                                      "a type is 1 or more, and bytes are where they are said to be");
         if (size_bytes > channel->largest_bytes)
-                return channel_refuse(channel, -EMSGSIZE, LEAT_ROW_LIMITS,
-                                      "the message is larger than this channel carries; open both ends with a larger ?size=");
+                return channel_refuse(
+                        channel, -EMSGSIZE, LEAT_ROW_LIMITS,
+                        "the message is larger than this channel carries; open both ends with a larger ?size=");
         if (framing != FRAMING_LEAT && type != 1)
                 return channel_refuse(channel, -ENOTSUP, LEAT_ROW_TYPES,
                                       "this framing carries no types; use the framing of Leat");
         if (!framing_allows(framing, bytes, size_bytes))
-                return channel_refuse(channel, -EINVAL, LEAT_ROW_BOUNDARIES,
-                                      "the message holds the byte that ends messages in this framing; use ?framing=length");
+                return channel_refuse(
+                        channel, -EINVAL, LEAT_ROW_BOUNDARIES,
+                        "the message holds the byte that ends messages in this framing; use ?framing=length");
         return 0;
 }
 
@@ -133,19 +136,23 @@ static int check_options(struct leat_channel *channel, const struct leat_send_op
         if (options->flags & ~(LEAT_SYNC | LEAT_DROP_NEWEST | LEAT_DROP_OLDEST) ||
             options->priority > LEAT_PRIORITY_MAX || options->descriptors_count > LEAT_DESCRIPTORS_MAX ||
             (options->descriptors_count > 0 && !options->descriptors))
-                return channel_refuse(channel, -EINVAL, LEAT_ROW_NONE, "flags, priority or descriptors are out of range");
+                return channel_refuse(channel, -EINVAL, LEAT_ROW_NONE,
+                                      "flags, priority or descriptors are out of range");
         if ((options->flags & LEAT_SYNC) && rows[LEAT_ROW_SYNC].verdict == LEAT_NO)
                 return channel_refuse(channel, -ENOTSUP, LEAT_ROW_SYNC, rows[LEAT_ROW_SYNC].why);
         if ((options->flags & LEAT_SYNC) && !channel->operations->hears(channel))
-                return channel_refuse(channel, -ENOTSUP, LEAT_ROW_SYNC,
-                                      "a one-way pipe has no way back; make it with ?need=sync, or open pipe:fd=IN,OUT");
+                return channel_refuse(
+                        channel, -ENOTSUP, LEAT_ROW_SYNC,
+                        "a one-way pipe has no way back; make it with ?need=sync, or open pipe:fd=IN,OUT");
         if (options->flags & LEAT_DROP_OLDEST)
-                return channel_refuse(channel, -ENOTSUP, LEAT_ROW_FULL,
-                                      "a sender cannot take what others have sent here; drop the newest, or use sysv-mq:");
+                return channel_refuse(
+                        channel, -ENOTSUP, LEAT_ROW_FULL,
+                        "a sender cannot take what others have sent here; drop the newest, or use sysv-mq:");
         if (options->descriptors_count > 0 && rows[LEAT_ROW_DESCRIPTORS].verdict == LEAT_NO)
                 return channel_refuse(channel, -ENOTSUP, LEAT_ROW_DESCRIPTORS, rows[LEAT_ROW_DESCRIPTORS].why);
         if (options->priority > 0 && !leat)
-                return channel_refuse(channel, -ENOTSUP, LEAT_ROW_TYPES, "this framing carries no priority; use the framing of Leat");
+                return channel_refuse(channel, -ENOTSUP, LEAT_ROW_TYPES,
+                                      "this framing carries no priority; use the framing of Leat");
         return 0;
 }
 

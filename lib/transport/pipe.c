@@ -16,14 +16,15 @@
 
 /* Either pattern of one framing. */
 #define FRAMED(name, calls, ...)                                                                                       \
-        { "pipe", LEAT_QUEUE, name, "1:1", LARGEST_DEFAULT, 0, { __VA_ARGS__ } },                                      \
-        { "pipe", LEAT_PAIR, name, "1:1", LARGEST_DEFAULT, calls, { __VA_ARGS__ } }
+        { "pipe", LEAT_QUEUE, name, "1:1", LARGEST_DEFAULT, 0, { __VA_ARGS__ } }, {                                    \
+                "pipe", LEAT_PAIR, name, "1:1", LARGEST_DEFAULT, calls, {                                              \
+                        __VA_ARGS__                                                                                    \
+                }                                                                                                      \
+        }
 
 static const struct leat_declaration declarations[] = {
-        FRAMED("leat", 1, ROWS_PIPE_LEAT),
-        FRAMED("raw", 0, ROWS_PIPE_RAW),
-        FRAMED("lines", 0, ROWS_PIPE_DELIMITED),
-        FRAMED("nul", 0, ROWS_PIPE_DELIMITED),
+        FRAMED("leat", 1, ROWS_PIPE_LEAT),       FRAMED("raw", 0, ROWS_PIPE_RAW),
+        FRAMED("lines", 0, ROWS_PIPE_DELIMITED), FRAMED("nul", 0, ROWS_PIPE_DELIMITED),
         FRAMED("length", 0, ROWS_PIPE_LENGTH),
 };
 
@@ -53,7 +54,9 @@ static int parse_rest(const char *text, int ret_fds[2]) {
                 return -EINVAL;
         if (*text == '\0')
                 return 1;
-        return *text++ == ',' && parse_number(&text, &ret_fds[1]) && *text == '\0' && ret_fds[0] != ret_fds[1] ? 2 : -EINVAL;
+        return *text++ == ',' && parse_number(&text, &ret_fds[1]) && *text == '\0' && ret_fds[0] != ret_fds[1]
+                       ? 2
+                       : -EINVAL;
 }
 
 static int check(const struct address *address, struct leat_reason *reason) {
@@ -82,7 +85,8 @@ static int set_capacity(int fd, const struct address *address, struct leat_reaso
         if (fd < 0 || !address_given(address, OPTION_CAPACITY) || fcntl(fd, F_SETPIPE_SZ, (int)address->capacity) >= 0)
                 return 0;
         if (errno == EPERM)
-                return reason_limit(reason, -EPERM, "fs.pipe-max-size", "a larger ?capacity= needs CAP_SYS_RESOURCE or a higher limit");
+                return reason_limit(reason, -EPERM, "fs.pipe-max-size",
+                                    "a larger ?capacity= needs CAP_SYS_RESOURCE or a higher limit");
         return errno == EBADF ? 0 : -errno; /* a socket that was given in a pipe's place */
 }
 
@@ -134,8 +138,8 @@ static int take_over(int fd, bool reading, struct leat_reason *reason, struct io
 }
 
 /* Which of the descriptors reads, which writes; -1: there is none. */
-static int assign(const struct leat_channel *channel, int count, const int fds[2], struct leat_reason *reason, int *ret_in,
-                  int *ret_out) {
+static int assign(const struct leat_channel *channel, int count, const int fds[2], struct leat_reason *reason,
+                  int *ret_in, int *ret_out) {
         bool sends = DOES_SEND(channel->flags), receives = DOES_RECEIVE(channel->flags);
         struct stat status;
         *ret_in = *ret_out = -1;
@@ -152,7 +156,8 @@ static int assign(const struct leat_channel *channel, int count, const int fds[2
         else
                 *ret_out = fds[0];
         if (count == 1 && (channel->address.need & (UINT64_C(1) << LEAT_ROW_SYNC)))
-                return reason_set(reason, -ENOTSUP, LEAT_ROW_SYNC, "one pipe has no way back; give two: pipe:fd=IN,OUT");
+                return reason_set(reason, -ENOTSUP, LEAT_ROW_SYNC,
+                                  "one pipe has no way back; give two: pipe:fd=IN,OUT");
         return 0;
 }
 

@@ -25,7 +25,9 @@ int leat_open_with(const char *address, const struct leat_open_options *options,
 }
 
 int leat_open(const char *address, unsigned flags, int64_t deadline, struct leat_channel **ret_channel) {
-        const struct leat_open_options options = { .struct_size = sizeof(options), .flags = flags, .deadline = deadline };
+        const struct leat_open_options options = { .struct_size = sizeof(options),
+                                                   .flags = flags,
+                                                   .deadline = deadline };
         return channel_open(table, address, &options, NULL, ret_channel);
 }
 
@@ -60,7 +62,7 @@ int leat_inspect(const char *address, struct leat_reason *ret_reason, struct lea
         int r = find(address, ret_reason, &parsed, &transport);
         if (r == 0)
                 r = declaration_find(transport, &parsed, LEAT_RECEIVE, ret_reason, &declaration);
-        if (r < 0)
+        if (r != 0)
                 return r;
         if (!transport->inspect)
                 return nothing_there(ret_reason);

@@ -106,8 +106,10 @@ static int check_limits(const struct address *address, struct leat_reason *reaso
                 uint16_t offset;
                 const char *limit, *text;
         } limits[] = {
-                { OPTION_BACKLOG, offsetof(struct address, backlog), "net.core.somaxconn", "?backlog= is above the limit of the system" },
-                { OPTION_CAPACITY, offsetof(struct address, capacity), "net.core.wmem_max", "?capacity= is above the limit of the system" },
+                { OPTION_BACKLOG, offsetof(struct address, backlog), "net.core.somaxconn",
+                  "?backlog= is above the limit of the system" },
+                { OPTION_CAPACITY, offsetof(struct address, capacity), "net.core.wmem_max",
+                  "?capacity= is above the limit of the system" },
         };
         for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
                 uint64_t value;
@@ -165,7 +167,8 @@ static int pair_end(struct leat_channel *channel, int type, int fd) {
         return hub_new_connected(channel, &kind, NULL, &options, io, io, &peer);
 }
 
-int unix_channel_pair(struct leat_channel *receiver, struct leat_channel *sender, int type, struct leat_reason *reason) {
+int unix_channel_pair(struct leat_channel *receiver, struct leat_channel *sender, int type,
+                      struct leat_reason *reason) {
         int fds[2];
         if (check_limits(&receiver->address, reason) < 0)
                 return -EINVAL;
@@ -210,15 +213,18 @@ int unix_channel_create(const struct address *address, mode_t mode, bool new_onl
                           "a socket lives with its processes: there is nothing to make before a receiver opens it");
 }
 
-int unix_channel_set(const struct address *address, const char *property, const char *value, struct leat_reason *reason) {
+int unix_channel_set(const struct address *address, const char *property, const char *value,
+                     struct leat_reason *reason) {
         CLEANUP(unix_name_free_at) struct unix_name *name = NULL;
         int r = unix_name_new(address, false, reason, &name);
         if (r < 0)
                 return r;
         if (strcmp(property, "mode") != 0)
-                return reason_set(reason, -ENOTSUP, LEAT_ROW_LIMITS, "of a socket only the mode can be set from outside");
+                return reason_set(reason, -ENOTSUP, LEAT_ROW_LIMITS,
+                                  "of a socket only the mode can be set from outside");
         if (name->abstract)
-                return reason_set(reason, -ENOTSUP, LEAT_ROW_OPENING, "an abstract name has no permissions; use a path");
+                return reason_set(reason, -ENOTSUP, LEAT_ROW_OPENING,
+                                  "an abstract name has no permissions; use a path");
         char *end;
         unsigned long mode = strtoul(value, &end, 8);
         if (*value < '0' || *value > '7' || *end != '\0' || mode > 0777)

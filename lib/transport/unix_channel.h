@@ -14,7 +14,8 @@ int unix_channel_open(struct leat_channel *channel, int type, int64_t deadline, 
 int unix_channel_pair(struct leat_channel *receiver, struct leat_channel *sender, int type, struct leat_reason *reason);
 int unix_channel_inspect(const struct address *address, struct leat_reason *reason, struct leat_info *info);
 int unix_channel_create(const struct address *address, mode_t mode, bool new_only, struct leat_reason *reason);
-int unix_channel_set(const struct address *address, const char *property, const char *value, struct leat_reason *reason);
+int unix_channel_set(const struct address *address, const char *property, const char *value,
+                     struct leat_reason *reason);
 int unix_channel_remove(const struct address *address, struct leat_reason *reason);
 
 #endif

@@ -53,7 +53,8 @@ static int set_abstract(struct unix_name *name, const char *rest, const struct a
                         struct leat_reason *reason) {
         size_t length = strlen(rest);
         if (length < 2 || length > sizeof(name->address.sun_path))
-                return reason_at(reason, -EINVAL, address->rest_column, "an abstract name has 1 to 107 bytes after the @");
+                return reason_at(reason, -EINVAL, address->rest_column,
+                                 "an abstract name has 1 to 107 bytes after the @");
         if (address_given(address, OPTION_MODE))
                 return reason_at(reason, -ENOTSUP, address->columns[OPTION_MODE],
                                  "an abstract name has no permissions; use a path");
@@ -96,7 +97,8 @@ static int set_bare(struct unix_name *name, const char *rest, bool make, struct 
         name->directory = open_runtime_directory(make, directory, sizeof(directory));
         if (name->directory == -EPERM)
                 return reason_set(reason, -EPERM, LEAT_ROW_OPENING,
-                                  "the directory of bare names is not yours alone (mode 0700); use a path, or set XDG_RUNTIME_DIR");
+                                  "the directory of bare names is not yours alone (mode 0700); use a path, or set "
+                                  "XDG_RUNTIME_DIR");
         if (name->directory < 0)
                 return reason_set(reason, name->directory, LEAT_ROW_OPENING,
                                   "the directory of bare names cannot be used; use a path, or set XDG_RUNTIME_DIR");
@@ -115,7 +117,8 @@ static int set_explicit(struct unix_name *name, const char *rest, const struct a
                 return -ENOMEM;
         name->base = strrchr(name->path, '/') + 1;
         if (*name->base == '\0')
-                return reason_at(reason, -EINVAL, address->rest_column, "that is a directory; a name is wanted after the last /");
+                return reason_at(reason, -EINVAL, address->rest_column,
+                                 "that is a directory; a name is wanted after the last /");
         return open_directory(name, address, reason);
 }
 

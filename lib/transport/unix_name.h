@@ -19,8 +19,8 @@ struct unix_name {
         struct sockaddr_un address;
         socklen_t address_bytes;
         bool abstract;
-        char *path; /* the whole, for messages and /proc; of an abstract name with '@' in front */
-        char *base; /* the last part, in `path` */
+        char *path;    /* the whole, for messages and /proc; of an abstract name with '@' in front */
+        char *base;    /* the last part, in `path` */
         int directory; /* O_PATH; -1 of an abstract name */
         dev_t device;  /* of what we bound; inode 0: we did not */
         ino_t inode;

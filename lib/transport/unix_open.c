@@ -24,10 +24,12 @@ static int clear_place(const struct unix_name *name, const struct address *addre
         int r = unix_name_probe(name);
         if (r == -ENOENT)
                 return address_given(address, OPTION_OPEN)
-                               ? reason_set(reason, r, LEAT_ROW_OPENING, "it does not exist; leave ?open away to make it")
+                               ? reason_set(reason, r, LEAT_ROW_OPENING,
+                                            "it does not exist; leave ?open away to make it")
                                : 0;
         if (r >= 0 && address_given(address, OPTION_NEW))
-                return reason_set(reason, -EEXIST, LEAT_ROW_OPENING, "it exists already; leave ?new away, or remove it");
+                return reason_set(reason, -EEXIST, LEAT_ROW_OPENING,
+                                  "it exists already; leave ?new away, or remove it");
         if (r == 1)
                 return reason_set(reason, -EADDRINUSE, LEAT_ROW_LISTENING, "somebody receives there already");
         if (r == -ENOTSOCK)
@@ -48,7 +50,8 @@ static int bind_and_listen(struct unix_name *name, int fd, const struct address 
                                           "nothing may be made in that directory; choose another, or ask its owner");
                 if (error == -ENOSPC || error == -EDQUOT)
                         return reason_set(reason, error, LEAT_ROW_OPENING,
-                                          "there is no room left for a name in that directory; free some, or use an abstract name");
+                                          "there is no room left for a name in that directory; free some, or use an "
+                                          "abstract name");
                 return error;
         }
         struct stat status;
@@ -68,9 +71,11 @@ static int bind_and_listen(struct unix_name *name, int fd, const struct address 
 static int lock_place(const struct unix_name *name, int64_t deadline, struct leat_reason *reason) {
         int lock = unix_name_lock(name, deadline);
         if (lock == -EAGAIN || lock == -ETIMEDOUT)
-                return reason_set(reason, lock, LEAT_ROW_OPENING, "another process holds the lock (flock) of that directory");
+                return reason_set(reason, lock, LEAT_ROW_OPENING,
+                                  "another process holds the lock (flock) of that directory");
         if (lock == -EACCES)
-                return reason_set(reason, lock, LEAT_ROW_OPENING, "that directory cannot be read, which binding there needs");
+                return reason_set(reason, lock, LEAT_ROW_OPENING,
+                                  "that directory cannot be read, which binding there needs");
         return lock;
 }
 
@@ -138,7 +143,8 @@ static int try_connect(const struct unix_name *name, int type, int64_t deadline,
 static int explain(int error, struct leat_reason *reason) {
         if (error == -EPROTOTYPE)
                 return reason_set(reason, error, LEAT_ROW_OPENING,
-                                  "the socket there is of another type; try unix-stream: instead of unix:, or the other way round");
+                                  "the socket there is of another type; try unix-stream: instead of unix:, or the "
+                                  "other way round");
         if (error == -EACCES)
                 return reason_set(reason, error, LEAT_ROW_OPENING,
                                   "its permissions do not let you connect; ask its owner for ?mode=0660 or the like");

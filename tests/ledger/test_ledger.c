@@ -49,16 +49,15 @@
 
 /* A transport under test. A later one is one row more. */
 struct stress_transport {
-        const char *name;
+        const char *name;    /* its scheme */
         const char *address; /* %s: the test's directory */
-        unsigned senders;    /* three where the declaration says n:1 */
         bool named;
 };
 
 static const struct stress_transport transports[] = {
-        { .name = "pipe", .address = "pipe:", .senders = 1 },
-        { .name = "unix", .address = "unix:%s/ledger", .senders = 3, .named = true },
-        { .name = "unix-stream", .address = "unix-stream:%s/ledger", .senders = 3, .named = true },
+        { .name = "pipe", .address = "pipe:" },
+        { .name = "unix", .address = "unix:%s/ledger", .named = true },
+        { .name = "unix-stream", .address = "unix-stream:%s/ledger", .named = true },
 };
 
 enum disturbance { NOTHING, KILL, STOP };
@@ -334,6 +333,16 @@ static void control(struct stress *stress) {
 
 /* --- the tests --- */
 
+/* As many as the declaration allows, up to three. */
+static unsigned senders_of(const struct stress_transport *transport) {
+        const struct leat_declaration *declaration;
+        for (size_t i = 0; (declaration = leat_declaration_at(i)); i++)
+                if (!strcmp(declaration->scheme, transport->name) && declaration->pattern == LEAT_QUEUE &&
+                    !strcmp(declaration->framing, "leat"))
+                        return declaration->parties[0] == 'n' ? SENDERS_MAX : 1;
+        FAIL("%s has no declaration of a queue", transport->name);
+}
+
 static uint32_t messages_wanted(void) {
         const char *given = getenv("LEAT_LEDGER_MESSAGES"), *size = getenv("LEAT_TEST_SIZE");
         unsigned long count = given ? strtoul(given, NULL, 10) : 0;
@@ -353,8 +362,9 @@ static void run(void *argument) {
         sigaddset(&child, SIGCHLD);
         sigprocmask(SIG_BLOCK, &child, NULL);
         snprintf(stress.address, sizeof stress.address, stress.transport->address, harness_tmpdir());
-        stress.parties_count = stress.transport->senders + 1;
-        stress.ledger = ledger_new(harness_random(), stress.transport->senders, messages_wanted());
+        unsigned senders = senders_of(stress.transport);
+        stress.parties_count = senders + 1;
+        stress.ledger = ledger_new(harness_random(), senders, messages_wanted());
         int64_t begin = leat_now();
         start(&stress);
         control(&stress);
@@ -364,8 +374,7 @@ static void run(void *argument) {
         dprintf(diagnostics,
                 "# %s %s: %llu taken in %.2f s, %.0f messages/s, %u senders, %u disturbances, %u sessions, %llu lost\n",
                 test->transport->name, test->mode->name, (unsigned long long)sum.taken, seconds,
-                (double)sum.taken / seconds, stress.transport->senders, stress.disturbances, sum.sessions,
-                (unsigned long long)sum.lost);
+                (double)sum.taken / seconds, senders, stress.disturbances, sum.sessions, (unsigned long long)sum.lost);
         ledger_free(stress.ledger);
 }
 

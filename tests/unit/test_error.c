@@ -48,7 +48,12 @@ TEST(structures_of_other_sizes_are_understood) {
         struct new options = { sizeof(options), 1, 2 };
         const struct old old = { sizeof(old), 7 };
         /* An older caller: what it lacks keeps its default. Its padding covers no field of ours. */
-        CHECK_EQ(options_take(&(struct { size_t s; int a; }){ offsetof(struct new, b), 7 }, &options, sizeof(options)), 0);
+        CHECK_EQ(options_take(&(struct {
+                         size_t s;
+                         int a;
+                 }){ offsetof(struct new, b), 7 },
+                              &options, sizeof(options)),
+                 0);
         CHECK_EQ(options.a, 7);
         CHECK_EQ(options.b, 2);
         /* A newer caller: what we do not know must be 0. */
@@ -69,7 +74,8 @@ TEST(declarations_are_complete) {
         const struct leat_declaration *declaration;
         size_t n = 0;
         for (; (declaration = leat_declaration_at(n)); n++) {
-                CHECK(declaration->scheme && declaration->framing && declaration->parties && declaration->largest_bytes > 0);
+                CHECK(declaration->scheme && declaration->framing && declaration->parties &&
+                      declaration->largest_bytes > 0);
                 CHECK(leat_scheme_summary(declaration->scheme) != NULL);
                 for (int row = 1; row <= LEAT_ROW_MAX; row++)
                         if (declaration->rows[row].verdict != LEAT_YES && !declaration->rows[row].why)

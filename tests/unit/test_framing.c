@@ -33,12 +33,28 @@ static const struct {
         uint8_t value;
         int result;
 } changes[] = {
-        { 0, 'l', -EBADMSG }, { 1, 'T', -EBADMSG },  { 2, 0, -EPROTONOSUPPORT }, { 2, 2, -EPROTONOSUPPORT },
-        { 3, 0, -EBADMSG },   { 3, 7, -EBADMSG },    { 3, 2, -EBADMSG },         { 3, 3, 0 },
-        { 3, 4, -EBADMSG },   { 4, 8, -EBADMSG },    { 4, 7, 0 },                { 5, 1, -EBADMSG },
-        { 7, 0x80, -EBADMSG }, { 8, 4, -EBADMSG },   { 8, 2, 0 },                { 11, 0x80, -EBADMSG },
-        { 12, 254, -EBADMSG }, { 12, 0, 0 },         { 13, 1, -EBADMSG },        { 15, 1, -EBADMSG },
-        { 23, 0xff, -EBADMSG }, { 47, 0xff, 0 },
+        { 0, 'l', -EBADMSG },
+        { 1, 'T', -EBADMSG },
+        { 2, 0, -EPROTONOSUPPORT },
+        { 2, 2, -EPROTONOSUPPORT },
+        { 3, 0, -EBADMSG },
+        { 3, 7, -EBADMSG },
+        { 3, 2, -EBADMSG },
+        { 3, 3, 0 },
+        { 3, 4, -EBADMSG },
+        { 4, 8, -EBADMSG },
+        { 4, 7, 0 },
+        { 5, 1, -EBADMSG },
+        { 7, 0x80, -EBADMSG },
+        { 8, 4, -EBADMSG },
+        { 8, 2, 0 },
+        { 11, 0x80, -EBADMSG },
+        { 12, 254, -EBADMSG },
+        { 12, 0, 0 },
+        { 13, 1, -EBADMSG },
+        { 15, 1, -EBADMSG },
+        { 23, 0xff, -EBADMSG },
+        { 47, 0xff, 0 },
 };
 
 TEST(header_is_checked_field_by_field) {
@@ -103,7 +119,8 @@ TEST(what_is_too_long_is_a_breach) {
         scanned = 0;
         CHECK_EQ(framing_find(FRAMING_LINES, (const uint8_t *)"abc", 3, &scanned, false, 3, &found), 0);
         CHECK_EQ(framing_find(FRAMING_LENGTH, (const uint8_t *)"\0\0\0\4", 4, &scanned, false, 3, &found), -EBADMSG);
-        CHECK_EQ(framing_find(FRAMING_LENGTH, (const uint8_t *)"\xff\xff\xff\xff", 4, &scanned, false, 3, &found), -EBADMSG);
+        CHECK_EQ(framing_find(FRAMING_LENGTH, (const uint8_t *)"\xff\xff\xff\xff", 4, &scanned, false, 3, &found),
+                 -EBADMSG);
 }
 
 TEST(a_trailer_takes_back_or_stands) {

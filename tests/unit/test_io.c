@@ -88,7 +88,8 @@ static void add(void) {
                 (void)snprintf(name, sizeof(name), "exchange/nowait=%d,nosignal=%d,reopen=%d", kernels[i].nowait,
                                kernels[i].nosignal, kernels[i].reopen);
                 harness_add(name, exchange, (void *)&kernels[i]);
-                (void)snprintf(name, sizeof(name), "sigpipe/nowait=%d,nosignal=%d", kernels[i].nowait, kernels[i].nosignal);
+                (void)snprintf(name, sizeof(name), "sigpipe/nowait=%d,nosignal=%d", kernels[i].nowait,
+                               kernels[i].nosignal);
                 harness_add(name, keeps_sigpipe, (void *)&kernels[i]);
         }
 }

@@ -118,6 +118,7 @@ static size_t list_ends(struct plan *plan, int party, struct leat_channel **ends
 static _Noreturn void be_party(struct plan *plan, int party, pid_t parent) {
         sigset_t none;
         sigemptyset(&none);
+        signal(SIGTERM, SIG_DFL);
         sigprocmask(SIG_SETMASK, &none, NULL);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
@@ -149,8 +150,12 @@ static int start_party(struct plan *plan, struct crew *crew, int party) {
         return 0;
 }
 
-/* All that have ended by now are told of: the first cause is among them, though another may have been seen first.
- * Returns 0, or -ECHILD if one did not end well. */
+static void tell_killed(const struct plan *plan, int party, int status) {
+        if (WIFSIGNALED(status))
+                complain(plan->declaration->scheme, "%s was killed by signal %d", party_names[party], WTERMSIG(status));
+}
+
+/* All that have ended by now. Returns 0, or -ECHILD if one did not end well. */
 static int reap_all(const struct plan *plan, struct crew *crew) {
         int r = 0;
         for (int party = 0; party < PARTIES; party++) {
@@ -159,9 +164,7 @@ static int reap_all(const struct plan *plan, struct crew *crew) {
                         continue;
                 crew->pids[party] = 0;
                 crew->left--;
-                if (WIFSIGNALED(status))
-                        complain(plan->declaration->scheme, "%s was killed by signal %d", party_names[party],
-                                 WTERMSIG(status));
+                tell_killed(plan, party, status);
                 if (!WIFEXITED(status) || WEXITSTATUS(status) != DONE)
                         r = -ECHILD;
         }
@@ -190,13 +193,19 @@ static int await_crew(const struct plan *plan, struct crew *crew) {
         return 0;
 }
 
-static void dismiss(struct crew *crew) {
+/* By SIGTERM, which no party handles: who was killed by another signal is the cause, though its channels were
+ * closed, and others failed, before it could be waited for. */
+static void dismiss(const struct plan *plan, struct crew *crew, bool tell) {
         for (int party = 0; party < PARTIES; party++) {
+                int status = 0;
                 if (!crew->pids[party])
                         continue;
-                kill(crew->pids[party], SIGKILL);
-                while (waitpid(crew->pids[party], NULL, 0) < 0 && errno == EINTR)
+                kill(crew->pids[party], SIGTERM);
+                kill(crew->pids[party], SIGCONT);
+                while (waitpid(crew->pids[party], &status, 0) < 0 && errno == EINTR)
                         ;
+                if (tell && WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM)
+                        tell_killed(plan, party, status);
         }
         close_fd(crew->ended);
 }
@@ -235,7 +244,7 @@ static int run_plan(struct plan *plan, const char *folder, int stop) {
         close_ducts(plan);
         if (r == 0)
                 r = await_crew(plan, &crew);
-        dismiss(&crew);
+        dismiss(plan, &crew, r != -ECANCELED);
         remove_names(plan);
         sigprocmask(SIG_SETMASK, &before, NULL);
         return r;

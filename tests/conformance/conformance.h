@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CONFORMANCE_H
+#define CONFORMANCE_H
+
+/*
+ * The conformance suite: every declaration (scheme, pattern, framing) is held to every row of the contract.
+ *
+ *     CONFORMS(LEAT_ROW_END, last_sender_closes) { ... subject ... }
+ *
+ * is one test for each declaration whose row is *yes* or *peer*: "unix/queue/lines/07-end/last-sender-closes". For
+ * a row that is *no* there is DENIES(), which proves that the need is refused and says why. What differs between
+ * transports stands in one table, transports.c, one row a scheme; nothing else here names a scheme. What differs
+ * between patterns and framings is read from the declarations.
+ */
+
+#include "harness.h"
+
+#include <errno.h>
+#include <leat.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* A number of rounds: fewer where a sanitizer makes each of them slow. */
+#define ROUNDS(many, few) (SANITIZED ? (few) : (many))
+
+/* ---- what differs between transports ---- */
+
+struct conformance_transport {
+        const char *scheme;
+        const char *address; /* with %s for a path of its own; NULL: without a name, both ends are made at once */
+        const char *bare;    /* with %s for a name without a directory; or NULL */
+        const char *given;   /* with %d for a descriptor that was given; or NULL */
+};
+
+extern const struct conformance_transport conformance_transports[];
+
+/* ---- what a test is about ---- */
+
+struct subject {
+        const struct leat_declaration *declaration;
+        const struct conformance_transport *transport;
+        const struct conformance_test *test;
+};
+
+/* What a declaration must be like for a test to make sense. */
+enum trait {
+        NAMED = 1,   /* strangers meet at a name */
+        UNNAMED = 2, /* relatives only */
+        MANY = 4,    /* several senders at once */
+        TWO_WAY = 8, /* each end sends and receives */
+        ONE_WAY = 16,
+        FRAMED = 32,    /* keeps boundaries */
+        DELIMITED = 64, /* by a byte that messages cannot hold */
+        LEAT = 128,     /* the framing of Leat */
+        CALLS = 256,    /* replies go back on it */
+        PLAIN = 512,    /* bytes alone */
+        STREAM = 1024,  /* the framing lies on a stream and cannot take back what it began */
+};
+unsigned subject_traits(const struct subject *subject);
+
+#define ROW(row) (UINT32_C(1) << (row))
+
+struct conformance_test {
+        enum leat_row row;
+        const char *name;
+        void (*run)(const struct subject *subject);
+        bool denied;     /* for declarations whose row is no; else for those whose row is yes or peer */
+        unsigned traits; /* all of these */
+        uint32_t also;   /* rows that must be promised too */
+        int timeout_s;
+        struct conformance_test *next;
+};
+
+void conformance_register(struct conformance_test *test);
+
+#define CONFORMANCE_TEST(row_, name_, ...)                                                                             \
+        static void run_##name_(const struct subject *subject);                                                        \
+        static struct conformance_test test_##name_ = {                                                                \
+                .row = (row_), .name = #name_, .run = run_##name_, __VA_ARGS__                                         \
+        };                                                                                                             \
+        __attribute__((constructor)) static void register_##name_(void) {                                              \
+                conformance_register(&test_##name_);                                                                   \
+        }                                                                                                              \
+        static void run_##name_(const struct subject *subject)
+#define CONFORMS(row, name, ...) CONFORMANCE_TEST(row, name, .denied = false, __VA_ARGS__)
+#define DENIES(row, name, ...) CONFORMANCE_TEST(row, name, .denied = true, __VA_ARGS__)
+
+bool promises(const struct subject *subject, enum leat_row row);
+
+/* ---- the two ends ---- */
+
+/* Where a receiver and a sender meet. Of a pair the "receiver" is the end that listens. */
+struct place {
+        const struct subject *subject;
+        char receiver_address[256], sender_address[256];
+        struct leat_channel *receiver, *sender; /* of what has no name: made at once, until they are taken */
+};
+
+/* options: more of them for both ends ("aside=64k&need=sync"), or "". */
+void place_new(struct place *place, const struct subject *subject, const char *options);
+/* A place where the sender binds and the receivers connect. */
+void place_new_swapped(struct place *place, const struct subject *subject, const char *options);
+
+/* Open an end, or take it; failing fails the test. */
+struct leat_channel *place_receiver(struct place *place);
+struct leat_channel *place_sender(struct place *place);
+void place_both(struct place *place, struct leat_channel **ret_receiver, struct leat_channel **ret_sender);
+void place_both_new(const struct subject *subject, const char *options, struct leat_channel **ret_receiver,
+                    struct leat_channel **ret_sender);
+
+/* Run function(channel, argument) in a child that has this end, opened there or given to it; then it is closed. */
+typedef void end_function(struct leat_channel *channel, void *argument);
+pid_t place_fork_receiver(struct place *place, end_function *function, void *argument);
+pid_t place_fork_sender(struct place *place, end_function *function, void *argument);
+
+unsigned receiver_flags(const struct subject *subject);
+unsigned sender_flags(const struct subject *subject);
+/* The options of pattern and framing: "?pattern=queue&framing=leat" and so on. */
+void subject_options(const struct subject *subject, char *ret_text, size_t size);
+
+/* ---- messages ---- */
+
+#define SOON harness_deadline_ms(10000) /* what is to come comes before this */
+
+/* Bytes that tell their message's number and differ from place to place; never a delimiter. */
+void fill(uint8_t *bytes, size_t size, uint64_t number);
+void check_filled(const uint8_t *bytes, size_t size, uint64_t number);
+
+#define RECORD_BYTES 16
+void send_record(struct leat_channel *sender, uint64_t number);
+/* Where boundaries are not kept too. Returns its number. */
+uint64_t take_record(struct leat_channel *receiver);
+void take_record_numbered(struct leat_channel *receiver, uint64_t number);
+/* Receive so many bytes: one message, or where boundaries are not kept as many as it takes. */
+void take_exactly(struct leat_channel *receiver, void *buffer, size_t size);
+/* Send it as plain text of its own, of type 1 where there are none. */
+void send_text(struct leat_channel *sender, int64_t type, const char *text);
+void take_text(struct leat_channel *receiver, int64_t select, const char *text);
+
+ssize_t receive_now(struct leat_channel *receiver);
+/* Receive until it says -EAGAIN, which settles what is accepted and arms leat_fd. It must say so. */
+void settle(struct leat_channel *receiver);
+void expect_end(struct leat_channel *receiver);
+/* Send records, from `number` on, until the channel is full. Returns how many it took. */
+uint64_t fill_up(struct leat_channel *sender, uint64_t number);
+
+/* The channel's last call was refused for this row, and says why. */
+void check_why(struct leat_channel *channel, enum leat_row row, int error);
+/* A reason names the row and has a text. */
+void check_reason(const struct leat_reason *reason, enum leat_row row, int error);
+
+struct leat_info info_of(struct leat_channel *channel);
+/* Try to open an end at an address. Returns what leat_open_with said; an end that was opened is closed again. */
+int try_open(const char *address, unsigned flags, int64_t deadline, struct leat_reason *ret_reason);
+/* Kill a child that we made, and wait for it. */
+void kill_child(pid_t pid);
+
+#endif

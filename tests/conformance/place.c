@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The two ends of a channel, in this process and across fork. */
+
+#include "conformance.h"
+
+#include <inttypes.h>
+
+unsigned receiver_flags(const struct subject *subject) {
+        return subject->declaration->pattern == LEAT_PAIR ? LEAT_SEND | LEAT_RECEIVE : LEAT_RECEIVE;
+}
+
+unsigned sender_flags(const struct subject *subject) {
+        return subject->declaration->pattern == LEAT_PAIR ? LEAT_SEND | LEAT_RECEIVE : LEAT_SEND;
+}
+
+static void compose(const struct subject *subject, const char *path, const char *more, const char *options,
+                    char *ret_address, size_t size) {
+        char common[64];
+        int n = subject->transport->address ? snprintf(ret_address, size, subject->transport->address, path)
+                                            : snprintf(ret_address, size, "%s:", subject->declaration->scheme);
+        subject_options(subject, common, sizeof common);
+        n += snprintf(ret_address + n, size - (size_t)n, "%s%s%s%s", common, more, options[0] ? "&" : "", options);
+        CHECK(n < (int)size);
+}
+
+static void make(struct place *place, const struct subject *subject, const char *options, bool swapped) {
+        static int number;
+        char path[128];
+        bool named = subject->transport->address != NULL;
+        bool pair = subject->declaration->pattern == LEAT_PAIR;
+        *place = (struct place){ .subject = subject };
+        snprintf(path, sizeof path, "%s/channel%d", harness_tmpdir(), number++);
+        const char *listens = !named ? "" : swapped ? "&connect" : pair ? "&listen" : "";
+        const char *connects = named && swapped ? "&listen" : "";
+        compose(subject, path, listens, options, place->receiver_address, sizeof place->receiver_address);
+        compose(subject, path, connects, options, place->sender_address, sizeof place->sender_address);
+        if (named)
+                return;
+        struct leat_reason reason = { 0 };
+        int r = leat_pair(place->receiver_address, &reason, &place->receiver, &place->sender);
+        if (r < 0)
+                FAIL("leat_pair(%s): %s (%s)", place->receiver_address, leat_strerror(r),
+                     reason.text ? reason.text : "");
+}
+
+void place_new(struct place *place, const struct subject *subject, const char *options) {
+        make(place, subject, options, false);
+}
+
+void place_new_swapped(struct place *place, const struct subject *subject, const char *options) {
+        make(place, subject, options, true);
+}
+
+static struct leat_channel *open_end(const char *address, unsigned flags) {
+        struct leat_open_options options = LEAT_OPEN_OPTIONS_INIT;
+        struct leat_reason reason = { 0 };
+        struct leat_channel *channel = NULL;
+        options.flags = flags;
+        options.deadline = SOON;
+        int r = leat_open_with(address, &options, &reason, &channel);
+        if (r < 0)
+                FAIL("open %s: %s (%s)", address, leat_strerror(r), reason.text ? reason.text : "");
+        return channel;
+}
+
+static struct leat_channel *take(struct leat_channel **channel) {
+        struct leat_channel *taken = *channel;
+        *channel = NULL;
+        return taken;
+}
+
+struct leat_channel *place_receiver(struct place *place) {
+        if (place->receiver)
+                return take(&place->receiver);
+        return open_end(place->receiver_address, receiver_flags(place->subject));
+}
+
+struct leat_channel *place_sender(struct place *place) {
+        if (place->sender)
+                return take(&place->sender);
+        return open_end(place->sender_address, sender_flags(place->subject));
+}
+
+void place_both(struct place *place, struct leat_channel **ret_receiver, struct leat_channel **ret_sender) {
+        bool sender_binds = strstr(place->sender_address, "&listen") != NULL;
+        if (sender_binds)
+                *ret_sender = place_sender(place);
+        *ret_receiver = place_receiver(place);
+        if (!sender_binds)
+                *ret_sender = place_sender(place);
+}
+
+void place_both_new(const struct subject *subject, const char *options, struct leat_channel **ret_receiver,
+                    struct leat_channel **ret_sender) {
+        struct place place;
+        place_new(&place, subject, options);
+        place_both(&place, ret_receiver, ret_sender);
+}
+
+/* ---- in another process ---- */
+
+struct job {
+        struct place *place;
+        struct leat_channel *(*open)(struct place *place);
+        end_function *function;
+        void *argument;
+};
+
+static void do_job(void *argument) {
+        const struct job *job = argument;
+        struct leat_channel *channel = job->open(job->place);
+        job->function(channel, job->argument);
+        leat_close(channel);
+}
+
+static pid_t fork_end(struct job *job, struct leat_channel **end) {
+        if (*end)
+                CHECK_EQ(leat_give(*end), 0);
+        pid_t pid = harness_fork(do_job, job);
+        *end = leat_close(*end);
+        return pid;
+}
+
+pid_t place_fork_receiver(struct place *place, end_function *function, void *argument) {
+        struct job job = { place, place_receiver, function, argument };
+        return fork_end(&job, &place->receiver);
+}
+
+pid_t place_fork_sender(struct place *place, end_function *function, void *argument) {
+        struct job job = { place, place_sender, function, argument };
+        return fork_end(&job, &place->sender);
+}
+
+int try_open(const char *address, unsigned flags, int64_t deadline, struct leat_reason *ret_reason) {
+        struct leat_open_options options = LEAT_OPEN_OPTIONS_INIT;
+        struct leat_channel *channel = NULL;
+        options.flags = flags;
+        options.deadline = deadline;
+        int r = leat_open_with(address, &options, ret_reason, &channel);
+        leat_close(channel);
+        return r;
+}
+
+void kill_child(pid_t pid) {
+        CHECK_EQ(kill(pid, SIGKILL), 0);
+        CHECK_EQ(harness_wait(pid), -SIGKILL);
+}
+
+/* ---- messages ---- */
+
+/* Letters only: no delimiter of any framing is among them. */
+void fill(uint8_t *bytes, size_t size, uint64_t number) {
+        for (size_t i = 0; i < size; i++)
+                bytes[i] = (uint8_t)('A' + (number * 7 + i * 31 + i / 251 + i / 65536) % 58);
+}
+
+void check_filled(const uint8_t *bytes, size_t size, uint64_t number) {
+        for (size_t i = 0; i < size; i++)
+                if (bytes[i] != (uint8_t)('A' + (number * 7 + i * 31 + i / 251 + i / 65536) % 58))
+                        FAIL("message %" PRIu64 " of %zu bytes differs at byte %zu", number, size, i);
+}
+
+void send_record(struct leat_channel *sender, uint64_t number) {
+        char record[RECORD_BYTES + 1];
+        snprintf(record, sizeof record, "%016" PRIx64, number);
+        CHECK_EQ(leat_send(sender, 1, record, RECORD_BYTES, SOON), 0);
+}
+
+void take_exactly(struct leat_channel *receiver, void *buffer, size_t size) {
+        bool framed = info_of(receiver).declaration->rows[LEAT_ROW_BOUNDARIES].verdict != LEAT_NO;
+        size_t done = 0;
+        do {
+                ssize_t n = leat_receive(receiver, LEAT_ANY, (uint8_t *)buffer + done, size - done, SOON, NULL);
+                if (n < 0 || (framed && (size_t)n != size))
+                        FAIL("a message of %zu bytes was expected, not %zd (%s)", size, n,
+                             n < 0 ? leat_strerror((int)n) : "");
+                done += (size_t)n;
+        } while (done < size);
+}
+
+uint64_t take_record(struct leat_channel *receiver) {
+        char record[RECORD_BYTES + 1];
+        take_exactly(receiver, record, RECORD_BYTES);
+        record[RECORD_BYTES] = '\0';
+        return strtoull(record, NULL, 16);
+}
+
+void take_record_numbered(struct leat_channel *receiver, uint64_t number) {
+        CHECK_EQ(take_record(receiver), number);
+}
+
+void send_text(struct leat_channel *sender, int64_t type, const char *text) {
+        CHECK_EQ(leat_send(sender, type, text, strlen(text), SOON), 0);
+}
+
+void take_text(struct leat_channel *receiver, int64_t select, const char *text) {
+        char buffer[256];
+        ssize_t n = leat_receive(receiver, select, buffer, sizeof buffer - 1, SOON, NULL);
+        if (n < 0)
+                FAIL("\"%s\" was expected, not %zd (%s)", text, n, leat_strerror((int)n));
+        buffer[n] = '\0';
+        CHECK_STR(buffer, text);
+}
+
+ssize_t receive_now(struct leat_channel *receiver) {
+        char buffer[256];
+        return leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NOW, NULL);
+}
+
+void settle(struct leat_channel *receiver) {
+        CHECK_EQ(receive_now(receiver), -EAGAIN);
+}
+
+void expect_end(struct leat_channel *receiver) {
+        char buffer[256];
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, SOON, NULL), -ENODATA);
+}
+
+uint64_t fill_up(struct leat_channel *sender, uint64_t number) {
+        uint64_t first = number;
+        for (;; number++) {
+                char record[RECORD_BYTES + 1];
+                snprintf(record, sizeof record, "%016" PRIx64, number);
+                int r = leat_send(sender, 1, record, RECORD_BYTES, LEAT_NOW);
+                if (r == -EAGAIN)
+                        return number - first;
+                CHECK_EQ(r, 0);
+        }
+}
+
+struct leat_info info_of(struct leat_channel *channel) {
+        struct leat_info info = LEAT_INFO_INIT;
+        CHECK_EQ(leat_channel_info(channel, &info), 0);
+        return info;
+}
+
+void check_reason(const struct leat_reason *reason, enum leat_row row, int error) {
+        CHECK_EQ(reason->error, error);
+        CHECK_EQ(reason->row, row);
+        CHECK(reason->text && reason->text[0]);
+}
+
+void check_why(struct leat_channel *channel, enum leat_row row, int error) {
+        struct leat_reason reason = { 0 };
+        CHECK_EQ(leat_why(channel, &reason), 0);
+        check_reason(&reason, row, error);
+}

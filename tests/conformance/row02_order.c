@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Row 2: each receiver sees one sender's messages in rising order. */
+
+#include "conformance.h"
+
+#define COUNT ROUNDS(2000, 500)
+#define SENDER_SHIFT 32
+
+static void send_many(struct leat_channel *sender, void *argument) {
+        uint64_t who = *(const uint64_t *)argument;
+        for (uint64_t i = 0; i < COUNT; i++)
+                send_record(sender, who << SENDER_SHIFT | i);
+}
+
+CONFORMS(LEAT_ROW_ORDER, one_sender) {
+        struct place place;
+        uint64_t who = 0;
+        place_new(&place, subject, "");
+        pid_t pid = place_fork_sender(&place, send_many, &who);
+        struct leat_channel *receiver = place_receiver(&place);
+        for (uint64_t i = 0; i < COUNT; i++)
+                take_record_numbered(receiver, i);
+        expect_end(receiver);
+        CHECK_EQ(harness_wait(pid), 0);
+        leat_close(receiver);
+}
+
+/* Where boundaries are not kept, a read may give parts of both: then there is nothing to tell records by. */
+CONFORMS(LEAT_ROW_ORDER, two_senders, .traits = MANY | FRAMED) {
+        struct place place;
+        uint64_t who[] = { 0, 1 }, next[] = { 0, 0 };
+        pid_t pids[2];
+        place_new(&place, subject, "");
+        struct leat_channel *receiver = place_receiver(&place);
+        for (int i = 0; i < 2; i++)
+                pids[i] = place_fork_sender(&place, send_many, &who[i]);
+        for (uint64_t i = 0; i < 2 * COUNT; i++) {
+                uint64_t record = take_record(receiver), sender = record >> SENDER_SHIFT;
+                CHECK(sender < 2);
+                CHECK_EQ(record & UINT32_MAX, next[sender]);
+                next[sender]++;
+        }
+        expect_end(receiver);
+        for (int i = 0; i < 2; i++)
+                CHECK_EQ(harness_wait(pids[i]), 0);
+        leat_close(receiver);
+}
+
+/* ---- with types, and some set aside in between ---- */
+
+#define TYPES 3
+
+static int64_t type_of(uint64_t number) {
+        return 1 + (int64_t)(number * number / 3 % TYPES);
+}
+
+static void send_typed(struct leat_channel *sender, void *argument) {
+        uint64_t who = *(const uint64_t *)argument;
+        for (uint64_t i = 0; i < COUNT; i++) {
+                uint64_t record = who << SENDER_SHIFT | i;
+                CHECK_EQ(leat_send(sender, type_of(i), &record, sizeof record, SOON), 0);
+        }
+}
+
+struct model {
+        bool taken[2][2000];
+        uint64_t left[TYPES + 1]; /* of each type */
+};
+
+/* Nothing earlier of the same sender may be untaken among what the selection takes. */
+static void check_first(const struct model *model, uint64_t sender, uint64_t number, int64_t select) {
+        for (uint64_t i = 0; i < number; i++)
+                if (!model->taken[sender][i] && (select == LEAT_ANY || type_of(i) == select))
+                        FAIL("sender %d: number %d came before %d", (int)sender, (int)number, (int)i);
+}
+
+static void receive_typed(struct leat_channel *receiver, int senders) {
+        static struct model model;
+        memset(&model, 0, sizeof model);
+        for (uint64_t i = 0; i < COUNT; i++)
+                model.left[type_of(i)] += (uint64_t)senders;
+        for (uint64_t i = 0; i < (uint64_t)senders * COUNT; i++) {
+                struct leat_message about = LEAT_MESSAGE_INIT;
+                uint64_t record;
+                int64_t select = (int64_t)harness_random_below(TYPES + 1);
+                if (select != LEAT_ANY && model.left[select] == 0)
+                        select = LEAT_ANY;
+                CHECK_EQ(leat_receive(receiver, select, &record, sizeof record, SOON, &about), sizeof record);
+                uint64_t sender = record >> SENDER_SHIFT, number = record & UINT32_MAX;
+                CHECK(sender < (uint64_t)senders && number < COUNT && !model.taken[sender][number]);
+                CHECK_EQ(about.type, type_of(number));
+                CHECK_EQ(about.sequence, number + 1);
+                check_first(&model, sender, number, select);
+                model.taken[sender][number] = true;
+                model.left[about.type]--;
+        }
+}
+
+CONFORMS(LEAT_ROW_ORDER, with_types_and_set_aside, .also = ROW(LEAT_ROW_TYPES)) {
+        struct place place;
+        uint64_t who[] = { 0, 1 };
+        int senders = subject_traits(subject) & MANY ? 2 : 1;
+        pid_t pids[2];
+        place_new(&place, subject, "aside=4M");
+        struct leat_channel *receiver = place_receiver(&place);
+        for (int i = 0; i < senders; i++)
+                pids[i] = place_fork_sender(&place, send_typed, &who[i]);
+        receive_typed(receiver, senders);
+        expect_end(receiver);
+        for (int i = 0; i < senders; i++)
+                CHECK_EQ(harness_wait(pids[i]), 0);
+        leat_close(receiver);
+}
