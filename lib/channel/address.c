@@ -235,7 +235,7 @@ int address_parse(const char *text, struct leat_reason *reason, struct address *
                 return reason_at(reason, -EINVAL, 1, "an address begins with a scheme and a colon: unix:/run/jobs");
         memcpy(address.scheme, text, scheme);
         const char *rest = text + scheme + 1, *end = rest + strcspn(rest, "?");
-        FREE_AT_EXIT char *decoded = malloc(length + 1), *scratch = malloc(length + 1);
+        FREE_AT_EXIT char *decoded = malloc(length + 1), *scratch = calloc(1, length + 1);
         if (!decoded || !scratch)
                 return reason_set(reason, -ENOMEM, LEAT_ROW_LIMITS, NULL);
         address.rest_column = (uint32_t)(rest - text) + 1;

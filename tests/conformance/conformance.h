@@ -140,6 +140,10 @@ void subject_options(const struct subject *subject, char *ret_text, size_t size)
 void fill(uint8_t *bytes, size_t size, uint64_t number);
 void check_filled(const uint8_t *bytes, size_t size, uint64_t number);
 
+/* The same after 16 bytes that tell the number; check_numbered returns it. */
+void fill_numbered(uint8_t *bytes, size_t size, uint64_t number);
+uint64_t check_numbered(const uint8_t *bytes, size_t size);
+
 #define RECORD_BYTES 16
 void send_record(struct leat_channel *sender, uint64_t number);
 /* Where boundaries are not kept too. Returns its number. */

@@ -161,6 +161,22 @@ void check_filled(const uint8_t *bytes, size_t size, uint64_t number) {
                         FAIL("message %" PRIu64 " of %zu bytes differs at byte %zu", number, size, i);
 }
 
+void fill_numbered(uint8_t *bytes, size_t size, uint64_t number) {
+        char record[RECORD_BYTES + 1];
+        snprintf(record, sizeof record, "%016" PRIx64, number);
+        memcpy(bytes, record, RECORD_BYTES);
+        fill(bytes + RECORD_BYTES, size - RECORD_BYTES, number);
+}
+
+uint64_t check_numbered(const uint8_t *bytes, size_t size) {
+        char record[RECORD_BYTES + 1] = "";
+        CHECK(size >= RECORD_BYTES);
+        memcpy(record, bytes, RECORD_BYTES);
+        uint64_t number = strtoull(record, NULL, 16);
+        check_filled(bytes + RECORD_BYTES, size - RECORD_BYTES, number);
+        return number;
+}
+
 void send_record(struct leat_channel *sender, uint64_t number) {
         char record[RECORD_BYTES + 1];
         snprintf(record, sizeof record, "%016" PRIx64, number);

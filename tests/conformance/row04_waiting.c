@@ -236,19 +236,34 @@ CONFORMS(LEAT_ROW_WAITING, a_handler_interrupts) {
 /* ---- a deadline within a long message ---- */
 
 #define HALF_ROUNDS ROUNDS(12, 4)
+#define TRIES 6
 
-static void take_the_rest(struct leat_channel *receiver, void *argument) {
-        bool stream = argument != NULL;
-        size_t largest = (size_t)info_of(receiver).largest_bytes;
+struct sent {
+        int result[TRIES + 1];
+        struct leat_channel *receiver;
+        bool may_finish; /* the framing cannot take back what it began: it is finished before the next */
+};
+
+/* What was given up is not seen, or where nothing can take it back, whole and in its place. */
+static void *take_what_was_sent(void *argument) {
+        const struct sent *sent = argument;
+        size_t largest = (size_t)info_of(sent->receiver).largest_bytes;
         uint8_t *bytes = malloc(largest);
-        ssize_t n;
-        while ((n = leat_receive(receiver, LEAT_ANY, bytes, largest, SOON, NULL)) > 4) {
-                CHECK(stream); /* nothing takes it back there: it must be whole */
-                check_filled(bytes, (size_t)n, (uint64_t)n);
-        }
-        CHECK_EQ(n, 4);
-        CHECK_MEM(bytes, "next", 4);
+        uint64_t next = 0, number;
+        do {
+                ssize_t n = leat_receive(sent->receiver, LEAT_ANY, bytes, largest, SOON, NULL);
+                CHECK(n > 0);
+                number = check_numbered(bytes, (size_t)n);
+                CHECK(number <= TRIES);
+                for (; next < number; next++)
+                        if (sent->result[next] == 0)
+                                FAIL("message %d was sent and did not come", (int)next);
+                if (sent->result[number] < 0 && !sent->may_finish)
+                        FAIL("message %d was given up (%d) and came", (int)number, sent->result[number]);
+                next++;
+        } while (number < TRIES);
         free(bytes);
+        return NULL;
 }
 
 /* So much that it cannot go at once, in frames that end here and there. */
@@ -257,36 +272,87 @@ static size_t too_much(uint64_t largest) {
         return size <= largest ? size : (size_t)largest;
 }
 
-/* What was promised and not finished is not seen; framings that cannot take it back finish it first. */
+static void send_and_give_up(struct leat_channel *sender, struct sent *sent) {
+        size_t size = too_much(info_of(sender).largest_bytes);
+        uint8_t *bytes = malloc(size);
+        bool gave_up = false;
+        for (uint64_t i = 0; i < TRIES; i++) {
+                fill_numbered(bytes, size, i);
+                int64_t deadline = harness_random_below(2) ? LEAT_NOW : leat_in_us((int64_t)harness_random_below(2000));
+                sent->result[i] = leat_send(sender, 1, bytes, size, deadline);
+                CHECK(sent->result[i] == 0 || sent->result[i] == (deadline == LEAT_NOW ? -EAGAIN : -ETIMEDOUT));
+                gave_up |= sent->result[i] < 0;
+        }
+        CHECK(gave_up);
+        free(bytes);
+}
+
 CONFORMS(LEAT_ROW_WAITING, a_deadline_within_a_message, .traits = FRAMED, .timeout_s = 60) {
         for (int round = 0; round < HALF_ROUNDS; round++) {
-                struct place place;
-                bool stream = subject_traits(subject) & STREAM;
-                place_new(&place, subject, "");
-                struct leat_channel *sender, *receiver = place_receiver(&place);
-                /* The receiver is handed to a child once the sender has given up. */
-                sender = place_sender(&place);
-                settle(receiver);
-                size_t size = too_much(info_of(sender).largest_bytes);
-                uint8_t *bytes = malloc(size);
-                fill(bytes, size, size);
-                int r = 0;
-                for (int i = 0; i < 4 && r == 0; i++)
-                        r = leat_send(sender, 1, bytes, size, leat_in_ms(1));
-                CHECK_EQ(r, -ETIMEDOUT);
-                if (round % 2)
-                        CHECK_EQ(leat_send(sender, 1, bytes, size, LEAT_NOW), -EAGAIN);
-                CHECK_EQ(leat_give(receiver), 0);
-                struct leat_channel *given = receiver;
-                pid_t pid = fork();
-                if (pid == 0) {
-                        take_the_rest(given, stream || size == info_of(sender).largest_bytes ? sender : NULL);
-                        _exit(0);
-                }
-                leat_close(receiver);
-                CHECK_EQ(leat_send(sender, 1, "next", 4, SOON), 0);
-                CHECK_EQ(harness_wait(pid), 0);
-                free(bytes);
+                struct sent sent = { .may_finish = subject_traits(subject) & STREAM };
+                struct leat_channel *sender;
+                pthread_t thread;
+                uint8_t last[64];
+                place_both_new(subject, "", &sent.receiver, &sender);
+                send_and_give_up(sender, &sent);
+                CHECK_EQ(pthread_create(&thread, NULL, take_what_was_sent, &sent), 0);
+                fill_numbered(last, sizeof last, TRIES);
+                CHECK_EQ(leat_send(sender, 1, last, sizeof last, SOON), 0);
+                CHECK_EQ(pthread_join(thread, NULL), 0);
+                settle(sent.receiver);
                 leat_close(sender);
+                leat_close(sent.receiver);
         }
+}
+
+/* The same while the receiver reads, so that deadlines pass anywhere in a message. */
+#define RACED 200
+
+struct race {
+        struct leat_channel *receiver;
+        bool may_finish;
+        atomic_int result[RACED + 1];
+};
+
+static void *take_raced(void *argument) {
+        struct race *race = argument;
+        static uint8_t bytes[300000];
+        uint64_t next = 0, number;
+        do {
+                ssize_t n = leat_receive(race->receiver, LEAT_ANY, bytes, sizeof bytes, SOON, NULL);
+                if (n < 0)
+                        FAIL("after message %d: %s", (int)next - 1, leat_strerror((int)n));
+                number = check_numbered(bytes, (size_t)n);
+                CHECK(number >= next && number <= RACED);
+                for (; next < number; next++) /* its result is in before a later one is begun */
+                        CHECK(atomic_load(&race->result[next]) < 0);
+                next++;
+                if (!race->may_finish)
+                        atomic_fetch_add(&race->result[number], 1000);
+        } while (number < RACED);
+        return NULL;
+}
+
+CONFORMS(LEAT_ROW_WAITING, deadlines_anywhere_in_messages, .traits = FRAMED, .timeout_s = 60) {
+        static uint8_t bytes[300000];
+        struct race race = { .may_finish = subject_traits(subject) & STREAM };
+        struct leat_channel *sender;
+        pthread_t thread;
+        place_both_new(subject, "", &race.receiver, &sender);
+        size_t largest = (size_t)info_of(sender).largest_bytes;
+        CHECK_EQ(pthread_create(&thread, NULL, take_raced, &race), 0);
+        for (uint64_t i = 0; i <= RACED; i++) {
+                size_t size = 16 + (size_t)harness_random_below(sizeof bytes - 16);
+                size = size > largest ? largest : size;
+                fill_numbered(bytes, size, i);
+                int64_t deadline = i == RACED ? SOON : leat_in_us((int64_t)harness_random_below(300));
+                int r = leat_send(sender, 1, bytes, size, deadline);
+                CHECK(r == 0 || (r == -ETIMEDOUT && i < RACED));
+                atomic_fetch_add(&race.result[i], r);
+        }
+        CHECK_EQ(pthread_join(thread, NULL), 0);
+        for (int i = 0; i <= RACED && !race.may_finish; i++) /* what came was sent; what was given up did not come */
+                CHECK(race.result[i] == 1000 || race.result[i] == -ETIMEDOUT);
+        leat_close(sender);
+        leat_close(race.receiver);
 }

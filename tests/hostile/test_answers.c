@@ -308,9 +308,6 @@ static void refuse_receiver(void *argument) {
                 check_honest(&victim);
                 victim_close(&victim);
         }
-        struct victim victim;
-        CHECK(true);
-        (void)victim;
 }
 
 static void refuse_sender(void *argument) {

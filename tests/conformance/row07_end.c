@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Row 7: the end, of senders and of receivers. */
+
+#include "conformance.h"
+
+static void send_three(struct leat_channel *sender, void *argument) {
+        for (uint64_t i = 0; i < 3; i++)
+                send_record(sender, i);
+        if (argument)
+                raise(SIGKILL);
+}
+
+static void take_three(struct leat_channel *receiver) {
+        for (uint64_t i = 0; i < 3; i++)
+                take_record_numbered(receiver, i);
+}
+
+CONFORMS(LEAT_ROW_END, the_last_sender_closes) {
+        struct leat_channel *receiver, *sender;
+        place_both_new(subject, "", &receiver, &sender);
+        send_three(sender, NULL);
+        leat_close(sender);
+        take_three(receiver);
+        expect_end(receiver);
+        leat_close(receiver);
+}
+
+CONFORMS(LEAT_ROW_END, the_last_sender_is_killed) {
+        struct place place;
+        place_new(&place, subject, "");
+        pid_t pid = place_fork_sender(&place, send_three, "killed");
+        struct leat_channel *receiver = place_receiver(&place);
+        take_three(receiver);
+        expect_end(receiver);
+        CHECK_EQ(harness_wait(pid), -SIGKILL);
+        leat_close(receiver);
+}
+
+/* All that the last one sent, though it is long gone. */
+CONFORMS(LEAT_ROW_END, after_all_that_was_sent) {
+        struct leat_channel *receiver, *sender;
+        place_both_new(subject, "", &receiver, &sender);
+        uint64_t count = fill_up(sender, 0);
+        leat_close(sender);
+        for (uint64_t i = 0; i < count; i++)
+                take_record_numbered(receiver, i);
+        expect_end(receiver);
+        leat_close(receiver);
+}
+
+CONFORMS(LEAT_ROW_END, not_before_the_last_of_several, .traits = MANY) {
+        struct place place;
+        struct leat_channel *senders[3];
+        place_new(&place, subject, "");
+        struct leat_channel *receiver = place_receiver(&place);
+        for (uint64_t i = 0; i < 3; i++)
+                senders[i] = place_sender(&place);
+        settle(receiver);
+        leat_close(senders[0]);
+        settle(receiver);
+        send_record(senders[2], 2);
+        leat_close(senders[2]);
+        take_record_numbered(receiver, 2);
+        settle(receiver);
+        leat_close(senders[1]);
+        expect_end(receiver);
+        leat_close(receiver);
+}
+
+CONFORMS(LEAT_ROW_END, not_before_the_first_sender_came, .traits = NAMED) {
+        struct place place;
+        char buffer[8];
+        place_new(&place, subject, "");
+        struct leat_channel *receiver = place_receiver(&place);
+        settle(receiver);
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, leat_in_ms(20), NULL), -ETIMEDOUT);
+        leat_close(place_sender(&place)); /* it came, said nothing and went */
+        expect_end(receiver);
+        leat_close(receiver);
+}
+
+/* One that listens is told once, and then waits for the next sender. */
+CONFORMS(LEAT_ROW_END, a_listener_is_told_once_for_each, .traits = NAMED) {
+        struct place place;
+        place_new(&place, subject, "");
+        struct leat_channel *receiver = place_receiver(&place);
+        for (int round = 0; round < 3; round++) {
+                struct leat_channel *sender = place_sender(&place);
+                send_three(sender, NULL);
+                leat_close(sender);
+                take_three(receiver);
+                expect_end(receiver);
+                settle(receiver);
+        }
+        leat_close(receiver);
+}
+
+CONFORMS(LEAT_ROW_END, one_that_connected_is_told_each_time) {
+        struct place place;
+        struct leat_channel *receiver, *sender;
+        place_new_swapped(&place, subject, "");
+        place_both(&place, &receiver, &sender);
+        send_three(sender, NULL);
+        leat_close(sender);
+        take_three(receiver);
+        for (int i = 0; i < 3; i++)
+                expect_end(receiver);
+        CHECK_EQ(receive_now(receiver), -ENODATA);
+        leat_close(receiver);
+}
+
+/* The sender closes with answers unread: the kernel says ECONNRESET, which is not the end. */
+CONFORMS(LEAT_ROW_END, a_reset_is_not_the_end, .also = ROW(LEAT_ROW_SYNC)) {
+        struct leat_channel *receiver, *sender;
+        struct leat_send_options options = LEAT_SEND_OPTIONS_INIT;
+        place_both_new(subject, "need=sync", &receiver, &sender);
+        options.flags = LEAT_SYNC;
+        options.deadline = LEAT_NOW;
+        CHECK_EQ(leat_send_with(sender, "sync", 4, &options), -EAGAIN);
+        take_text(receiver, LEAT_ANY, "sync");
+        send_three(sender, NULL);
+        leat_close(sender);
+        take_three(receiver);
+        expect_end(receiver);
+        leat_close(receiver);
+}
+
+CONFORMS(LEAT_ROW_END, a_reset_is_not_the_end_of_a_pair, .traits = TWO_WAY) {
+        struct leat_channel *one, *other;
+        place_both_new(subject, "", &one, &other);
+        send_record(other, 7);
+        take_record_numbered(one, 7);
+        send_record(one, 99); /* never read */
+        send_three(other, NULL);
+        leat_close(other);
+        take_three(one);
+        expect_end(one);
+        leat_close(one);
+}
+
+/* ---- the last receiver ---- */
+
+static void check_sigpipe(void) {
+        struct sigaction action;
+        sigset_t blocked, pending;
+        CHECK_EQ(sigaction(SIGPIPE, NULL, &action), 0);
+        CHECK(action.sa_handler == SIG_DFL);
+        CHECK_EQ(sigprocmask(SIG_BLOCK, NULL, &blocked), 0);
+        CHECK(!sigismember(&blocked, SIGPIPE));
+        CHECK_EQ(sigpending(&pending), 0);
+        CHECK(!sigismember(&pending, SIGPIPE));
+}
+
+static void expect_broken(struct leat_channel *sender) {
+        for (int i = 0; i < 3; i++)
+                CHECK_EQ(leat_send(sender, 1, "lost", 4, SOON), -EPIPE);
+        CHECK_EQ(leat_send(sender, 1, "lost", 4, LEAT_NOW), -EPIPE);
+        check_sigpipe();
+}
+
+CONFORMS(LEAT_ROW_END, the_last_receiver_closes) {
+        struct leat_channel *receiver, *sender;
+        signal(SIGPIPE, SIG_DFL);
+        place_both_new(subject, "", &receiver, &sender);
+        send_three(sender, NULL);
+        take_three(receiver);
+        leat_close(receiver);
+        expect_broken(sender);
+        leat_close(sender);
+}
+
+/* It never took notice of this sender. */
+CONFORMS(LEAT_ROW_END, the_last_receiver_closes_before_it_looked) {
+        struct leat_channel *receiver, *sender;
+        signal(SIGPIPE, SIG_DFL);
+        place_both_new(subject, "", &receiver, &sender);
+        send_three(sender, NULL);
+        leat_close(receiver);
+        expect_broken(sender);
+        leat_close(sender);
+}
+
+static void take_one_and_wait(struct leat_channel *receiver, void *argument) {
+        take_record_numbered(receiver, 0);
+        harness_event_signal(argument);
+        for (;;)
+                pause();
+}
+
+CONFORMS(LEAT_ROW_END, the_last_receiver_is_killed) {
+        struct harness_event *took = harness_event_new();
+        struct place place;
+        signal(SIGPIPE, SIG_DFL);
+        place_new(&place, subject, "");
+        pid_t pid = place_fork_receiver(&place, take_one_and_wait, took);
+        struct leat_channel *sender = place_sender(&place);
+        send_three(sender, NULL);
+        harness_event_wait(took);
+        kill_child(pid);
+        expect_broken(sender);
+        leat_close(sender);
+}
+
+static void kill_when_asleep(void *argument) {
+        const pid_t *pids = argument;
+        harness_wait_state(pids[0], "S");
+        kill(pids[1], SIGKILL);
+}
+
+/* It dies while the sender waits for room. */
+CONFORMS(LEAT_ROW_END, a_blocked_sender_is_told) {
+        struct harness_event *took = harness_event_new();
+        struct place place;
+        signal(SIGPIPE, SIG_DFL);
+        place_new(&place, subject, "");
+        pid_t pids[2] = { getpid(), place_fork_receiver(&place, take_one_and_wait, took) };
+        struct leat_channel *sender = place_sender(&place);
+        send_record(sender, 0);
+        harness_event_wait(took);
+        fill_up(sender, 1);
+        pid_t killer = harness_fork(kill_when_asleep, pids);
+        CHECK_EQ(leat_send(sender, 1, "lost", 4, SOON), -EPIPE);
+        CHECK_EQ(harness_wait(pids[1]), -SIGKILL);
+        CHECK_EQ(harness_wait(killer), 0);
+        expect_broken(sender);
+        leat_close(sender);
+}
+
+/* ---- both directions ---- */
+
+CONFORMS(LEAT_ROW_END, of_both_directions, .traits = TWO_WAY) {
+        for (int which = 0; which < 2; which++) {
+                struct leat_channel *ends[2];
+                signal(SIGPIPE, SIG_DFL);
+                place_both_new(subject, "", &ends[0], &ends[1]);
+                send_record(ends[1], 5); /* so that each knows of the other */
+                take_record_numbered(ends[0], 5);
+                struct leat_channel *stays = ends[which], *goes = ends[!which];
+                send_three(goes, NULL);
+                leat_close(goes);
+                take_three(stays);
+                expect_end(stays);
+                expect_broken(stays);
+                leat_close(stays);
+        }
+}
