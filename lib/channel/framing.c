@@ -101,12 +101,16 @@ static bool continues(const struct wire_header *under_way, const struct wire_hea
                under_way->reference == header->reference && under_way->size == header->size;
 }
 
+static bool follows(const struct frame_order *order, uint64_t sequence) {
+        return sequence > order->last_sequence || (order->restarts && sequence == 1);
+}
+
 int frame_order_check(struct frame_order *order, const struct wire_header *header) {
         struct wire_header *under_way = &order->under_way;
         switch (header->kind) {
         case WIRE_MESSAGE:
         case WIRE_REPLY:
-                if (under_way->kind != 0 || header->sequence <= order->last_sequence)
+                if (under_way->kind != 0 || !follows(order, header->sequence))
                         return -EBADMSG;
                 order->last_sequence = header->sequence;
                 *under_way = *header;

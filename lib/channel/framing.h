@@ -52,6 +52,7 @@ size_t framing_around(enum framing framing, size_t size, uint8_t ret_prefix[4], 
 struct frame_order {
         struct wire_header under_way; /* kind 0: no message is under way; size: what is still to come */
         uint64_t last_sequence;
+        bool restarts; /* one sender may follow another on the same connection: numbers may begin at 1 again */
 };
 
 /* Check the next frame. Returns 0 and takes it in, or -EBADMSG. */

@@ -21,6 +21,7 @@ int link_new(struct io in, struct io out, const struct link_options *options, st
         link->in = in;
         link->out = out;
         link->options = *options;
+        link->order.restarts = options->restarts;
         *ret_link = link;
         return 0;
 }

@@ -65,6 +65,7 @@ struct link_options {
         bool packets;     /* SOCK_SEQPACKET: one frame, or raw message, a packet */
         bool descriptors; /* take SCM_RIGHTS */
         bool credentials; /* take SCM_CREDENTIALS as the sender (SO_PASSCRED is set) */
+        bool restarts;    /* a pipe: another program may go on where one has ended */
         uint64_t largest_bytes;
 };
 

@@ -92,7 +92,8 @@ static int set_capacity(int fd, const struct address *address, struct leat_reaso
 
 /* The hub of one link; it owns the descriptors from here on, also on failure. */
 static int install(struct leat_channel *channel, struct io in, struct io out, struct leat_reason *reason) {
-        const struct link_options options = hub_link_options(channel);
+        struct link_options options = hub_link_options(channel);
+        options.restarts = true; /* (leat send pipe:fd=1 a; leat send pipe:fd=1 b) | leat recv pipe:fd=0 */
         const struct leat_peer nobody = { 0 };
         int r = set_capacity(in.fd, &channel->address, reason);
         if (r == 0)

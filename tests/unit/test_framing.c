@@ -170,4 +170,14 @@ TEST(frames_keep_their_order) {
         CHECK(!frame_order_open(&order));
 }
 
+TEST(numbers_begin_again_only_where_they_may) {
+        struct frame_order order = { .restarts = true };
+        CHECK_EQ(step(&order, WIRE_MESSAGE, 5, 10), 0);
+        CHECK_EQ(step(&order, WIRE_MESSAGE, 4, 10), -EBADMSG);
+        CHECK_EQ(step(&order, WIRE_MESSAGE, 1, 10), 0);
+        CHECK_EQ(step(&order, WIRE_MESSAGE, 2, 10), 0);
+        order.restarts = false;
+        CHECK_EQ(step(&order, WIRE_MESSAGE, 1, 10), -EBADMSG);
+}
+
 TEST_MAIN()
