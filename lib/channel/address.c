@@ -5,13 +5,15 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 
-enum kind { KIND_FLAG, KIND_SIZE, KIND_MODE, KIND_CHOICE, KIND_ROWS };
+enum kind { KIND_FLAG, KIND_SIZE, KIND_MODE, KIND_CHOICE, KIND_ROWS, KIND_FROM };
 
 static const char
         *const patterns[] = { [LEAT_QUEUE] = "queue", [LEAT_PAIR] = "pair", [LEAT_BROADCAST] = "broadcast", NULL };
 static const char *const framings[] = { "leat", "raw", "lines", "nul", "length", NULL };
 static const char *const whos[] = { "connection", "message", NULL };
+static const char *const durables[] = { "none", "each", "group", NULL };
 _Static_assert(sizeof(framings) / sizeof(framings[0]) == FRAMING_COUNT + 1, "every framing has its name");
 
 /* What is wrong with a value of each kind. */
@@ -21,6 +23,7 @@ static const char *const wrong[] = {
         [KIND_MODE] = "permission bits are wanted here, in octal: 0660",
         [KIND_CHOICE] = "this option has no such value",
         [KIND_ROWS] = "rows that can be needed are: order, end, types, sync, who, fds",
+        [KIND_FROM] = "start, end, the number of a message, or a time is wanted: from=start, from=17, from=2026-01-31T12:00:00Z",
 };
 
 static const struct option {
@@ -46,6 +49,14 @@ static const struct option {
         [OPTION_BACKLOG] = { "backlog", KIND_SIZE, AT(backlog), NULL, 0, INT32_MAX },
         [OPTION_CONNECTIONS] = { "connections", KIND_SIZE, AT(connections), NULL, 1, INT32_MAX },
         [OPTION_WHO] = { "who", KIND_CHOICE, AT(who), whos, 0, 0 },
+        [OPTION_EXCLUSIVE] = { "exclusive", KIND_FLAG, 0, NULL, 0, 0 },
+        [OPTION_TEMPORARY] = { "temporary", KIND_FLAG, 0, NULL, 0, 0 },
+        [OPTION_END] = { "end", KIND_FLAG, 0, NULL, 0, 0 },
+        [OPTION_DEPTH] = { "depth", KIND_SIZE, AT(depth), NULL, 1, INT32_MAX },
+        [OPTION_FROM] = { "from", KIND_FROM, AT(from), NULL, 0, 0 },
+        [OPTION_DURABLE] = { "durable", KIND_CHOICE, AT(durable), durables, 0, 0 },
+        [OPTION_ROTATE] = { "rotate", KIND_SIZE, AT(rotate), NULL, 4096, UINT64_C(1) << 50 },
+        [OPTION_RETAIN] = { "retain", KIND_SIZE, AT(retain), NULL, 0, UINT64_C(1) << 50 },
 #undef AT
 };
 
@@ -156,6 +167,24 @@ static bool parse_rows(const char *text, uint64_t *ret_rows) {
         return true;
 }
 
+/* start, end, a number, or a time in UTC as RFC 3339 writes it. */
+static bool parse_from(const char *text, uint64_t *ret_from) {
+        struct tm time = { 0 };
+        uint64_t number;
+        if (strcmp(text, "start") == 0 || strcmp(text, "end") == 0) {
+                *ret_from = text[0] == 's' ? FROM_START : FROM_END;
+                return true;
+        }
+        if (address_parse_size(text, &number)) {
+                *ret_from = FROM_NUMBER | number;
+                return FROM_KIND(number) == 0;
+        }
+        const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &time);
+        time_t seconds = end && *end == '\0' ? timegm(&time) : -1;
+        *ret_from = FROM_TIME | (uint64_t)seconds * 1000000000;
+        return seconds >= 0 && seconds < INT64_C(4000000000);
+}
+
 static bool parse_value(const struct option *option, const char *text, uint64_t *ret_value) {
         switch (option->kind) {
         case KIND_SIZE:
@@ -164,6 +193,8 @@ static bool parse_value(const struct option *option, const char *text, uint64_t 
                 return parse_mode(text, ret_value) && *ret_value <= option->most;
         case KIND_CHOICE:
                 return parse_choice(text, option->choices, ret_value);
+        case KIND_FROM:
+                return parse_from(text, ret_value);
         default:
                 return parse_rows(text, ret_value);
         }

@@ -32,6 +32,14 @@ enum address_option {
         OPTION_BACKLOG,
         OPTION_CONNECTIONS,
         OPTION_WHO,
+        OPTION_EXCLUSIVE,
+        OPTION_TEMPORARY,
+        OPTION_END,
+        OPTION_DEPTH,
+        OPTION_FROM,
+        OPTION_DURABLE,
+        OPTION_ROTATE,
+        OPTION_RETAIN,
         OPTION_COUNT
 };
 
@@ -59,7 +67,20 @@ struct address {
         uint64_t backlog;
         uint64_t connections;
         uint64_t who;
+        uint64_t depth;   /* messages a queue holds; 0: the system's default */
+        uint64_t from;    /* where a reader of a log begins: below */
+        uint64_t durable; /* 0 none, 1 each, 2 group */
+        uint64_t rotate;  /* bytes after which a log begins a new file; 0: never */
+        uint64_t retain;  /* bytes of old files that are kept; 0: all */
 };
+
+/* The values of ?from=: the two highest bits say what the rest is. */
+#define FROM_START UINT64_C(0)
+#define FROM_END (UINT64_C(1) << 62)
+#define FROM_NUMBER (UINT64_C(2) << 62)  /* the sequence in the log */
+#define FROM_TIME (UINT64_C(3) << 62)    /* ns since 1970, CLOCK_REALTIME */
+#define FROM_KIND(from) ((from) & (UINT64_C(3) << 62))
+#define FROM_VALUE(from) ((from) & ~(UINT64_C(3) << 62))
 
 static inline bool address_given(const struct address *address, enum address_option option) {
         return address->given & OPTION_BIT(option);

@@ -103,7 +103,8 @@ static ssize_t take_next(struct leat_channel *channel, const struct wish *wish, 
                         return r;
         }
         bool wanted = message.kind == WIRE_MESSAGE &&
-                      selection_takes(&wish->selection, message.about.type, &message.about.sender);
+                      (channel->operations->selects ||
+                       selection_takes(&wish->selection, message.about.type, &message.about.sender));
         channel_file(channel, DIRECTION_RECEIVE, &message);
         return wanted ? take_aside(channel, wish) : -EINPROGRESS;
 }
