@@ -10,6 +10,14 @@
  *   unix:jobs                the same, in the user's own directory (below)
  *   unix:@jobs               the same, in the abstract name space (unix(7))
  *   unix-stream:/run/jobs    a unix socket of bytes, framed
+ *   inbox: inbox:1234        a mailbox by process: its own, to receive; another's, to send to
+ *   fifo:/run/jobs           a named pipe, also for programs that know nothing of Leat
+ *   fifo:jobs                the same, in the user's own directory
+ *   mq:/orders               a POSIX message queue; it outlives its processes
+ *   log:/var/tmp/jobs        a shared file to which all append, and which keeps what was sent
+ *   log:jobs                 the same, in the user's own directory
+ *   sysv-mq:/path#7          a System V queue, its key made of a file and an id from 1 to 255 (ftok(3)); likewise
+ *   sysv-mq:0x4d2            the same, by its key
  *
  * A bare name (no '/', not '@') lives in $XDG_RUNTIME_DIR/leat, else /run/user/UID/leat, else in
  * /tmp/leat-UID, made with mode 0700 and used only while it is a directory of that owner and mode.
@@ -23,7 +31,7 @@
  *
  *   open | create | new      it must exist (-ENOENT, -ECONNREFUSED) | it may (default) | it must not (-EEXIST)
  *   listen | connect         this end binds | connects; default: receivers and repliers bind
- *   pattern=queue|pair       default: pair if opened to send and receive, else queue
+ *   pattern=queue|pair|broadcast   default: pair if opened to send and receive, else queue; of log: broadcast
  *   framing=leat|raw|lines|nul|length   how messages lie in the bytes (docs/wire.md); default leat
  *   need=ROW,...             refuse to open unless this row is declared: order end types sync who fds
  *   mode=0660                permission bits of what is made, cut by the umask (default 0666)
@@ -33,6 +41,16 @@
  *   backlog=N                connections that wait to be accepted (listen(2)); default 4096
  *   connections=N            the most senders at once (default 20,000); a further one gets -EBUSY
  *   who=message              the sender of each message, not of the connection
+ *
+ * Of stores, where what waits outlives its processes, as their pages say (leat_mq(7)):
+ *
+ *   exclusive                this is the one receiver: it may select by type (row 3)
+ *   end                      the receiver is told when all senders are gone (row 7)
+ *   temporary                it goes with its last process
+ *   depth=N                  how many messages it holds
+ *   from=start|end|N|TIME    where a reader of a log begins (leat_log(7), as the next)
+ *   rotate=BYTES retain=BYTES   when a log begins a new file, and what it keeps of full ones
+ *   durable=none|each|group  what a log does against loss of power
  *
  * Sizes take k, M, G (1024, 1024^2, 1024^3).
  */

@@ -27,7 +27,7 @@
  *
  * THREADS. One thread that sends and one that receives may share a channel; two that send, or two
  * that receive, need a lock of their own. Different channels are independent. The library starts no
- * thread.
+ * thread but one for a channel that waits to receive from sysv-mq:, with all signals blocked.
  *
  * FORK. A channel belongs to the process that opened it: in a forked child it answers -ECHILD, and its
  * descriptors there are closed, so that a child does not keep a dead parent's channels alive.
@@ -118,9 +118,14 @@ struct leat_info {
         uint64_t aside_bytes;
         struct leat_peer owner; /* who listens, or who made it */
         uint32_t mode;          /* permission bits of its name; 0: it has none */
+        uint64_t depth;         /* messages that it holds at most */
+        pid_t last_sender;      /* who sent to it last, and took from it last; 0: nobody, or not known */
+        pid_t last_receiver;
+        int64_t first_ns; /* when the first and the last message that are kept there were sent; 0: not known */
+        int64_t last_ns;
 };
 #define LEAT_INFO_INIT                                                                                                 \
-        { sizeof(struct leat_info), NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { false, 0, 0, 0 }, 0 }
+        { sizeof(struct leat_info), NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { false, 0, 0, 0 }, 0, 0, 0, 0, 0, 0 }
 
 /*
  * Open a channel.
@@ -313,6 +318,18 @@ int leat_inspect(const char *address, struct leat_reason *ret_reason, struct lea
 int leat_create(const char *address, mode_t mode, bool new_only, struct leat_reason *ret_reason);
 int leat_set(const char *address, const char *property, const char *value, struct leat_reason *ret_reason);
 int leat_remove(const char *address, struct leat_reason *ret_reason);
+
+/*
+ * Copy the n-th message that waits at an address, counted from 0, and leave it where it is. Between two calls others may take and send.
+ * Only sysv-mq: can do that (and not on a kernel without CONFIG_CHECKPOINT_RESTORE).
+ *
+ * buffer: borrowed; what does not fit of the message is left out. ret_about: begin with LEAT_MESSAGE_INIT; size_bytes is that of the
+ * whole; or NULL. ret_reason may be NULL.
+ * Returns how many bytes were copied, or -ENODATA (there are not so many), -ENOENT, -EACCES, -ENOTSUP, -EINVAL, -EPROTONOSUPPORT.
+ * Does not block. Safe with threads and after fork. Since 0.1.
+ */
+ssize_t leat_peek(const char *address, size_t n, void *buffer, size_t size_bytes, struct leat_reason *ret_reason,
+                  struct leat_message *ret_about);
 
 #ifdef __cplusplus
 }

@@ -22,6 +22,7 @@
  *   -ENOTSUP          this transport, pattern or framing does not do that; struct leat_reason says
  *                     which row of the contract, and what to use instead
  *   -EADDRINUSE       the address has its receiver already
+ *   -EIDRM            the queue was removed while it was open
  *   -EBUSY            the pair is complete, or the peer takes no more connections
  *   -ECHILD           the channel was inherited by fork() and not given (leat_give)
  *   -EINVAL           an argument is wrong; nothing was done

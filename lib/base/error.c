@@ -24,6 +24,7 @@ static const struct {
         { EPROTONOSUPPORT, "the scheme is unknown, or the peer speaks another version of the protocol" },
         { ENOTSUP, "this transport does not do that" },
         { EADDRINUSE, "the address has its receiver already" },
+        { EIDRM, "it was removed while it was open" },
         { EBUSY, "the other end takes no more connections" },
         { ECHILD, "the channel belongs to another process: it was inherited by fork() and not given" },
         { EINVAL, "an argument is wrong" },
@@ -85,15 +86,29 @@ int64_t limit_sysctl(const char *name) {
         return strtoll(text, NULL, 10);
 }
 
+/* The resource limits that are met, by the name that getrlimit(2) gives them. */
+static const struct {
+        const char *name;
+        int resource;
+} rlimits[] = {
+        { "RLIMIT_NOFILE", RLIMIT_NOFILE },
+        { "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE },
+        { "RLIMIT_FSIZE", RLIMIT_FSIZE },
+};
+
+static int64_t limit_value(const char *name) {
+        struct rlimit limit;
+        for (size_t i = 0; i < sizeof(rlimits) / sizeof(rlimits[0]); i++)
+                if (strcmp(rlimits[i].name, name) == 0)
+                        return getrlimit((__typeof__(RLIMIT_NOFILE))rlimits[i].resource, &limit) == 0 ? (int64_t)limit.rlim_cur : -1;
+        return limit_sysctl(name);
+}
+
 int reason_limit(struct leat_reason *reason, int error, const char *limit, const char *text) {
         reason_set(reason, error, LEAT_ROW_LIMITS, text);
         if (!reason)
                 return error;
-        struct rlimit files;
         reason->limit = limit;
-        if (strcmp(limit, "RLIMIT_NOFILE") != 0)
-                reason->limit_value = limit_sysctl(limit);
-        else if (getrlimit(RLIMIT_NOFILE, &files) == 0)
-                reason->limit_value = (int64_t)files.rlim_cur;
+        reason->limit_value = limit_value(limit);
         return error;
 }

@@ -24,7 +24,7 @@ static inline int reason_at(struct leat_reason *reason, int error, uint32_t colu
         return error;
 }
 
-/* The same about a limit of the system, with its value now: "RLIMIT_NOFILE", or a sysctl as
+/* The same about a limit of the system, with its value now: "RLIMIT_NOFILE" or "RLIMIT_MSGQUEUE", or a sysctl as
  * "net.core.somaxconn", which is read from /proc/sys. */
 int reason_limit(struct leat_reason *reason, int error, const char *limit, const char *text);
 

@@ -241,6 +241,7 @@ int leat_channel_info(struct leat_channel *channel, struct leat_info *ret_info) 
                 .queued_messages = LEAT_UNKNOWN,
                 .parties = LEAT_UNKNOWN,
                 .waiting = LEAT_UNKNOWN,
+                .depth = LEAT_UNKNOWN,
         };
         channel_lock(channel);
         channel->operations->info(channel, &info);

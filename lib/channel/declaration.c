@@ -15,10 +15,11 @@ static int check_flags(unsigned flags, struct leat_reason *reason) {
         return 0;
 }
 
-static enum leat_pattern pattern_of(const struct address *address, unsigned flags) {
+static enum leat_pattern pattern_of(const struct transport *transport, const struct address *address, unsigned flags) {
         if (address_given(address, OPTION_PATTERN))
                 return (enum leat_pattern)address->pattern;
-        return (flags & LEAT_SEND) && (flags & LEAT_RECEIVE) ? LEAT_PAIR : LEAT_QUEUE;
+        bool both = (flags & LEAT_SEND) && (flags & LEAT_RECEIVE);
+        return both ? LEAT_PAIR : transport->declarations[0].pattern;
 }
 
 static const struct leat_declaration *find(const struct transport *transport, enum leat_pattern pattern,
@@ -45,8 +46,11 @@ int declaration_find(const struct transport *transport, const struct address *ad
         if (r < 0)
                 return r;
         const char *framing = framing_names[address->framing];
-        enum leat_pattern pattern = pattern_of(address, flags);
+        enum leat_pattern pattern = pattern_of(transport, address, flags);
         const struct leat_declaration *found = find(transport, pattern, framing);
+        if (!found && pattern == LEAT_BROADCAST)
+                return reason_set(reason, -ENOTSUP, LEAT_ROW_LISTENING,
+                                  "here each message is taken by one receiver; to reach every one use log:");
         if (!found && find(transport, pattern, framing_names[FRAMING_LEAT]))
                 return reason_set(reason, -ENOTSUP, LEAT_ROW_BOUNDARIES,
                                   "this transport has no such framing; `leat transports` lists them");

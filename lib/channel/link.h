@@ -36,6 +36,7 @@ struct outgoing {
         size_t descriptors_count;
         uint64_t link; /* to this one; 0: the channel has one */
         size_t sent;   /* bytes of the wire that are written */
+        bool drop_oldest; /* where it is full, the oldest that waits makes room */
 };
 
 /* A place for a message that comes in, and what came. */
@@ -67,6 +68,7 @@ struct link_options {
         bool credentials; /* take SCM_CREDENTIALS as the sender (SO_PASSCRED is set) */
         bool restarts;    /* a pipe: another program may go on where one has ended */
         uint64_t largest_bytes;
+        size_t read_bytes; /* room for each read of a stream, at least: all that the pipe holds; 0: any */
 };
 
 struct link {

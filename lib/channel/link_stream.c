@@ -54,8 +54,11 @@ static int fill(struct link *link, size_t size) {
                 return -ENODATA;
         /* Beyond what is there at most twofold: a peer that promises much and sends little takes little. */
         size_t held = link->end - link->begin;
-        if (size > 2 * held + FIRST_BYTES)
-                size = 2 * held + FIRST_BYTES;
+        if (size < held + link->options.read_bytes)
+                size = held + link->options.read_bytes;
+        size_t most = 2 * held + (link->options.read_bytes > FIRST_BYTES ? link->options.read_bytes : FIRST_BYTES);
+        if (size > most)
+                size = most;
         int r = make_room(link, size);
         if (r < 0)
                 return r;

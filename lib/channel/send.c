@@ -29,10 +29,25 @@ static int ask_refusal(struct leat_channel *channel) {
         return r < 0 && r != -EAGAIN && r != -ENODATA && r != -ENOBUFS ? r : -EPIPE;
 }
 
+/* It is full: the oldest goes, and others may be quicker to use the room. */
+static int send_in_its_place(struct leat_channel *channel, struct outgoing *message) {
+        int r = -EAGAIN;
+        for (unsigned tries = 0; tries < READS_AT_ONCE && r == -EAGAIN; tries++) {
+                r = channel->operations->drop_oldest(channel);
+                if (r == 0)
+                        channel->counters.dropped++;
+                if (r == 0 || r == -EAGAIN)
+                        r = channel->operations->send(channel, message, 1);
+        }
+        return r;
+}
+
 static int try_send(struct leat_channel *channel, struct outgoing *message) {
         channel_lock(channel);
         channel->send_link = message->link;
         int r = channel->operations->send(channel, message, 1);
+        if (r == -EAGAIN && message->drop_oldest)
+                r = send_in_its_place(channel, message);
         if (r == -EPIPE)
                 r = ask_refusal(channel);
         if (r > 0) {
@@ -119,7 +134,7 @@ int channel_check_message(struct leat_channel *channel, int64_t type, const void
                 return channel_refuse(
                         channel, -EMSGSIZE, LEAT_ROW_LIMITS,
                         "the message is larger than this channel carries; open both ends with a larger ?size=");
-        if (framing != FRAMING_LEAT && type != 1)
+        if (framing != FRAMING_LEAT && type != 1 && !channel->operations->native_types)
                 return channel_refuse(channel, -ENOTSUP, LEAT_ROW_TYPES,
                                       "this framing carries no types; use the framing of Leat");
         if (!framing_allows(framing, bytes, size_bytes))
@@ -144,13 +159,13 @@ static int check_options(struct leat_channel *channel, const struct leat_send_op
                 return channel_refuse(
                         channel, -ENOTSUP, LEAT_ROW_SYNC,
                         "a one-way pipe has no way back; make it with ?need=sync, or open pipe:fd=IN,OUT");
-        if (options->flags & LEAT_DROP_OLDEST)
+        if ((options->flags & LEAT_DROP_OLDEST) && !channel->operations->drop_oldest)
                 return channel_refuse(
                         channel, -ENOTSUP, LEAT_ROW_FULL,
                         "a sender cannot take what others have sent here; drop the newest, or use sysv-mq:");
         if (options->descriptors_count > 0 && rows[LEAT_ROW_DESCRIPTORS].verdict == LEAT_NO)
                 return channel_refuse(channel, -ENOTSUP, LEAT_ROW_DESCRIPTORS, rows[LEAT_ROW_DESCRIPTORS].why);
-        if (options->priority > 0 && !leat)
+        if (options->priority > 0 && !leat && !channel->operations->native_priorities)
                 return channel_refuse(channel, -ENOTSUP, LEAT_ROW_TYPES,
                                       "this framing carries no priority; use the framing of Leat");
         return 0;
@@ -188,6 +203,7 @@ int leat_send_with(struct leat_channel *channel, const void *bytes, size_t size_
                 .size_bytes = size_bytes,
                 .descriptors = options.descriptors,
                 .descriptors_count = options.descriptors_count,
+                .drop_oldest = options.flags & LEAT_DROP_OLDEST,
         };
         if (sync)
                 await_taken(channel, message.sequence);

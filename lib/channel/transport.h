@@ -25,10 +25,15 @@ enum direction { DIRECTION_SEND, DIRECTION_RECEIVE, DIRECTION_COUNT };
 
 struct operations {
         bool selects; /* receive obeys the selection; else the channel sets aside what does not match */
+        bool competes; /* others receive from it too: what is set aside is lost to them, so types only with ?exclusive */
+        bool native_types, native_priorities; /* it carries them itself: in the framing raw too */
 
         /* Send the messages in order. Returns how many went out whole, at least 1; or a negative errno, then
          * messages[0].sent tells how far it came. */
         int (*send)(struct leat_channel *channel, struct outgoing *messages, int count);
+        /* It is full: take the oldest that waits (LEAT_DROP_OLDEST). 0, or -EAGAIN: nothing waits any more. NULL: a sender
+         * cannot take. */
+        int (*drop_oldest)(struct leat_channel *channel);
         /* A message of which a part went out is given up: none of it may be seen. */
         void (*park)(struct leat_channel *channel, struct outgoing *message);
         /* Receive up to `count`. Returns how many came (of any kind), at least 1; -EAGAIN; -ENODATA; -EBADMSG and
@@ -71,6 +76,9 @@ struct transport {
         int (*create)(const struct address *address, mode_t mode, bool new_only, struct leat_reason *reason);
         int (*set)(const struct address *address, const char *property, const char *value, struct leat_reason *reason);
         int (*remove)(const struct address *address, struct leat_reason *reason);
+        /* Copy the n-th message that waits, as far as there is room. As leat_peek. */
+        ssize_t (*peek)(const struct address *address, size_t n, void *buffer, size_t size_bytes,
+                        struct leat_reason *reason, struct leat_message *ret_about);
 };
 
 /* The declaration of this address when opened so, after checking options and needs against it. */

@@ -16,6 +16,11 @@ static const struct transport *const table[] = {
         &transport_pipe,
         &transport_unix,
         &transport_unix_stream,
+        &transport_inbox,
+        &transport_fifo,
+        &transport_mq,
+        &transport_sysv_mq,
+        &transport_log,
         NULL,
 };
 
@@ -81,6 +86,7 @@ int leat_inspect(const char *address, struct leat_reason *ret_reason, struct lea
                 .refused = LEAT_UNKNOWN,
                 .aside_messages = LEAT_UNKNOWN,
                 .aside_bytes = LEAT_UNKNOWN,
+                .depth = LEAT_UNKNOWN,
         };
         r = transport->inspect(&parsed, ret_reason, &info);
         if (r < 0)
@@ -116,6 +122,25 @@ int leat_remove(const char *address, struct leat_reason *ret_reason) {
         if (r < 0)
                 return r;
         return transport->remove ? transport->remove(&parsed, ret_reason) : nothing_there(ret_reason);
+}
+
+ssize_t leat_peek(const char *address, size_t n, void *buffer, size_t size_bytes, struct leat_reason *ret_reason,
+                  struct leat_message *ret_about) {
+        CLEANUP(address_clear) struct address parsed = { 0 };
+        const struct transport *transport = NULL;
+        struct leat_message about = { .deadline = LEAT_NEVER };
+        if ((!buffer && size_bytes > 0) || (ret_about && ret_about->struct_size < sizeof(size_t)))
+                return reason_set(ret_reason, -EINVAL, LEAT_ROW_NONE, NULL);
+        int r = find(address, ret_reason, &parsed, &transport);
+        if (r < 0)
+                return r;
+        if (!transport->peek)
+                return reason_set(ret_reason, -ENOTSUP, LEAT_ROW_TYPES,
+                                  "what waits here cannot be seen without taking it; sysv-mq: shows it");
+        ssize_t size = transport->peek(&parsed, n, buffer, size_bytes, ret_reason, &about);
+        if (size >= 0)
+                channel_tell(&about, NULL, ret_about);
+        return size;
 }
 
 const struct leat_declaration *leat_declaration_at(size_t n) {

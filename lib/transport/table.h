@@ -9,5 +9,10 @@
 extern const struct transport transport_pipe;
 extern const struct transport transport_unix;
 extern const struct transport transport_unix_stream;
+extern const struct transport transport_log;
+extern const struct transport transport_inbox;
+extern const struct transport transport_fifo;
+extern const struct transport transport_mq;
+extern const struct transport transport_sysv_mq;
 
 #endif

@@ -2,6 +2,7 @@
 #include "transport/unix_name.h"
 
 #include "base/cleanup.h"
+#include "transport/place.h"
 #include "wait/wait.h"
 
 #include <errno.h>
@@ -11,41 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 
 #define PATH_OFFSET offsetof(struct sockaddr_un, sun_path)
-#define LOCK_FIRST_US 200 /* between two tries for the directory's lock, doubling */
-#define LOCK_MOST_US 20000
-
-/* ---- the directory of bare names ---- */
-
-/* A directory of our own, for nobody else: made if it may be, and checked in any case. */
-static int open_private(const char *path, bool make) {
-        struct stat status;
-        if (make && mkdir(path, 0700) < 0 && errno != EEXIST)
-                return -errno;
-        CLOSE_AT_EXIT int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, &status) < 0)
-                return -errno;
-        if (status.st_uid != geteuid() || (status.st_mode & 077) != 0)
-                return -EPERM;
-        return take_fd(&fd);
-}
-
-static int open_runtime_directory(bool make, char *ret_path, size_t size) {
-        const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
-        if (runtime && runtime[0] == '/') {
-                (void)snprintf(ret_path, size, "%s/leat", runtime);
-                return open_private(ret_path, make);
-        }
-        (void)snprintf(ret_path, size, "/run/user/%u", (unsigned)geteuid());
-        if (access(ret_path, W_OK | X_OK) == 0) {
-                (void)snprintf(ret_path, size, "/run/user/%u/leat", (unsigned)geteuid());
-                return open_private(ret_path, make);
-        }
-        (void)snprintf(ret_path, size, "/tmp/leat-%u", (unsigned)geteuid());
-        return open_private(ret_path, make);
-}
 
 /* ---- from text to a name ---- */
 
@@ -94,14 +62,9 @@ static int open_directory(struct unix_name *name, const struct address *address,
 
 static int set_bare(struct unix_name *name, const char *rest, bool make, struct leat_reason *reason) {
         char directory[512];
-        name->directory = open_runtime_directory(make, directory, sizeof(directory));
-        if (name->directory == -EPERM)
-                return reason_set(reason, -EPERM, LEAT_ROW_OPENING,
-                                  "the directory of bare names is not yours alone (mode 0700); use a path, or set "
-                                  "XDG_RUNTIME_DIR");
+        name->directory = place_open_bare(make, directory, sizeof(directory));
         if (name->directory < 0)
-                return reason_set(reason, name->directory, LEAT_ROW_OPENING,
-                                  "the directory of bare names cannot be used; use a path, or set XDG_RUNTIME_DIR");
+                return place_explain_bare(name->directory, reason);
         if (asprintf(&name->path, "%s/%s", directory, rest) < 0) {
                 name->path = NULL;
                 return -ENOMEM;
@@ -179,22 +142,7 @@ int unix_name_probe(const struct unix_name *name) {
 }
 
 int unix_name_lock(const struct unix_name *name, int64_t deadline) {
-        CLOSE_AT_EXIT int fd = openat(name->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        for (int64_t us = LOCK_FIRST_US; flock(fd, LOCK_EX | LOCK_NB) < 0; us *= 2) {
-                struct wait wait;
-                if (errno != EWOULDBLOCK && errno != EINTR)
-                        return -errno;
-                if (deadline == LEAT_NOW)
-                        return -EAGAIN;
-                /* No event tells that a lock was released, and a blocking flock() has no deadline. */
-                wait_init(&wait);
-                wait_look_again(&wait, leat_in_us(us < LOCK_MOST_US ? us : LOCK_MOST_US));
-                if (wait_until(&wait, deadline) < 0)
-                        return -ETIMEDOUT;
-        }
-        return take_fd(&fd);
+        return place_lock(name->directory, deadline);
 }
 
 void unix_name_unbind(struct unix_name *name) {

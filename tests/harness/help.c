@@ -156,6 +156,19 @@ int harness_count_descriptors(void) {
         return count;
 }
 
+void harness_remove_later(void (*remove)(const char *what), const char *what) {
+        struct report *report = harness_report;
+        for (unsigned i = 0; i < report->leftovers_count; i++)
+                if (!strcmp(report->leftovers[i].what, what))
+                        return;
+        if (report->leftovers_count == LEFTOVERS_MAX || strlen(what) >= sizeof report->leftovers[0].what)
+                FAIL("no room for what is to be removed later: %s", what);
+        struct leftover *leftover = &report->leftovers[report->leftovers_count];
+        leftover->remove = remove;
+        snprintf(leftover->what, sizeof leftover->what, "%s", what);
+        report->leftovers_count++;
+}
+
 pid_t harness_fork(void (*function)(void *argument), void *argument) {
         fflush(NULL);
         pid_t pid = fork();

@@ -23,12 +23,22 @@ struct test {
 
 enum verdict { PASSED, FAILED, SKIPPED };
 
+#define LEFTOVERS_MAX 16
+
+/* To be removed after the test; the function is at the same place in every process of it. */
+struct leftover {
+        void (*remove)(const char *what);
+        char what[160];
+};
+
 /* Shared between the harness and the processes of the running test. */
 struct report {
         _Atomic int failed;   /* a CHECK failed, in whichever process */
         _Atomic int skipped;  /* SKIP was called */
         _Atomic int finished; /* the test came to its end: an exit() in the middle is no success */
         char text[512];       /* why: of the first failure, or of the skip */
+        struct leftover leftovers[LEFTOVERS_MAX];
+        _Atomic unsigned leftovers_count; /* by the test's own process, before it forks */
 };
 
 extern struct report *harness_report;

@@ -236,6 +236,12 @@ static void prepare(int output) {
         fflush(stderr);
 }
 
+static void remove_leftovers(void) {
+        for (unsigned i = 0; i < harness_report->leftovers_count; i++)
+                harness_report->leftovers[i].remove(harness_report->leftovers[i].what);
+        harness_remove_tree(harness_directory);
+}
+
 enum verdict harness_run(const struct test *test, int output) {
         int status, timeout_s = harness_timeout_s(test->options.timeout_s);
         bool late = false;
@@ -259,7 +265,7 @@ enum verdict harness_run(const struct test *test, int output) {
                 break;
         }
         end_orphans(output, late || WIFSIGNALED(status) || harness_report->failed || harness_report->skipped);
-        harness_remove_tree(harness_directory);
+        remove_leftovers();
         return judge(status);
 }
 
@@ -270,5 +276,5 @@ void harness_run_here(const struct test *test) {
         harness_in_test_process = true;
         fprintf(stderr, "%s\n", test->name);
         call(test);
-        harness_remove_tree(harness_directory);
+        remove_leftovers();
 }

@@ -21,6 +21,7 @@ struct ledger *ledger_new(uint64_t seed, unsigned senders_count, uint32_t messag
         struct ledger *ledger = harness_shared(size);
         _Atomic uint8_t *taken = (_Atomic uint8_t *)(ledger + 1);
         ledger->seed = seed;
+        ledger->size_max = SIZE_MAX_BYTES;
         ledger->size_bytes = size;
         ledger->senders_count = senders_count;
         for (uint32_t i = 0; i < senders_count; i++) {
@@ -39,7 +40,7 @@ void ledger_free(struct ledger *ledger) {
 
 const void *ledger_message(const struct ledger *ledger, uint32_t sender, uint32_t number, size_t *ret_size) {
         uint64_t random = mix(ledger->seed ^ ((uint64_t)(sender + 1) << 32 | number));
-        *ret_size = 1 + random % SIZE_MAX_BYTES;
+        *ret_size = 1 + random % ledger->size_max;
         return ledger->pool + (random >> 32) % POOL_BYTES;
 }
 
@@ -90,24 +91,42 @@ __attribute__((format(printf, 2, 3))) static bool found(struct ledger *ledger, c
         return false;
 }
 
-/* --- the receiver --- */
+/* --- a receiver --- */
 
-bool ledger_take(struct ledger *ledger, int64_t type, const void *bytes, size_t size) {
+/* Is it the next of its session; of a store, does it rise? Notes who takes it. */
+static bool in_order(struct ledger *ledger, struct receiver *receiver, uint32_t index, uint32_t number) {
+        struct session *session = &ledger->sessions[index];
+        uint32_t least = ledger->store ? receiver->next[session->sender] : session->first + session->taken;
+        bool gap_is_right = ledger->store && number >= session->first;
+        if (number < least || number >= ledger->senders[session->sender].count || (number > least && !gap_is_right))
+                return found(ledger, "session %u of sender %u: number %u came instead of %u", index, session->sender,
+                             number, least);
+        receiver->next[session->sender] = number + 1;
+        return true;
+}
+
+/* Of one that no other receiver takes from: for the judge, whose it was. */
+static void note_taker(struct ledger *ledger, struct session *session) {
+        if (ledger->store)
+                return;
+        session->taken++;
+        STORE(session->taken_epoch, LOAD(ledger->epoch) + 1);
+}
+
+bool ledger_take(struct ledger *ledger, struct receiver *receiver, int64_t type, const void *bytes, size_t size) {
         uint32_t session = (uint32_t)(type >> 32) - 1, number = (uint32_t)type;
         size_t expected_size;
         if (session >= LOAD(ledger->sessions_count))
                 return found(ledger, "session %u, which no one began", session);
         struct session *entry = &ledger->sessions[session];
         struct sender *sender = &ledger->senders[entry->sender];
-        if (number != entry->first + entry->taken || number >= sender->count)
-                return found(ledger, "session %u of sender %u: number %u came instead of %u", session, entry->sender,
-                             number, entry->first + entry->taken);
+        if (!in_order(ledger, receiver, session, number))
+                return false;
         const void *expected = ledger_message(ledger, entry->sender, number, &expected_size);
         if (size != expected_size || memcmp(bytes, expected, size) != 0)
                 return found(ledger, "session %u of sender %u: number %u is not what was sent (%zu bytes, sent %zu)",
                              session, entry->sender, number, size, expected_size);
-        entry->taken++;
-        STORE(entry->taken_epoch, LOAD(ledger->epoch) + 1);
+        note_taker(ledger, entry);
         /* Release: killed between the two, a mark without the epoch would be blamed on no receiver. */
         if (atomic_fetch_add_explicit(&sender->taken[number], 1, memory_order_release) != 0)
                 return found(ledger, "session %u of sender %u: number %u was taken before", session, entry->sender,
@@ -145,14 +164,41 @@ static bool count_taken(struct ledger *ledger, uint32_t index, uint32_t *ret_tak
         return true;
 }
 
+/* Of a store: what came of those that were sent is counted, and what is missing is judged over all sessions. */
+static bool count_missing(struct ledger *ledger, uint32_t index, struct ledger_sum *sum) {
+        const struct session *session = &ledger->sessions[index];
+        const _Atomic uint8_t *marks = ledger->senders[session->sender].taken + session->first;
+        uint32_t began = LOAD(session->began), returned = LOAD(session->returned);
+        for (uint32_t i = 0; i < began; i++) {
+                unsigned mark = LOAD(marks[i]);
+                if (mark > 1)
+                        return found(ledger, "session %u of sender %u: number %u was taken %u times", index,
+                                     session->sender, session->first + i, mark);
+                sum->taken += mark;
+                if (mark || i >= returned)
+                        continue;
+                if (++sum->lost > ledger->receiver_kills)
+                        return found(
+                                ledger,
+                                "session %u of sender %u: number %u is lost: the %lluth, and %u receivers were killed",
+                                index, session->sender, session->first + i, (unsigned long long)sum->lost,
+                                ledger->receiver_kills);
+        }
+        sum->sent += returned;
+        sum->sessions++;
+        return true;
+}
+
 static bool judge_session(struct ledger *ledger, uint32_t index, bool senders_killed, struct ledger_sum *sum) {
         const struct session *session = &ledger->sessions[index];
         uint32_t began = LOAD(session->began), returned = LOAD(session->returned), taken = 0;
-        if (!count_taken(ledger, index, &taken))
-                return false;
         if (began > returned + senders_killed || began < returned)
                 return found(ledger, "session %u of sender %u: %u sends began, %u returned", index, session->sender,
                              began, returned);
+        if (ledger->store)
+                return count_missing(ledger, index, sum);
+        if (!count_taken(ledger, index, &taken))
+                return false;
         if (taken < returned && !receiver_was_killed(ledger, session))
                 return found(ledger, "session %u of sender %u: numbers %u to %u are lost, and their receiver lived",
                              index, session->sender, session->first + taken, session->first + returned - 1);

@@ -18,6 +18,14 @@
  *   - of a session whose receiver was killed: any tail.
  * A number taken twice, or out of order, the receiver finds at once.
  *
+ * Where several receivers compete (the parties are n:m: fifo, sysv-mq, mq, a log with one shared position), a session has
+ * no receiver of its own and what waits belongs to none, so it outlives them all (`store`):
+ *   - each receiver sees the numbers of one sender rise, with gaps: what the others took;
+ *   - no number is taken twice, whoever takes;
+ *   - of the sends that returned success at most one is missing for each receiver that was killed: the one that it had taken
+ *     and not yet written down;
+ *   - of each killed sender the one send that had begun and not returned may be missing or be there.
+ *
  * Each word has one writer at a time. No party waits for another's word; the judge reads what processes wrote that
  * have been reaped, and so does the next incarnation of a party. So relaxed order is enough: atomic are
  * the words that a killed process must have written whole or not at all, once and in program order
@@ -30,6 +38,7 @@
 #include <stdint.h>
 
 #define SENDERS_MAX 3
+#define RECEIVERS_MAX 3
 #define SESSIONS_MAX 8192
 #define SIZE_MAX_BYTES 4096
 #define POOL_BYTES 65536
@@ -52,17 +61,26 @@ struct sender {
 
 struct ledger {
         uint64_t seed;
+        bool store;      /* receivers compete, and what waits outlives them */
+        size_t size_max; /* of a message, in bytes */
         unsigned senders_count;
         struct sender senders[SENDERS_MAX];
         struct session sessions[SESSIONS_MAX];
         _Atomic uint32_t sessions_count;
         _Atomic uint32_t epoch;    /* the receiver's incarnation; the parent's */
         bool killed[SESSIONS_MAX]; /* epochs whose receiver was killed; the parent's */
+        unsigned receiver_kills;   /* of a store: how many were; the parent's */
         unsigned char pool[POOL_BYTES + SIZE_MAX_BYTES];
         char finding[256]; /* what is wrong, with seed, session and numbers */
         size_t size_bytes; /* of the mapping */
 };
 
+/* What one incarnation of a receiver remembers, in its own memory. Begins zeroed. */
+struct receiver {
+        uint32_t next[SENDERS_MAX]; /* of each sender: the lowest number that may come */
+};
+
+/* Messages have up to SIZE_MAX_BYTES, or what `size_max` is set to before the first is sent. */
 struct ledger *ledger_new(uint64_t seed, unsigned senders_count, uint32_t messages);
 void ledger_free(struct ledger *ledger);
 
@@ -81,10 +99,11 @@ void ledger_begin(struct ledger *ledger, uint32_t session);
 void ledger_success(struct ledger *ledger, uint32_t session);
 void ledger_refused(struct ledger *ledger, uint32_t session); /* -EPIPE: it was not sent */
 
-/* --- the receiver --- */
+/* --- a receiver --- */
 
-/* False, with the finding, when the message is not whole, not the next of its session, or was taken before. */
-bool ledger_take(struct ledger *ledger, int64_t type, const void *bytes, size_t size);
+/* False, with the finding, when the message is not whole, not the next of its session (of a store: not above all that this
+ * receiver took of its sender), or was taken before. */
+bool ledger_take(struct ledger *ledger, struct receiver *receiver, int64_t type, const void *bytes, size_t size);
 
 /* --- the judge, when every party is reaped --- */
 

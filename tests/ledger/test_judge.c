@@ -7,18 +7,24 @@
 #define COUNT 10
 
 static struct ledger *ledger;
+static struct receiver receivers[2];
 static struct ledger_sum sum;
 
 static void fresh(void) {
         if (ledger)
                 ledger_free(ledger);
         ledger = ledger_new(SEED, 1, COUNT);
+        memset(receivers, 0, sizeof receivers);
+}
+
+static bool take_by(unsigned receiver, uint32_t session, uint32_t number) {
+        size_t size;
+        const void *bytes = ledger_message(ledger, 0, number, &size);
+        return ledger_take(ledger, &receivers[receiver], ledger_type(session, number), bytes, size);
 }
 
 static bool take(uint32_t session, uint32_t number) {
-        size_t size;
-        const void *bytes = ledger_message(ledger, 0, number, &size);
-        return ledger_take(ledger, ledger_type(session, number), bytes, size);
+        return take_by(0, session, number);
 }
 
 static void send_some(uint32_t session, uint32_t count) {
@@ -64,8 +70,8 @@ TEST(twice_out_of_order_and_changed_are_found) {
         CHECK(!take(session, 2));
         CHECK(!take(session + 1, 1));
         const void *bytes = ledger_message(ledger, 0, 1, &size);
-        CHECK(!ledger_take(ledger, ledger_type(session, 1), bytes, size - 1));
-        CHECK(!ledger_take(ledger, ledger_type(session, 1), (const char *)bytes + 1, size));
+        CHECK(!ledger_take(ledger, &receivers[0], ledger_type(session, 1), bytes, size - 1));
+        CHECK(!ledger_take(ledger, &receivers[0], ledger_type(session, 1), (const char *)bytes + 1, size));
         ledger_free(ledger);
 }
 
@@ -119,6 +125,68 @@ TEST(a_killed_receiver_loses_tails) {
         CHECK_EQ(sum.lost, 4);
         ledger->senders[0].taken[3] = 1;
         CHECK(!ledger_judge(ledger, false, &sum));
+        ledger_free(ledger);
+}
+
+/* --- of stores --- */
+
+static uint32_t fresh_store(void) {
+        fresh();
+        ledger->store = true;
+        return ledger_session(ledger, 0);
+}
+
+TEST(competing_receivers_see_gaps_and_rising_numbers) {
+        uint32_t session = fresh_store();
+        send_some(session, COUNT);
+        for (uint32_t i = 0; i < COUNT; i++)
+                CHECK(take_by(i % 3 == 0, session, i));
+        CHECK(ledger_judge(ledger, false, &sum));
+        CHECK_EQ(sum.taken, COUNT);
+        CHECK_EQ(sum.lost, 0);
+        ledger_free(ledger);
+}
+
+TEST(what_falls_or_was_taken_by_another_is_found) {
+        uint32_t session = fresh_store();
+        send_some(session, COUNT);
+        CHECK(take_by(0, session, 4));
+        CHECK(!take_by(0, session, 3));
+        CHECK(!take_by(1, session, 4));
+        CHECK(strstr(ledger->finding, "before"));
+        CHECK(!ledger_judge(ledger, false, &sum));
+        ledger_free(ledger);
+}
+
+/* One for each killed receiver, wherever it was; one more is found. */
+TEST(a_killed_receiver_of_a_store_loses_one) {
+        for (uint32_t lost = 0; lost < 4; lost++) {
+                uint32_t session = fresh_store();
+                send_some(session, COUNT);
+                for (uint32_t i = 0; i < COUNT; i++)
+                        if (i == 0 || i > lost)
+                                CHECK(take_by(i % 2, session, i));
+                ledger->receiver_kills = 2;
+                CHECK_EQ(ledger_judge(ledger, false, &sum), lost <= 2);
+                CHECK(lost > 2 || sum.lost == lost);
+        }
+        CHECK(strstr(ledger->finding, "the 3th, and 2 receivers"));
+        ledger_free(ledger);
+}
+
+/* The one in flight may be there or not, though no receiver was killed; one that returned may not be missing. */
+TEST(a_killed_sender_of_a_store_loses_the_one_in_flight) {
+        for (uint32_t taken = 3; taken <= 5; taken++) {
+                uint32_t session = fresh_store();
+                send_some(session, 4);
+                ledger_begin(ledger, session);
+                take_some(session, 0, taken);
+                session = ledger_session(ledger, 0);
+                send_some(session, COUNT - 5);
+                take_some(session, 5, COUNT - 5);
+                CHECK_EQ(ledger_judge(ledger, true, &sum), taken >= 4);
+                CHECK(!ledger_judge(ledger, false, &sum));
+        }
         ledger_free(ledger);
 }
 

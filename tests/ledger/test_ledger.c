@@ -5,7 +5,9 @@
  * The test's process is the controller: it starts the parties, wakes every 50 ms (or when one ends: SIGCHLD, waited
  * for with a timeout), kills or stops one at random, and starts the killed anew until all numbers are sent. Where
  * the channel has a name each party opens it for itself. Where it has none, the death of either end is the end of
- * both: then the controller waits until both are gone, makes a new pair and starts both.
+ * both: then the controller waits until both are gone, makes a new pair and starts both. Where the declaration says
+ * n:m, three receivers compete; the controller holds the channel open meanwhile, so that what waits in a fifo outlives the
+ * parties as it does in a store.
  *
  * 1,000,000 messages, fewer under the sanitizers and with LEAT_TEST_SIZE=small, more with long;
  * LEAT_LEDGER_MESSAGES says another number.
@@ -49,15 +51,21 @@
 
 /* A transport under test. A later one is one row more. */
 struct stress_transport {
-        const char *name;    /* its scheme */
+        const char *name;
+        const char *scheme;  /* NULL: the name */
         const char *address; /* %s: the test's directory */
         bool named;
+        bool base; /* %s is only the last part of it, which is as unique */
 };
 
 static const struct stress_transport transports[] = {
         { .name = "pipe", .address = "pipe:" },
         { .name = "unix", .address = "unix:%s/ledger", .named = true },
         { .name = "unix-stream", .address = "unix-stream:%s/ledger", .named = true },
+        { .name = "fifo", .address = "fifo:%s/ledger", .named = true },
+        { .name = "log", .address = "log:%s/ledger?pattern=queue", .named = true },
+        { .name = "mq", .address = "mq:/%s?size=4k", .named = true, .base = true },
+        { .name = "sysv-mq", .address = "sysv-mq:%s#1", .named = true },
 };
 
 enum disturbance { NOTHING, KILL, STOP };
@@ -86,17 +94,18 @@ struct party {
         bool done;   /* it ended as it should, for good */
 };
 
-/* Parties are the senders and then the receiver. */
+/* Parties are the senders and then the receivers. */
 struct stress {
         const struct stress_transport *transport;
         const struct mode *mode;
         struct ledger *ledger;
         char address[160];
-        struct party parties[SENDERS_MAX + 1];
-        unsigned parties_count;
+        struct party parties[SENDERS_MAX + RECEIVERS_MAX];
+        unsigned senders_count, parties_count;
         unsigned self; /* which one this process is */
         struct leat_channel *given;
-        int stopped; /* the party that stands, or -1 */
+        struct leat_channel *held; /* of a store, by the controller */
+        int stopped;               /* the party that stands, or -1 */
         unsigned disturbances;
 };
 
@@ -147,17 +156,18 @@ static void send_all(void *argument) {
 
 static void receive_until_end(struct stress *stress, struct leat_channel *channel) {
         unsigned char buffer[SIZE_MAX_BYTES];
+        struct receiver receiver = { 0 };
         bool finished = !stress->transport->named;
         for (;;) {
                 struct leat_message about = LEAT_MESSAGE_INIT;
                 ssize_t n = leat_receive(channel, LEAT_ANY, buffer, sizeof buffer, patience(), &about);
                 if (n >= 0 && about.type == TYPE_FINISH)
                         finished = true;
-                else if (n >= 0 && !ledger_take(stress->ledger, about.type, buffer, (size_t)n))
+                else if (n >= 0 && !ledger_take(stress->ledger, &receiver, about.type, buffer, (size_t)n))
                         FAIL("%s", stress->ledger->finding);
                 else if (n < 0 && n != -ENODATA)
                         FAIL("receive: %s", leat_strerror((int)n));
-                else if (n == -ENODATA && finished)
+                if (finished && (n == -ENODATA || stress->ledger->store))
                         return;
         }
 }
@@ -174,18 +184,19 @@ static void receive_all(void *argument) {
         leat_close(channel);
 }
 
-/* Tell the receiver that no sender will come any more. */
-static void finish_receiver(struct stress *stress) {
+/* Tell the receivers that no sender will come any more. */
+static void finish_receivers(struct stress *stress) {
         struct leat_channel *channel;
         CHECK_EQ(leat_open(stress->address, LEAT_SEND, patience(), &channel), 0);
-        CHECK_EQ(leat_send(channel, TYPE_FINISH, NULL, 0, patience()), 0);
+        for (unsigned i = stress->senders_count; i < stress->parties_count; i++)
+                CHECK_EQ(leat_send(channel, TYPE_FINISH, NULL, 0, patience()), 0);
         leat_close(channel);
 }
 
 /* --- the controller: starting --- */
 
 static bool is_receiver(const struct stress *stress, unsigned index) {
-        return index == stress->parties_count - 1;
+        return index >= stress->senders_count;
 }
 
 static void party_start(struct stress *stress, unsigned index) {
@@ -213,6 +224,8 @@ static void start(struct stress *stress) {
         }
         for (unsigned i = 0; i < stress->parties_count; i++)
                 party_start(stress, i);
+        if (stress->ledger->store && !stress->held)
+                CHECK_EQ(leat_open(stress->address, LEAT_SEND, patience(), &stress->held), 0);
 }
 
 /* --- the controller: ends --- */
@@ -235,8 +248,10 @@ static void party_ended(struct stress *stress, unsigned index, int status) {
         party->done = code == 0;
         if (!killed || !stress->transport->named)
                 return;
-        if (is_receiver(stress, index))
+        if (is_receiver(stress, index)) {
                 next_epoch(stress);
+                stress->ledger->receiver_kills++;
+        }
         party_start(stress, index);
 }
 
@@ -268,7 +283,7 @@ static bool let_stopped_go(struct stress *stress) {
 }
 
 static void disturb(struct stress *stress) {
-        unsigned among = stress->parties_count - !stress->mode->receiver_too;
+        unsigned among = stress->mode->receiver_too ? stress->parties_count : stress->senders_count;
         unsigned index = (unsigned)harness_random_below(among);
         struct party *party = &stress->parties[index];
         if (let_stopped_go(stress) && among == 2) /* nobody stands until the next tick, or the two only take turns */
@@ -288,10 +303,17 @@ static void disturb(struct stress *stress) {
 }
 
 static bool all_sent(const struct stress *stress) {
-        for (unsigned i = 0; i < stress->parties_count - 1; i++)
+        for (unsigned i = 0; i < stress->senders_count; i++)
                 if (!stress->parties[i].done)
                         return false;
         return true;
+}
+
+static bool receiver_is_dying(const struct stress *stress) {
+        for (unsigned i = stress->senders_count; i < stress->parties_count; i++)
+                if (stress->parties[i].killed)
+                        return true;
+        return false;
 }
 
 /* Wait for SIGCHLD, which is blocked, until the deadline. */
@@ -318,11 +340,11 @@ static void control(struct stress *stress) {
         (void)let_stopped_go(stress);
         if (stress->transport->named) {
                 /* One that was killed last is reaped and started anew before it is told. */
-                while (stress->parties[stress->parties_count - 1].killed) {
+                while (receiver_is_dying(stress)) {
                         wait_child(leat_in_ms(TICK_MS));
                         reap(stress);
                 }
-                finish_receiver(stress);
+                finish_receivers(stress);
         }
         for (unsigned i = 0; i < stress->parties_count; i++)
                 if (stress->parties[i].pid) {
@@ -332,16 +354,6 @@ static void control(struct stress *stress) {
 }
 
 /* --- the tests --- */
-
-/* As many as the declaration allows, up to three. */
-static unsigned senders_of(const struct stress_transport *transport) {
-        const struct leat_declaration *declaration;
-        for (size_t i = 0; (declaration = leat_declaration_at(i)); i++)
-                if (!strcmp(declaration->scheme, transport->name) && declaration->pattern == LEAT_QUEUE &&
-                    !strcmp(declaration->framing, "leat"))
-                        return declaration->parties[0] == 'n' ? SENDERS_MAX : 1;
-        FAIL("%s has no declaration of a queue", transport->name);
-}
 
 static uint32_t messages_wanted(void) {
         const char *given = getenv("LEAT_LEDGER_MESSAGES"), *size = getenv("LEAT_TEST_SIZE");
@@ -353,6 +365,45 @@ static uint32_t messages_wanted(void) {
         return size && !strcmp(size, "long") ? LONG_FACTOR * MESSAGES : MESSAGES;
 }
 
+static const struct leat_declaration *declaration_of(const struct stress_transport *transport) {
+        const struct leat_declaration *declaration;
+        const char *scheme = transport->scheme ? transport->scheme : transport->name;
+        for (size_t i = 0; (declaration = leat_declaration_at(i)); i++)
+                if (!strcmp(declaration->scheme, scheme) && declaration->pattern == LEAT_QUEUE &&
+                    !strcmp(declaration->framing, "leat"))
+                        return declaration;
+        FAIL("%s has no declaration of a queue", transport->name);
+}
+
+static void remove_failed(const char *address) {
+        (void)leat_remove(address, NULL);
+}
+
+/* As many parties as the declaration allows, up to three of each; messages as large, up to SIZE_MAX_BYTES. */
+static void set_up(struct stress *stress) {
+        const struct leat_declaration *declaration = declaration_of(stress->transport);
+        const char *directory = harness_tmpdir();
+        bool competing = !strcmp(declaration->parties, "n:m");
+        snprintf(stress->address, sizeof stress->address, stress->transport->address,
+                 stress->transport->base ? strrchr(directory, '/') + 1 : directory);
+        stress->senders_count = declaration->parties[0] == 'n' ? SENDERS_MAX : 1;
+        stress->parties_count = stress->senders_count + (competing ? RECEIVERS_MAX : 1);
+        stress->ledger = ledger_new(harness_random(), stress->senders_count, messages_wanted());
+        stress->ledger->store = competing;
+        if (competing)
+                harness_remove_later(remove_failed, stress->address);
+        if (declaration->largest_bytes < SIZE_MAX_BYTES)
+                stress->ledger->size_max = declaration->largest_bytes;
+}
+
+/* What the store still holds is nobody's any more. */
+static void tear_down(struct stress *stress) {
+        leat_close(stress->held);
+        if (stress->ledger->store)
+                CHECK_EQ(leat_remove(stress->address, NULL), 0);
+        ledger_free(stress->ledger);
+}
+
 static void run(void *argument) {
         const struct test *test = argument;
         struct stress stress = { .transport = test->transport, .mode = test->mode, .stopped = -1 };
@@ -361,10 +412,7 @@ static void run(void *argument) {
         sigemptyset(&child);
         sigaddset(&child, SIGCHLD);
         sigprocmask(SIG_BLOCK, &child, NULL);
-        snprintf(stress.address, sizeof stress.address, stress.transport->address, harness_tmpdir());
-        unsigned senders = senders_of(stress.transport);
-        stress.parties_count = senders + 1;
-        stress.ledger = ledger_new(harness_random(), senders, messages_wanted());
+        set_up(&stress);
         int64_t begin = leat_now();
         start(&stress);
         control(&stress);
@@ -372,10 +420,12 @@ static void run(void *argument) {
         if (!ledger_judge(stress.ledger, stress.mode->disturbance == KILL, &sum))
                 FAIL("%s", stress.ledger->finding);
         dprintf(diagnostics,
-                "# %s %s: %llu taken in %.2f s, %.0f messages/s, %u senders, %u disturbances, %u sessions, %llu lost\n",
+                "# %s %s: %llu taken in %.2f s, %.0f messages/s, %u senders, %u receivers, %u disturbances, "
+                "%u sessions, %llu lost\n",
                 test->transport->name, test->mode->name, (unsigned long long)sum.taken, seconds,
-                (double)sum.taken / seconds, senders, stress.disturbances, sum.sessions, (unsigned long long)sum.lost);
-        ledger_free(stress.ledger);
+                (double)sum.taken / seconds, stress.senders_count, stress.parties_count - stress.senders_count,
+                stress.disturbances, sum.sessions, (unsigned long long)sum.lost);
+        tear_down(&stress);
 }
 
 static void add_tests(void) {

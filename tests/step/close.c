@@ -81,6 +81,7 @@ static void unread_end(struct world *world) {
 
 const struct step_scenario step_close[] = {
         { .name = "close-sender",
+          .stores_too = true,
           .before = senders_before,
           .prepare = senders_prepare,
           .operation = close_channel,
@@ -99,6 +100,7 @@ const struct step_scenario step_close[] = {
           .after_continue = receiver_after_continue,
           .messages_before = 1 },
         { .name = "close-and-another-comes",
+          .stores_too = true,
           .before = alone_before,
           .prepare = senders_prepare,
           .operation = close_channel,

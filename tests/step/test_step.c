@@ -43,6 +43,37 @@ static const struct step_transport transports[] = {
           .sync = "",
           .two_way = "",
           .named = true },
+        { .name = "mq",
+          .address = "mq:/%s",
+          .options = "?end",
+          .scarce = "depth=3",
+          .named = true,
+          .store = true,
+          .flat = true,
+          .exclusive = true },
+        { .name = "sysv-mq",
+          .address = "sysv-mq:0x57e957e9",
+          .options = "?end",
+          .scarce = "",
+          .scarce_capacity = "450",
+          .looks_again = true,
+          .named = true,
+          .store = true },
+        { .name = "log",
+          .address = "log:%s",
+          .options = "?pattern=queue&end&rotate=4096", /* one large message fills a file */
+          .named = true,
+          .store = true,
+          .exclusive = true,
+          .large = true },
+        { .name = "fifo", .address = "fifo:%s", .options = "", .named = true, .store = true, .meets = true },
+        { .name = "fifo-exclusive",
+          .address = "fifo:%s",
+          .options = "?exclusive",
+          .named = true,
+          .store = true,
+          .meets = true,
+          .turns = true },
         { .name = "unix-stream",
           .pair = "unix-stream:",
           .address = "unix-stream:%s",
@@ -52,7 +83,8 @@ static const struct step_transport transports[] = {
           .named = true },
 };
 
-static const struct step_scenario *const groups[] = { step_open, step_send, step_receive, step_call, step_close };
+static const struct step_scenario *const groups[] = { step_open,  step_send,  step_receive, step_call,
+                                                      step_close, step_store, step_fifo };
 
 /* Where to kill or stop. */
 struct point {
@@ -99,7 +131,12 @@ static void child(void *argument) {
 static void start(struct world *world, const struct test *test) {
         const struct step_transport *transport = test->transport;
         const struct step_scenario *scenario = test->scenario;
-        world_begin(world, transport, scenario->sync ? transport->sync : scenario->two_way ? transport->two_way : "");
+        world_begin(world, transport,
+                    scenario->options   ? scenario->options
+                    : scenario->scarce  ? transport->scarce
+                    : scenario->sync    ? transport->sync
+                    : scenario->two_way ? transport->two_way
+                                        : "");
         world->scenario = scenario;
         if (world->scenario->before)
                 world->scenario->before(world);
@@ -240,7 +277,13 @@ static void run(void *argument) {
 /* --- the tests --- */
 
 static bool is_wanted(const struct step_scenario *scenario, const struct step_transport *transport) {
-        return transport->named || !scenario->named_only;
+        if (transport->meets)
+                return scenario->stores_too || scenario->fifos_only || (transport->turns && scenario->turns_too);
+        if (transport->store)
+                return (scenario->stores_too || scenario->stores_only || (transport->large && scenario->turns_too)) &&
+                       (transport->exclusive || !scenario->exclusive) && (transport->scarce || !scenario->scarce) &&
+                       !(transport->looks_again && scenario->asleep);
+        return !scenario->stores_only && !scenario->fifos_only && (transport->named || !scenario->named_only);
 }
 
 static void add(const struct step_scenario *scenario, const struct step_transport *transport) {
@@ -261,7 +304,8 @@ static void add_tests(void) {
                         for (const struct step_scenario *scenario = groups[g]; scenario->name; scenario++)
                                 if (is_wanted(scenario, &transports[t]))
                                         add(scenario, &transports[t]);
-                step_random_add(&transports[t]);
+                if (!transports[t].store) /* each of its calls is short: there is no long one to be killed in */
+                        step_random_add(&transports[t]);
         }
 }
 

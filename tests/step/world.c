@@ -27,6 +27,17 @@ static void pattern_fill(void) {
 
 /* --- the run --- */
 
+static void remove_failed(const char *address) {
+        (void)leat_remove(address, NULL);
+}
+
+/* A temporary one has gone with its last party. */
+static void remove_store(const struct world *world) {
+        bool temporary = strstr(world->address, "temporary");
+        if (world->transport->store)
+                CHECK_EQ(leat_remove(world->address, NULL), temporary ? -ENOENT : 0);
+}
+
 void world_begin(struct world *world, const struct step_transport *transport, const char *more) {
         char where[200];
         *world = (struct world){ .transport = transport, .descriptors = { -1, -1 } };
@@ -36,7 +47,9 @@ void world_begin(struct world *world, const struct step_transport *transport, co
         world->deadline = harness_deadline_ms(PATIENCE_MS);
         snprintf(world->directory, sizeof world->directory, "%s/%u", harness_tmpdir(), ++worlds);
         CHECK_EQ(mkdir(world->directory, 0700), 0);
-        if (strchr(transport->address, '@'))
+        if (transport->flat)
+                snprintf(where, sizeof where, "leat-step-%d", (int)getpid());
+        else if (strchr(transport->address, '@'))
                 snprintf(where, sizeof where, "leat-step-%d-%u", (int)getpid(), worlds);
         else
                 snprintf(where, sizeof where, "%s/name", world->directory);
@@ -47,6 +60,8 @@ void world_begin(struct world *world, const struct step_transport *transport, co
                  : *transport->options ? "&"
                                        : "?",
                  more);
+        if (transport->store && !strstr(world->address, world->directory)) /* else it goes with that directory */
+                harness_remove_later(remove_failed, world->address);
 }
 
 void world_end(struct world *world) {
@@ -56,6 +71,7 @@ void world_end(struct world *world) {
         world_finish_helper(world);
         tracer_end(&world->tracer);
         munmap(world->page, sizeof *world->page);
+        remove_store(world);
         if (rmdir(world->directory) < 0)
                 FAIL("left behind in %s: %s", world->directory, strerror(errno));
         CHECK_EQ(harness_count_descriptors(), descriptors_before);

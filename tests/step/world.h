@@ -28,13 +28,22 @@ enum length { SMALL, MIDDLE, LARGE, LENGTH_MAX };
 /* A transport under test. A later one is one row more, in test_step.c. */
 struct step_transport {
         const char *name;
-        const char *address; /* %s: the world's directory (a path), or its name (after @) */
-        const char *pair;    /* for leat_pair() */
-        const char *options; /* "?..." or "": of every address */
-        const char *sync;    /* what is needed for synchronous sends */
-        const char *two_way; /* what is needed for calls */
-        bool named;          /* strangers open it: there are listeners, other senders, something to take over */
-        bool shared;         /* it shares memory: every instruction is looked at */
+        const char *address;         /* %s: the world's directory (a path), or its name (after @) */
+        const char *pair;            /* for leat_pair() */
+        const char *options;         /* "?..." or "": of every address */
+        const char *sync;            /* what is needed for synchronous sends */
+        const char *two_way;         /* what is needed for calls */
+        bool named;                  /* strangers open it: there are listeners, other senders, something to take over */
+        bool store;                  /* what waits outlives its parties; the end is told also of killed senders */
+        bool meets;                  /* a fifo: a sender opens it only while a receiver is there */
+        bool turns;                  /* senders take turns, and one that is stopped keeps its turn */
+        bool flat;                   /* %s: a name that holds no / */
+        bool exclusive;              /* it has that option */
+        bool looks_again;            /* a sender that waits for room sleeps too briefly to be seen asleep */
+        bool large;                  /* a store of messages of any size */
+        const char *scarce;          /* the option that leaves room for three small messages; or "" and */
+        const char *scarce_capacity; /* ... the property that does, in bytes */
+        bool shared;                 /* it shares memory: every instruction is looked at */
 };
 
 struct step_scenario; /* scenario.h */

@@ -107,6 +107,18 @@ static void control_leaves_files(void *argument) {
         FAIL("so that the output is shown");
 }
 
+static void say_removed(const char *what) {
+        printf("# removed %s\n", what);
+}
+
+static void control_leaves_later(void *argument) {
+        (void)argument;
+        harness_remove_later(say_removed, "one");
+        harness_remove_later(say_removed, "two");
+        harness_remove_later(say_removed, "one");
+        raise(SIGKILL);
+}
+
 static const struct {
         const char *name;
         void (*function)(void *argument);
@@ -125,6 +137,7 @@ static const struct {
         { "exits", control_exits, 0 },
         { "fails_in_child", control_fails_in_child, 0 },
         { "leaves_files", control_leaves_files, 0 },
+        { "leaves_later", control_leaves_later, 0 },
 };
 
 /* --- what the harness says about them --- */
@@ -216,6 +229,13 @@ TEST(removes_the_directory) {
         char path[64] = "";
         CHECK_EQ(sscanf(strstr(said, "directory "), "directory %63s", path), 1);
         CHECK(access(path, F_OK) < 0);
+}
+
+TEST(removes_what_it_is_told_however_the_test_ends) {
+        expect_failure("leaves_later", "killed by SIGKILL");
+        const char *one = strstr(said, "# removed one\n");
+        CHECK(one && strstr(said, "# removed two\n"));
+        CHECK(!strstr(one + 1, "# removed one\n"));
 }
 
 TEST(runs_what_was_asked_for) {

@@ -2,6 +2,7 @@
 #include "tools/leat/ends.h"
 #include "tools/leat/output.h"
 #include "tools/leat/table.h"
+#include "tools/leat/waiting.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,6 +19,7 @@ static const struct {
         { offsetof(struct leat_info, largest_bytes), "largest message, bytes", "largest_bytes" },
         { offsetof(struct leat_info, capacity_bytes), "capacity, bytes", "capacity_bytes" },
         { offsetof(struct leat_info, atomic_bytes), "written in one step, bytes", "atomic_bytes" },
+        { offsetof(struct leat_info, depth), "depth, messages", "depth" },
         { offsetof(struct leat_info, queued_messages), "queued messages", "queued_messages" },
         { offsetof(struct leat_info, queued_bytes), "queued bytes", "queued_bytes" },
         { offsetof(struct leat_info, parties), "connections", "parties" },
@@ -33,7 +35,13 @@ static uint64_t number_of(const struct leat_info *info, size_t i) {
         return number;
 }
 
-static int print_json(const struct leat_info *info) {
+static void add_time_json(json_t *object, const char *key, int64_t time_ns) {
+        char text[40];
+        const char *time = format_time(time_ns, text);
+        json_object_set_new(object, key, time ? json_string(time) : json_null());
+}
+
+static int print_json(const char *address, const struct leat_info *info) {
         const struct leat_declaration *declaration = info->declaration;
         json_t *object = json_pack("{s:s, s:s, s:s, s:s}", "scheme", declaration->scheme, "pattern",
                                    pattern_name(declaration->pattern), "framing", declaration->framing, "ends",
@@ -47,6 +55,12 @@ static int print_json(const struct leat_info *info) {
         snprintf(mode, sizeof(mode), "%04o", info->mode & 07777);
         json_object_set_new(object, "owner", output_peer(&info->owner));
         json_object_set_new(object, "mode", info->mode ? json_string(mode) : json_null());
+        json_object_set_new(object, "last_sender", info->last_sender ? json_integer(info->last_sender) : json_null());
+        json_object_set_new(object, "last_receiver",
+                            info->last_receiver ? json_integer(info->last_receiver) : json_null());
+        add_time_json(object, "first", info->first_ns);
+        add_time_json(object, "last", info->last_ns);
+        json_object_set_new(object, "messages", waiting_json(address));
         return output_json(object);
 }
 
@@ -65,7 +79,23 @@ static void add_owner(struct libscols_table *table, const struct leat_peer *owne
         add(table, "owner", owner->known ? text : "unknown");
 }
 
-static int print_table(const struct leat_info *info) {
+/* Of queues that tell: who sent to it and took from it last. */
+static void add_last(struct libscols_table *table, const char *title, pid_t pid) {
+        char text[32];
+        snprintf(text, sizeof(text), "pid %d", (int)pid);
+        if (pid)
+                add(table, title, text);
+}
+
+/* Of a store that keeps the time of each: when the first and the last that are there were sent. */
+static void add_time(struct libscols_table *table, const char *title, int64_t time_ns) {
+        char text[40];
+        const char *time = format_time(time_ns, text);
+        if (time)
+                add(table, title, time);
+}
+
+static int print_table(const char *address, const struct leat_info *info) {
         static const char *const names[] = { "WHAT", "VALUE" };
         const struct leat_declaration *declaration = info->declaration;
         struct libscols_table *table = table_new(names, 2, 0);
@@ -79,10 +109,15 @@ static int print_table(const struct leat_info *info) {
                 snprintf(text, sizeof(text), "%" PRIu64, number);
                 add(table, numbers[i].title, number == LEAT_UNKNOWN ? "unknown" : text);
         }
+        add_time(table, "first sent", info->first_ns);
+        add_time(table, "last sent", info->last_ns);
         add_owner(table, &info->owner);
         snprintf(text, sizeof(text), "%04o", info->mode & 07777);
         add(table, "mode", info->mode ? text : "none");
-        return table_print(table);
+        add_last(table, "last sender", info->last_sender);
+        add_last(table, "last receiver", info->last_receiver);
+        int code = table_print(table);
+        return code ? code : waiting_print(address);
 }
 
 /* What has no name (pipe:fd=0) can only be asked as an open channel, by whichever end it is. */
@@ -107,7 +142,7 @@ static int run_info(const struct options *options) {
                                                   : leat_inspect(address, &reason, &info);
         if (r < 0)
                 return report(address, r, ASKING, &reason);
-        return options->format == FORMAT_JSON ? print_json(&info) : print_table(&info);
+        return options->format == FORMAT_JSON ? print_json(address, &info) : print_table(address, &info);
 }
 
 const struct command command_info = {

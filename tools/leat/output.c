@@ -74,8 +74,7 @@ static int put_hex(const unsigned char *bytes, size_t size) {
         return put("\n", 1);
 }
 
-/* ISO 8601, UTC, to the nanosecond; NULL where the message tells no time. */
-static const char *format_time(int64_t time_ns, char text[40]) {
+const char *format_time(int64_t time_ns, char text[40]) {
         time_t seconds = (time_t)(time_ns / 1000000000);
         struct tm parts;
         if (time_ns <= 0 || !gmtime_r(&seconds, &parts))

@@ -33,6 +33,9 @@ int output_end(int code);
 /* A peer, for JSON: an object, or null if it is not known. */
 json_t *output_peer(const struct leat_peer *peer);
 
+/* ISO 8601, UTC, to the nanosecond; NULL where no time is told (0). Returns `text`. */
+const char *format_time(int64_t time_ns, char text[40]);
+
 /* The pattern's word. */
 const char *pattern_name(enum leat_pattern pattern);
 

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+
+/* log: a shared file as a channel, through which messages persist (docs/design/log.md). */
+
+#include "base/cleanup.h"
+#include "transport/log_state.h"
+#include "transport/rows.h"
+#include "transport/table.h"
+
+#include <stdlib.h>
+
+#define ROWS_LOG                                                                                                       \
+        [LEAT_ROW_BOUNDARIES] = YES, [LEAT_ROW_ORDER] = YES, [LEAT_ROW_WAITING] = YES_BUT("a sender never waits"),     \
+        [LEAT_ROW_SYNC] = NO("a store has no one who answers; use unix:"),                                             \
+        [LEAT_ROW_FULL] = NO("a log is never full, so there is nothing to wait for: a full disk is -ENOSPC; bound it " \
+                             "with ?rotate= and ?retain=, or use mq:"),                                                \
+        [LEAT_ROW_END] = PEER("with ?end on the receiver: when every Leat sender is gone, also a killed one"),         \
+        [LEAT_ROW_DEATH] = YES, [LEAT_ROW_LIFETIME] = YES_BUT("a store: until leat rm; ?durable= for power loss"),     \
+        [LEAT_ROW_WHO] = NO("the kernel does not say who wrote to a file; use unix:"),                                 \
+        [LEAT_ROW_DESCRIPTORS] = NO("a file carries bytes only; use unix:"), [LEAT_ROW_POLLING] = YES,                 \
+        [LEAT_ROW_LIMITS] = YES, [LEAT_ROW_OPENING] = YES, [LEAT_ROW_THREADS] = YES, [LEAT_ROW_VERSIONS] = YES,        \
+        [LEAT_ROW_INHERITANCE] = YES
+
+/* The first is what an address means that names no pattern. */
+static const struct leat_declaration declarations[] = {
+        { .scheme = "log",
+          .pattern = LEAT_BROADCAST,
+          .framing = "leat",
+          .parties = "n:m",
+          .largest_bytes = LARGEST_DEFAULT,
+          .rows = { ROWS_LOG, [LEAT_ROW_TYPES] = YES_BUT("others are set aside in the channel, at most ?aside="),
+                    [LEAT_ROW_LISTENING] = YES_BUT("nobody binds: either may come first, and each receiver gets all, "
+                                                   "from where ?from= says") } },
+        { .scheme = "log",
+          .pattern = LEAT_QUEUE,
+          .framing = "leat",
+          .parties = "n:m",
+          .largest_bytes = LARGEST_DEFAULT,
+          .rows = { ROWS_LOG,
+                    [LEAT_ROW_TYPES] =
+                            PEER("with ?exclusive, the one receiver: others are set aside in the channel, at "
+                                 "most ?aside=; sysv-mq: selects by itself"),
+                    [LEAT_ROW_LISTENING] = YES_BUT("nobody binds: either may come first, and each message is taken by "
+                                                   "one; the receivers share their position, PATH.position") } },
+};
+
+/* ---- sending ---- */
+
+static int explain(struct leat_channel *channel, int error) {
+        if (error == -EIDRM)
+                return channel_refuse(channel, error, LEAT_ROW_LIFETIME, "the log was removed; open it again");
+        if (error == -ENOSPC || error == -EDQUOT)
+                return channel_refuse(channel, error, LEAT_ROW_FULL,
+                                      "the disk under the log is full; make room, or use ?rotate= with ?retain=");
+        if (error == -EFBIG) {
+                struct leat_reason why;
+                reason_limit(&why, error, "RLIMIT_FSIZE",
+                             "the log would pass the limit of a file's size; raise `ulimit -f`");
+                channel_remember(channel, &why);
+        }
+        return error;
+}
+
+static int send_one(struct log_state *state, const struct outgoing *message) {
+        const struct record record = { .kind = RECORD_MESSAGE,
+                                       .size = (uint32_t)message->size_bytes,
+                                       .priority = message->priority,
+                                       .type = message->type,
+                                       .sequence = message->sequence,
+                                       .time_ns = message->time_ns,
+                                       .sender = state->writer.sender };
+        return log_writer_append(&state->writer, &record, message->bytes);
+}
+
+static int log_send(struct leat_channel *channel, struct outgoing *messages, int count) {
+        int done = 0, r = 0;
+        while (done < count && (r = send_one(channel->state, &messages[done])) == 0)
+                done++;
+        return done > 0 ? done : explain(channel, r);
+}
+
+static void log_park(struct leat_channel *channel, struct outgoing *message) {
+        (void)channel, (void)message; /* nothing is ever sent in part */
+}
+
+static void log_taken(struct leat_channel *channel, uint64_t link, uint64_t sequence) {
+        (void)channel, (void)link, (void)sequence;
+}
+
+/* ---- what the channel asks ---- */
+
+static int log_arm(struct leat_channel *channel, enum direction direction, struct wait *wait) {
+        return direction == DIRECTION_RECEIVE ? log_receive_arm(channel->state, wait) : 0;
+}
+
+static bool log_hears(struct leat_channel *channel) {
+        (void)channel;
+        return false;
+}
+
+static int log_poll_fd(struct leat_channel *channel) {
+        const struct log_state *state = channel->state;
+        return state->reader.notify;
+}
+
+static void log_info(struct leat_channel *channel, struct leat_info *info) {
+        const struct log_state *state = channel->state;
+        struct stat status;
+        if (fstat(state->log.anchor, &status) < 0)
+                return;
+        info->mode = status.st_mode & 07777;
+        info->owner = (struct leat_peer){ .known = true, .uid = status.st_uid, .gid = status.st_gid };
+        /* Of the file that is read: what is still to be read. */
+        if (state->reads && fstat(state->reader.fd, &status) == 0 &&
+            (uint64_t)status.st_size >= state->reader.cursor.at)
+                info->queued_bytes = (uint64_t)status.st_size - state->reader.cursor.at;
+}
+
+static int log_peer(struct leat_channel *channel, struct leat_peer *ret_peer) {
+        (void)channel, (void)ret_peer;
+        return -ENOTSUP;
+}
+
+static int log_detach(struct leat_channel *channel, int ret_descriptors[2]) {
+        (void)channel, (void)ret_descriptors;
+        return -ENOTSUP; /* who writes to the file would have to write records */
+}
+
+/* ---- closing ---- */
+
+static void log_after_fork(struct leat_channel *channel) {
+        struct log_state *state = channel->state;
+        state->log.anchor = close_fd(state->log.anchor);
+        state->log.place.directory = close_fd(state->log.place.directory);
+        state->writer.fd = close_fd(state->writer.fd);
+        state->reader.fd = close_fd(state->reader.fd);
+        state->reader.notify = close_fd(state->reader.notify);
+        state->queue.fd = close_fd(state->queue.fd);
+}
+
+static struct log_state *state_free(struct log_state *state, bool remove) {
+        log_queue_close(&state->queue);
+        log_reader_clear(&state->reader);
+        log_writer_clear(&state->writer);
+        if (remove)
+                log_remove_if_alone(&state->log);
+        /* The lock before the file: closing is what wakes who waits for the end. */
+        if (state->log.anchor >= 0 && state->writes)
+                (void)log_lock(state->log.anchor, LOG_LOCK_ENDER, F_UNLCK);
+        log_clear(&state->log);
+        free(state);
+        return NULL;
+}
+
+static void log_close(struct leat_channel *channel, bool ours) {
+        struct log_state *state = channel->state;
+        bool temporary = address_given(&channel->address, OPTION_TEMPORARY) || state->log.header.temporary;
+        channel->state = state_free(state, ours && temporary);
+}
+
+#define OPERATIONS                                                                                                     \
+        .send = log_send, .park = log_park, .receive = log_receive, .taken = log_taken, .arm = log_arm,                \
+        .hears = log_hears, .poll_fd = log_poll_fd, .info = log_info, .peer = log_peer, .detach = log_detach,          \
+        .after_fork = log_after_fork, .close = log_close
+
+static const struct operations broadcast = { OPERATIONS };
+static const struct operations queue = { .competes = true, OPERATIONS };
+
+/* ---- opening ---- */
+
+static int check_options(const struct leat_channel *channel, struct leat_reason *reason) {
+        const struct address *address = &channel->address;
+        bool receives = channel->flags & LEAT_RECEIVE, shared = channel->declaration->pattern == LEAT_QUEUE;
+        if (address_given(address, OPTION_CAPACITY))
+                return reason_at(reason, -ENOTSUP, address->columns[OPTION_CAPACITY],
+                                 "a log has no capacity; ?rotate= and ?retain= bound it");
+        if (receives && (address->need & (UINT64_C(1) << LEAT_ROW_END)) && !address_given(address, OPTION_END))
+                return reason_set(reason, -ENOTSUP, LEAT_ROW_END, "the end is told here to who opens with ?end");
+        if (receives && shared && (address->need & (UINT64_C(1) << LEAT_ROW_TYPES)) &&
+            !address_given(address, OPTION_EXCLUSIVE))
+                return reason_set(reason, -ENOTSUP, LEAT_ROW_TYPES,
+                                  "types need the one receiver here: open with ?exclusive, or use ?pattern=broadcast");
+        return 0;
+}
+
+static unsigned how_to_open(const struct leat_channel *channel) {
+        const struct address *address = &channel->address;
+        unsigned how = channel->flags & LEAT_SEND ? LOG_WRITE : 0;
+        if (address_given(address, OPTION_NEW))
+                how |= LOG_NEW;
+        else if (!address_given(address, OPTION_OPEN))
+                how |= LOG_CREATE;
+        if (address_given(address, OPTION_TEMPORARY))
+                how |= LOG_TEMPORARY | LOG_WRITE; /* it may be this end that removes it */
+        return how;
+}
+
+static int open_sender(struct leat_channel *channel, struct log_state *state, int64_t deadline,
+                       struct leat_reason *reason) {
+        const struct address *address = &channel->address;
+        int r = log_writer_init(&state->writer, &state->log, deadline, reason);
+        if (r < 0)
+                return r;
+        state->writer.durable = (enum log_durable)address->durable;
+        state->writer.rotate = address->rotate;
+        state->writer.retain = address->retain;
+        state->writer.retains = address_given(address, OPTION_RETAIN);
+        r = log_lock(state->log.anchor, LOG_LOCK_ENDER, F_RDLCK);
+        if (r == 0 && address_given(address, OPTION_END)) {
+                const struct record hello = { .kind = RECORD_HELLO, .type = 1, .sender = state->writer.sender };
+                r = log_writer_append(&state->writer, &hello, NULL);
+        }
+        return r;
+}
+
+static int log_open_channel(struct leat_channel *channel, int64_t deadline, struct leat_reason *reason) {
+        int r = check_options(channel, reason);
+        if (r < 0)
+                return r;
+        struct log_state *state = calloc(1, sizeof(*state));
+        if (!state)
+                return -ENOMEM;
+        state->log = LOG_NONE;
+        state->writer.fd = state->reader.fd = state->reader.notify = state->queue.fd = -1;
+        state->writes = channel->flags & LEAT_SEND;
+        state->reads = channel->flags & LEAT_RECEIVE;
+        r = log_open(&channel->address, how_to_open(channel), (mode_t)channel->address.mode, deadline, reason,
+                     &state->log);
+        if (r == 0 && state->reads)
+                r = log_receive_open(channel, state, reason);
+        if (r == 0 && state->writes)
+                r = open_sender(channel, state, deadline, reason);
+        if (r < 0) {
+                state_free(state, false);
+                return r;
+        }
+        channel->operations = channel->declaration->pattern == LEAT_QUEUE ? &queue : &broadcast;
+        channel->state = state;
+        return 0;
+}
+
+const struct transport transport_log = {
+        .scheme = "log",
+        .summary = "a shared file to which all append: messages persist, for every receiver or one queue of them",
+        .options = OPTION_BIT(OPTION_NEW) | OPTION_BIT(OPTION_MODE) | OPTION_BIT(OPTION_EXCLUSIVE) |
+                   OPTION_BIT(OPTION_TEMPORARY) | OPTION_BIT(OPTION_END) | OPTION_BIT(OPTION_FROM) |
+                   OPTION_BIT(OPTION_DURABLE) | OPTION_BIT(OPTION_ROTATE) | OPTION_BIT(OPTION_RETAIN),
+        .declarations = declarations,
+        .declarations_count = sizeof(declarations) / sizeof(declarations[0]),
+        .open = log_open_channel,
+        .inspect = log_inspect,
+        .create = log_create,
+        .set = log_set,
+        .remove = log_remove_address,
+};

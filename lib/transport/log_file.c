@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+#include "transport/log_file.h"
+
+#include "base/bytes.h"
+#include "base/cleanup.h"
+#include "transport/log_reader.h"
+#include "wait/wait.h"
+
+#include <dirent.h>
+#include <leat/deadline.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#define LOCKS_AT (INT64_C(1) << 62)
+#define RETRY_FIRST_US 100
+#define RETRY_MOST_US 20000
+
+/* ---- locks ---- */
+
+static struct flock lock_of(enum log_lock which, short type) {
+        return (struct flock){ .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)(LOCKS_AT + which), .l_len = 1 };
+}
+
+int log_lock(int fd, enum log_lock which, short type) {
+        struct flock lock = lock_of(which, type);
+        while (fcntl(fd, F_OFD_SETLK, &lock) < 0)
+                if (errno != EINTR)
+                        return errno == EACCES ? -EAGAIN : -errno;
+        return 0;
+}
+
+int log_lock_until(int fd, enum log_lock which, short type, int64_t deadline) {
+        int r;
+        for (int64_t us = RETRY_FIRST_US; (r = log_lock(fd, which, type)) == -EAGAIN; us *= 2) {
+                struct wait wait;
+                if (deadline == LEAT_NOW)
+                        return r;
+                wait_init(&wait);
+                wait_look_again(&wait, leat_in_us(us < RETRY_MOST_US ? us : RETRY_MOST_US));
+                r = wait_until(&wait, deadline);
+                if (r < 0)
+                        return r;
+        }
+        return r;
+}
+
+bool log_lock_is_held(int fd, enum log_lock which) {
+        struct flock lock = lock_of(which, F_WRLCK);
+        return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+/* ---- names ---- */
+
+bool log_file_name(const struct place *place, uint64_t number, char *ret_name, size_t size) {
+        int n = number == 1 ? snprintf(ret_name, size, "%s", place->base)
+                            : snprintf(ret_name, size, "%s.%llu", place->base, (unsigned long long)number);
+        return n > 0 && (size_t)n < size;
+}
+
+/* The number that a name of the directory says, or 0: it is none of ours. */
+static uint64_t number_of(const struct place *place, const char *name) {
+        size_t length = strlen(place->base);
+        uint64_t number;
+        if (strncmp(name, place->base, length) != 0 || name[length] != '.' || name[length + 1] < '1' ||
+            name[length + 1] > '9' || strlen(name + length + 1) > 19 || !address_parse_size(name + length + 1, &number))
+                return 0;
+        char again[NAME_MAX + 1];
+        return log_file_name(place, number, again, sizeof(again)) && strcmp(again, name) == 0 ? number : 0;
+}
+
+static int list(const struct place *place, uint64_t *ret_lowest, uint64_t *ret_highest) {
+        int fd = openat(place->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+        const struct dirent *entry;
+        if (!directory) {
+                int error = -errno;
+                close_fd(fd);
+                return error;
+        }
+        *ret_lowest = UINT64_MAX;
+        *ret_highest = 1;
+        while ((entry = readdir(directory))) {
+                uint64_t number = number_of(place, entry->d_name);
+                if (number > *ret_highest)
+                        *ret_highest = number;
+                if (number > 1 && number < *ret_lowest)
+                        *ret_lowest = number;
+        }
+        (void)closedir(directory);
+        return 0;
+}
+
+int log_numbers(const struct log *log, uint64_t *ret_lowest, uint64_t *ret_highest) {
+        struct stat status;
+        int r = list(&log->place, ret_lowest, ret_highest);
+        if (r < 0)
+                return r;
+        bool emptied = fstat(log->anchor, &status) == 0 && status.st_size <= LOG_EMPTIED_BYTES && *ret_highest > 1;
+        if (!emptied)
+                *ret_lowest = 1;
+        return 0;
+}
+
+int log_file_open(const struct log *log, uint64_t number, int flags) {
+        char name[NAME_MAX + 1];
+        struct stat status;
+        if (!log_file_name(&log->place, number, name, sizeof(name)))
+                return -ENAMETOOLONG;
+        if (fstat(log->anchor, &status) < 0)
+                return -errno;
+        int fd = openat(log->place.directory, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, status.st_mode & 0777);
+        return fd < 0 ? -errno : fd;
+}
+
+/* The highest may still be empty: then its maker was killed, or is about to write. */
+int log_file_open_newest(const struct log *log, int flags) {
+        uint64_t lowest, highest;
+        struct stat status;
+        int r = log_numbers(log, &lowest, &highest);
+        for (uint64_t number = highest; r == 0; number--) {
+                CLOSE_AT_EXIT int fd = log_file_open(log, number, flags);
+                if (fd < 0 || fstat(fd, &status) < 0)
+                        return fd < 0 ? fd : -errno;
+                if (status.st_size > 0 || number == 1)
+                        return take_fd(&fd);
+        }
+        return r;
+}
+
+/* ---- headers ---- */
+
+int log_file_header(int fd, struct log_header *ret_header) {
+        uint8_t bytes[LOG_HEADER_BYTES];
+        ssize_t n = pread(fd, bytes, sizeof(bytes), 0);
+        if (n < 0)
+                return -errno;
+        return log_header_decode(bytes, (size_t)n, ret_header);
+}
+
+/* The first file's: the same for all who open the same empty file at once. */
+static struct log_header first_header(int fd, bool temporary) {
+        struct log_header header = { .number = 1, .temporary = temporary };
+        struct statx status = { 0 };
+        (void)statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &status);
+        put_le64(header.identity, status.stx_ino ^ (uint64_t)status.stx_dev_minor << 48);
+        put_le64(header.identity + 8, (uint64_t)status.stx_btime.tv_sec * 1000000000 + status.stx_btime.tv_nsec);
+        return header;
+}
+
+int log_file_begin(int fd, const struct log_header *header) {
+        uint8_t bytes[LOG_HEADER_BYTES];
+        const struct iovec part = { bytes, sizeof(bytes) };
+        log_header_encode(header, bytes);
+        ssize_t n = pwritev2(fd, &part, 1, -1, RWF_APPEND);
+        return n == (ssize_t)sizeof(bytes) ? 0 : n < 0 ? -errno : -ENOSPC;
+}
+
+static int check_header(struct log *log, unsigned how, struct leat_reason *reason) {
+        struct stat status;
+        if (fstat(log->anchor, &status) < 0)
+                return -errno;
+        if (!S_ISREG(status.st_mode))
+                return reason_set(reason, -EBADMSG, LEAT_ROW_OPENING, "what is there is no file; it is left alone");
+        int r = 0;
+        if (status.st_size == 0 && log->writable) {
+                const struct log_header first = first_header(log->anchor, how & LOG_TEMPORARY);
+                r = log_file_begin(log->anchor, &first);
+        }
+        if (r == 0)
+                r = log_file_header(log->anchor, &log->header);
+        if (r == -EBADMSG && status.st_size == 0) { /* and we may not write it: it will get its header */
+                log->header = (struct log_header){ .number = 1 };
+                return 0;
+        }
+        if (r == -EBADMSG)
+                return reason_set(
+                        reason, r, LEAT_ROW_VERSIONS,
+                        "the file does not begin as a log does, and is left alone; `leat log cat` prints what "
+                        "records there are in it");
+        if (r == -EPROTONOSUPPORT)
+                return reason_set(reason, r, LEAT_ROW_VERSIONS,
+                                  "the log is of another version than 1, the only one that this library knows");
+        return r;
+}
+
+/* ---- opening ---- */
+
+static int open_anchor(struct log *log, unsigned how, mode_t mode, struct leat_reason *reason) {
+        int flags = O_CLOEXEC | O_NONBLOCK;
+        bool create = how & (LOG_CREATE | LOG_NEW);
+        /* A reader of a log that is there needs no right to write it. */
+        int ways[] = { how & LOG_NEW     ? -1
+                       : how & LOG_WRITE ? O_RDWR
+                                         : O_RDONLY,
+                       create ? O_RDWR | O_CREAT | O_EXCL : -1 };
+        errno = ENOENT;
+        log->anchor = -1;
+        for (int i = 0; i < 64 && log->anchor < 0; i++) { /* it may come and go between the two */
+                int way = ways[i % 2];
+                if (way < 0)
+                        continue;
+                log->anchor = openat(log->place.directory, log->place.base, way | flags, mode);
+                log->writable = way != O_RDONLY;
+                if (log->anchor < 0 && errno != (way & O_EXCL ? EEXIST : ENOENT))
+                        break;
+        }
+        if (log->anchor >= 0)
+                return 0;
+        if (errno == ENOENT && !create)
+                return reason_set(reason, -ENOENT, LEAT_ROW_OPENING, "there is no such log");
+        if (errno == EEXIST)
+                return reason_set(reason, -EEXIST, LEAT_ROW_OPENING, "it is there already");
+        return -errno;
+}
+
+/* An empty file, such as a killed maker leaves, is to get its header: also from a reader, if it may. */
+static void open_empty(struct log *log) {
+        struct stat status;
+        if (log->writable || fstat(log->anchor, &status) < 0 || status.st_size > 0)
+                return;
+        int fd = openat(log->place.directory, log->place.base, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+        if (fd < 0)
+                return;
+        close_fd(log->anchor);
+        log->anchor = fd;
+        log->writable = true;
+}
+
+bool log_is_removed(const struct log *log) {
+        struct stat status;
+        return fstat(log->anchor, &status) == 0 && status.st_nlink == 0;
+}
+
+/* Whoever gets the lock alone found nobody there: the users of a temporary log were killed. 1: it was, begin anew. */
+static int take_party(struct log *log, int64_t deadline) {
+        if (log->header.temporary && !log->writable)
+                return 1;
+        if (log->header.temporary && log->writable && log_lock(log->anchor, LOG_LOCK_PARTY, F_WRLCK) == 0) {
+                struct stat status;
+                bool left = fstat(log->anchor, &status) == 0 && status.st_size > LOG_HEADER_BYTES;
+                if (left && status.st_nlink > 0)
+                        (void)log_remove(&log->place);
+                if (left)
+                        return 1;
+        }
+        int r = log_lock_until(log->anchor, LOG_LOCK_PARTY, F_RDLCK, deadline);
+        return r == 0 && log_is_removed(log) ? 1 : r;
+}
+
+int log_open(const struct address *address, unsigned how, mode_t mode, int64_t deadline, struct leat_reason *reason,
+             struct log *ret_log) {
+        CLEANUP(log_clear) struct log log = LOG_NONE;
+        int r = place_resolve(address, how & (LOG_CREATE | LOG_NEW),
+                              "a path or a name is wanted: log:/var/tmp/jobs, log:jobs", reason, &log.place);
+        for (int tries = 0; r == 0; tries++) {
+                log.anchor = close_fd(log.anchor);
+                r = open_anchor(&log, how, mode, reason);
+                if (r == 0) {
+                        open_empty(&log);
+                        r = check_header(&log, how, reason);
+                }
+                if (r == 0)
+                        r = take_party(&log, deadline);
+                if (r != 1)
+                        break;
+                r = tries < 100 ? 0 : -EAGAIN;
+                how |= log.header.temporary ? LOG_WRITE : 0; /* only who may write can see whether it was left behind */
+        }
+        if (r == -ETIMEDOUT || r == -EAGAIN)
+                return reason_set(reason, r, LEAT_ROW_OPENING, "another process is about to remove this log");
+        if (r < 0)
+                return r;
+        *ret_log = log;
+        log = LOG_NONE;
+        return 0;
+}
+
+void log_clear(struct log *log) {
+        log->anchor = close_fd(log->anchor);
+        place_clear(&log->place);
+}
+
+/* ---- removing ---- */
+
+int log_remove(const struct place *place) {
+        char name[NAME_MAX + 1];
+        uint64_t lowest, highest;
+        int r = list(place, &lowest, &highest);
+        if (r < 0)
+                return r;
+        /* PATH first: from then on nobody can begin to use the others. */
+        r = unlinkat(place->directory, place->base, 0) < 0 ? -errno : 0;
+        if (r < 0 && r != -ENOENT)
+                return r;
+        for (uint64_t number = lowest; number <= highest && number > 1; number++)
+                if (log_file_name(place, number, name, sizeof(name)))
+                        (void)unlinkat(place->directory, name, 0);
+        if (snprintf(name, sizeof(name), "%s.position", place->base) < (int)sizeof(name))
+                (void)unlinkat(place->directory, name, 0);
+        return r;
+}
+
+void log_remove_if_alone(struct log *log) {
+        if (log->writable && log_lock(log->anchor, LOG_LOCK_PARTY, F_WRLCK) == 0 && !log_is_removed(log))
+                (void)log_remove(&log->place);
+}
+
+/* ---- looking through a file ---- */
+
+static int64_t find_seal(int fd, uint64_t from, uint64_t *ret_messages) {
+        CLEANUP(log_cursor_clear) struct log_cursor cursor;
+        const struct record *record;
+        int r;
+        log_cursor_init(&cursor, fd, from, RECORD_LARGEST_BYTES);
+        *ret_messages = 0;
+        while ((r = log_cursor_next(&cursor, NULL, &record)) == 1) {
+                if (record->kind == RECORD_SEAL)
+                        return (int64_t)log_cursor_end(&cursor);
+                *ret_messages += record->kind == RECORD_MESSAGE;
+                log_cursor_consume(&cursor);
+        }
+        return r == -EAGAIN ? 0 : r;
+}
+
+int64_t log_file_seal(int fd, uint64_t from, uint64_t *ret_messages) {
+        int64_t r = -ESTALE;
+        /* PATH may be emptied meanwhile; then its SEAL is at its beginning. */
+        for (int i = 0; i < 3 && r == -ESTALE; i++)
+                r = find_seal(fd, from, ret_messages);
+        return r;
+}
+
+/* What stands behind the first SEAL does not count: so a SEAL in the place of the first record empties the file at once,
+ * and a sender that comes to append to it still finds it sealed. */
+int log_file_empty(const struct log *log) {
+        uint8_t bytes[LOG_EMPTIED_BYTES - LOG_HEADER_BYTES] = { 0 };
+        const struct record seal = { .kind = RECORD_SEAL, .type = 1 };
+        (void)record_encode(&seal, NULL, bytes); /* the magic is not in it */
+        if (pwrite(log->anchor, bytes, sizeof(bytes), LOG_HEADER_BYTES) != sizeof(bytes) ||
+            ftruncate(log->anchor, LOG_EMPTIED_BYTES) < 0)
+                return -errno;
+        return 0;
+}
+
+int64_t log_file_cut(int fd) {
+        CLEANUP(log_cursor_clear) struct log_cursor cursor;
+        const struct record *record;
+        struct stat status;
+        int r = log_lock(fd, LOG_LOCK_WRITER, F_WRLCK);
+        if (r < 0)
+                return r == -EAGAIN ? -EBUSY : r;
+        struct log_header header = { 0 };
+        (void)log_file_header(fd, &header);
+        uint64_t end = header.bytes;
+        log_cursor_init(&cursor, fd, end, RECORD_LARGEST_BYTES);
+        while ((r = log_cursor_next(&cursor, NULL, &record)) == 1) {
+                end = log_cursor_end(&cursor);
+                log_cursor_consume(&cursor);
+        }
+        if (r == -EAGAIN)
+                r = fstat(fd, &status) < 0 || ftruncate(fd, (off_t)end) < 0 ? -errno : 0;
+        (void)log_lock(fd, LOG_LOCK_WRITER, F_UNLCK);
+        return r < 0 ? r : status.st_size - (int64_t)end;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Receiving from a log: each at its own position, or all at the one that they share. */
+
+#include "transport/log_state.h"
+
+#include "base/cleanup.h"
+
+#include <string.h>
+
+#define BUSY_FIRST_US 100
+#define BUSY_MOST_US 20000
+#define CLOSE_FIRST_US 50 /* a killed sender's file is closed before its locks are freed */
+#define CLOSE_MOST_US 100000
+
+/* ---- opening ---- */
+
+/* Pass what stands before the n-th message, or before the first that is not older than a time. */
+static int pass_until(struct log_state *state, uint64_t kind, uint64_t value) {
+        const struct record *record;
+        uint64_t number = 0, file = 0;
+        int r;
+        while ((r = log_reader_next(&state->reader, NULL, &record)) == 1 || r == -ESTALE) {
+                if (r == -ESTALE)
+                        continue;
+                if (file != state->reader.number)
+                        number = state->reader.records_before;
+                file = state->reader.number;
+                bool there = kind == FROM_TIME ? record->time_ns >= (int64_t)value : number + 1 >= value;
+                if (record->kind == RECORD_MESSAGE && there)
+                        return 0;
+                number += record->kind == RECORD_MESSAGE;
+                log_cursor_consume(&state->reader.cursor);
+        }
+        return r == -EAGAIN ? 0 : r;
+}
+
+static int go_to_start(struct log_state *state, const struct address *address) {
+        uint64_t kind = FROM_KIND(address->from), value = FROM_VALUE(address->from);
+        if (kind == FROM_END)
+                return log_reader_to_end(&state->reader);
+        int r = log_reader_to_start(&state->reader);
+        if (r == 0 && kind != FROM_START)
+                r = pass_until(state, kind, value);
+        return r;
+}
+
+int log_receive_open(struct leat_channel *channel, struct log_state *state, struct leat_reason *reason) {
+        const struct address *address = &channel->address;
+        bool shared = channel->declaration->pattern == LEAT_QUEUE;
+        bool end = address_given(address, OPTION_END);
+        if (shared && address_given(address, OPTION_FROM))
+                return reason_at(reason, -ENOTSUP, address->columns[OPTION_FROM],
+                                 "the receivers of a queue share one position, which says where they begin; ?from= is "
+                                 "for ?pattern=broadcast");
+        if (!shared && address_given(address, OPTION_EXCLUSIVE))
+                return reason_at(reason, -ENOTSUP, address->columns[OPTION_EXCLUSIVE],
+                                 "every receiver gets all here; ?exclusive is for ?pattern=queue");
+        int r = log_reader_init(&state->reader, &state->log, channel->largest_bytes, true, end, reason);
+        if (r == 0)
+                r = go_to_start(state, address);
+        if (r == 0 && shared)
+                r = log_queue_open(&state->queue, &state->log, address_given(address, OPTION_EXCLUSIVE), reason);
+        state->reader.closed = true; /* whoever is gone by now is to be noticed */
+        return r;
+}
+
+/* ---- one message ---- */
+
+static struct leat_message about_of(const struct record *record) {
+        return (struct leat_message){ .size_bytes = record->size,
+                                      .type = record->type,
+                                      .priority = record->priority,
+                                      .sequence = record->sequence,
+                                      .time_ns = record->time_ns,
+                                      .deadline = LEAT_NEVER };
+}
+
+/* Into the caller's buffer, or kept. -EMSGSIZE: it is left where it is. */
+static int deliver(const struct log_cursor *cursor, struct incoming *message) {
+        const struct record *record = &cursor->found.record;
+        void *to = message->buffer;
+        message->kind = WIRE_MESSAGE;
+        message->about = about_of(record);
+        message->kept = NULL;
+        message->link = message->answers = 0;
+        message->descriptors_count = 0;
+        if (!message->buffer || !selection_takes(&message->selection, record->type, &message->about.sender)) {
+                message->kept = kept_new(record->size, NULL, 0);
+                if (!message->kept)
+                        return -ENOMEM;
+                message->kept->about = message->about;
+                to = message->kept->bytes;
+        } else if (record->size > message->size_bytes) {
+                return -EMSGSIZE;
+        }
+        record_copy(record, log_cursor_bytes(cursor), to);
+        return 0;
+}
+
+static int next_message(struct log_state *state, unsigned *reads, const struct record **ret_record) {
+        int r;
+        while ((r = log_reader_next(&state->reader, reads, ret_record)) == 1 && (*ret_record)->kind != RECORD_MESSAGE) {
+                state->passed += (*ret_record)->kind == RECORD_HELLO;
+                log_cursor_consume(&state->reader.cursor);
+        }
+        return r;
+}
+
+static int take_own(struct log_state *state, struct incoming *message) {
+        const struct record *record;
+        int r = next_message(state, message->reads, &record);
+        if (r != 1)
+                return r;
+        r = deliver(&state->reader.cursor, message);
+        if (r < 0)
+                return r;
+        state->passed++;
+        log_cursor_consume(&state->reader.cursor);
+        return 1;
+}
+
+/* ---- one message of a queue ---- */
+
+/* Under the lock: the position moves before the message is told to anybody, so that no one else gets it. */
+static int take_locked(struct log_state *state, struct incoming *message) {
+        struct log_position *position = &state->queue.position;
+        const struct record *record;
+        int r = position->number == 0 ? log_reader_to_start(&state->reader)
+                                      : log_reader_seek(&state->reader, position->number, position->offset);
+        state->passed = position->passed;
+        if (r == 0)
+                r = next_message(state, message->reads, &record);
+        if (r != 1)
+                return r;
+        r = deliver(&state->reader.cursor, message);
+        if (r < 0)
+                return r;
+        log_cursor_consume(&state->reader.cursor);
+        position->number = state->reader.number;
+        position->offset = state->reader.cursor.at;
+        position->passed = ++state->passed;
+        position->taken++;
+        r = log_queue_move(&state->queue);
+        if (r < 0)
+                message->kept = kept_free(message->kept);
+        return r < 0 ? r : 1;
+}
+
+static int take_shared(struct log_state *state, struct incoming *message) {
+        int r = log_queue_lock(&state->queue, &state->log);
+        if (r == 0) {
+                state->busy_us = 0;
+                r = take_locked(state, message);
+        } else if (r == -EAGAIN) {
+                state->busy_us = state->busy_us ? state->busy_us * 2 : BUSY_FIRST_US;
+        }
+        if (r == -ESTALE) { /* what was to be read is gone: so say all of them, once */
+                state->queue.position.number = state->reader.number;
+                state->queue.position.offset = state->reader.cursor.at;
+                (void)log_queue_move(&state->queue);
+        }
+        log_queue_unlock(&state->queue);
+        return r;
+}
+
+/* ---- the end ---- */
+
+/* Everything was read. Is any sender left, if one came since the end was last told? */
+static bool all_gone(struct log_state *state) {
+        if (state->passed == state->passed_ended || !state->reader.closed)
+                return false;
+        if (!log_lock_is_held(state->log.anchor, LOG_LOCK_ENDER))
+                return true;
+        /* The one that closes may be about to free its lock; no event tells when it has. */
+        state->close_us = state->close_us ? state->close_us * 2 : CLOSE_FIRST_US;
+        if (state->close_us > CLOSE_MOST_US) {
+                state->close_us = 0;
+                state->reader.closed = false;
+        }
+        return false;
+}
+
+static int take(struct log_state *state, struct incoming *message) {
+        return state->queue.fd >= 0 ? take_shared(state, message) : take_own(state, message);
+}
+
+static int explain(struct leat_channel *channel, int error) {
+        if (error == -ESTALE)
+                return channel_refuse(
+                        channel, error, LEAT_ROW_LIFETIME,
+                        "the log was cut, or its oldest files were removed (?retain=), before they were read; "
+                        "receive on to go on with what is there");
+        if (error == -EIDRM)
+                return channel_refuse(channel, error, LEAT_ROW_LIFETIME, "the log was removed; open it again");
+        return error;
+}
+
+int log_receive(struct leat_channel *channel, struct incoming *messages, int count) {
+        struct log_state *state = channel->state;
+        uint64_t noise = state->reader.cursor.noise;
+        (void)count;
+        int r = take(state, messages);
+        if (r == -EAGAIN && state->busy_us == 0 && address_given(&channel->address, OPTION_END) && all_gone(state)) {
+                /* What they wrote last was written before they were gone. */
+                r = take(state, messages);
+                if (r == -EAGAIN && state->busy_us == 0) {
+                        state->passed_ended = state->passed;
+                        state->close_us = 0;
+                        r = -ENODATA;
+                }
+        }
+        channel->counters.refused += state->reader.cursor.noise - noise;
+        state->look_again = r == -EINPROGRESS;
+        return r == -EINPROGRESS ? -EAGAIN : explain(channel, r);
+}
+
+int log_receive_arm(struct log_state *state, struct wait *wait) {
+        if (state->look_again)
+                return 1;
+        wait_add(wait, state->reader.notify, POLLIN);
+        if (state->busy_us > 0)
+                wait_look_again(wait, leat_in_us(state->busy_us < BUSY_MOST_US ? state->busy_us : BUSY_MOST_US));
+        if (state->close_us > 0)
+                wait_look_again(wait, leat_in_us(state->close_us));
+        return 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LEAT_TRANSPORT_LOG_STATE_H
+#define LEAT_TRANSPORT_LOG_STATE_H
+
+/* An open channel on a log, for the files of this transport. */
+
+#include "channel/channel.h"
+#include "transport/log_queue.h"
+#include "transport/log_reader.h"
+#include "transport/log_writer.h"
+
+struct log_state {
+        struct log log;
+        bool writes, reads;
+        struct log_writer writer;
+        struct log_reader reader;
+        struct log_queue queue;        /* fd -1: each receiver has its own position */
+        uint64_t passed, passed_ended; /* messages and HELLOs, now and when the end was last told */
+        bool look_again;               /* a try was ended before all was looked at */
+        int64_t busy_us;               /* the position's lock was held: how long to sleep; 0: it was not */
+        unsigned close_us;             /* a sender is just closing: likewise */
+};
+
+/* Open what a receiver needs, at the place that the address says. */
+int log_receive_open(struct leat_channel *channel, struct log_state *state, struct leat_reason *reason);
+
+int log_receive(struct leat_channel *channel, struct incoming *messages, int count);
+int log_receive_arm(struct log_state *state, struct wait *wait);
+
+/* On addresses. */
+int log_inspect(const struct address *address, struct leat_reason *reason, struct leat_info *info);
+int log_create(const struct address *address, mode_t mode, bool new_only, struct leat_reason *reason);
+int log_set(const struct address *address, const char *property, const char *value, struct leat_reason *reason);
+int log_remove_address(const struct address *address, struct leat_reason *reason);
+
+#endif

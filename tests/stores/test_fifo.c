@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/* fifo: opening, the end, the life of the name. What the conformance suite proves of every transport is not repeated. */
+#include "fifo.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool readable(int fd) {
+        struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+        return poll(&poll_fd, 1, 0) == 1;
+}
+
+/* ---- the end ---- */
+
+static void expect_seen(struct leat_channel *receiver) {
+        take_text(receiver, "hello");
+        CHECK_EQ(receive_now(receiver), -EAGAIN);
+}
+
+TEST(the_end_is_told_once_and_then_the_next_sender_comes) {
+        struct leat_channel *receiver = receiver_at("");
+        CHECK_EQ(receive_now(receiver), -EAGAIN); /* nobody came yet */
+        for (int round = 0; round < 4; round++) {
+                struct leat_channel *sender = sender_at("");
+                if (round != 1) /* one that came, said nothing and went */
+                        send_text(sender, "hello");
+                if (round == 2) /* and one that is seen while it is there */
+                        expect_seen(receiver);
+                leat_close(sender);
+                if (round == 0 || round == 3)
+                        take_text(receiver, "hello");
+                expect_end(receiver);
+                CHECK_EQ(receive_now(receiver), -EAGAIN);
+        }
+        leat_close(receiver);
+}
+
+/* Told by one receiver, while another has still to learn of it. */
+TEST(each_receiver_is_told) {
+        struct leat_channel *a = receiver_at(""), *b = receiver_at("");
+        struct leat_channel *sender = sender_at("");
+        send_text(sender, "hello");
+        leat_close(sender);
+        take_text(a, "hello");
+        expect_end(a);
+        sender = sender_at("");
+        CHECK_EQ(receive_now(a), -EAGAIN);
+        send_text(sender, "again");
+        take_text(b, "again");
+        leat_close(sender);
+        expect_end(a);
+        expect_end(b);
+        CHECK_EQ(receive_now(a), -EAGAIN);
+        CHECK_EQ(receive_now(b), -EAGAIN);
+        leat_close(a);
+        leat_close(b);
+}
+
+/* What is polled changes beneath: a program's own epoll must not notice. And it must not spin on a hang-up. */
+TEST(the_descriptor_outlives_the_end_and_is_quiet_then) {
+        struct leat_channel *receiver = receiver_at("");
+        int epoll = epoll_create1(EPOLL_CLOEXEC), fd = leat_fd(receiver);
+        struct epoll_event event = { .events = EPOLLIN };
+        CHECK(fd >= 0);
+        CHECK_EQ(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), 0);
+        for (int round = 0; round < 3; round++) {
+                CHECK_EQ(receive_now(receiver), -EAGAIN);
+                CHECK(!readable(epoll));
+                struct leat_channel *sender = sender_at("");
+                send_text(sender, "hello");
+                CHECK(readable(epoll));
+                take_text(receiver, "hello");
+                CHECK_EQ(receive_now(receiver), -EAGAIN);
+                CHECK(!readable(epoll));
+                leat_close(sender);
+                CHECK(readable(epoll));
+                expect_end(receiver);
+                CHECK_EQ(leat_fd(receiver), fd);
+        }
+        close(epoll);
+        leat_close(receiver);
+}
+
+TEST(without_a_receiver_there_is_epipe_until_the_next_comes) {
+        struct leat_channel *receiver = receiver_at(""), *sender = sender_at("");
+        send_text(sender, "kept"); /* while somebody has it open */
+        leat_close(receiver);
+        CHECK_EQ(leat_send(sender, 1, "x", 1, SOON), -EPIPE);
+        receiver = receiver_at("");
+        send_text(sender, "more");
+        take_text(receiver, "kept");
+        take_text(receiver, "more");
+        leat_close(sender);
+        leat_close(receiver);
+}
+
+/* ---- opening ---- */
+
+static void open_and_send(void *argument) {
+        struct leat_channel *sender = sender_at(argument);
+        send_text(sender, "at last");
+        leat_close(sender);
+}
+
+TEST(a_sender_waits_for_a_receiver) {
+        struct leat_reason reason;
+        CHECK_EQ(refusal("", LEAT_SEND, &reason), -EAGAIN);
+        CHECK_EQ(access(fifo_path, F_OK), 0); /* it was made all the same */
+        pid_t pid = harness_fork(open_and_send, "");
+        harness_wait_state(pid, "S");
+        struct leat_channel *receiver = receiver_at("");
+        take_text(receiver, "at last");
+        CHECK_EQ(harness_wait(pid), 0);
+        leat_close(receiver);
+}
+
+/* A program that blocks in open() for its writer: no event tells that it is there. */
+TEST(a_sender_finds_a_reader_that_is_blocked_in_open) {
+        char text[16] = "";
+        at("");
+        CHECK_EQ(mkfifo(fifo_path, 0600), 0);
+        pid_t pid = harness_fork(open_and_send, "framing=lines");
+        harness_wait_state(pid, "S");
+        int fd = open(fifo_path, O_RDONLY | O_CLOEXEC);
+        CHECK(fd >= 0);
+        CHECK_EQ(harness_wait(pid), 0);
+        CHECK_EQ(read(fd, text, sizeof text), 8);
+        CHECK_STR(text, "at last\n");
+        close(fd);
+}
+
+/* Its name is made anew: else it would wait at one that nobody can find. */
+TEST(removed_while_a_sender_waits) {
+        struct leat_reason reason;
+        CHECK_EQ(leat_create(at(""), 0600, true, &reason), 0);
+        CHECK_EQ(refusal("open", LEAT_SEND, &reason), -ECONNREFUSED);
+        pid_t pid = harness_fork(open_and_send, "");
+        harness_wait_state(pid, "S");
+        CHECK_EQ(leat_remove(at(""), &reason), 0);
+        struct leat_channel *receiver = receiver_at("");
+        take_text(receiver, "at last");
+        CHECK_EQ(harness_wait(pid), 0);
+        leat_close(receiver);
+}
+
+TEST(open_new_and_the_umask) {
+        struct leat_reason reason;
+        struct stat status;
+        CHECK_EQ(refusal("open", LEAT_RECEIVE, &reason), -ENOENT);
+        mode_t mask = umask(027);
+        CHECK_EQ(refusal("new&mode=0666", LEAT_RECEIVE, &reason), 0);
+        umask(mask);
+        CHECK_EQ(stat(fifo_path, &status), 0);
+        CHECK_EQ(status.st_mode, S_IFIFO | 0640);
+        CHECK_EQ(refusal("new", LEAT_RECEIVE, &reason), -EEXIST);
+        CHECK_EQ(refusal("open", LEAT_RECEIVE, &reason), 0);
+        CHECK_EQ(leat_create(at(""), 0600, false, &reason), 0);
+        CHECK_EQ(leat_create(at(""), 0600, true, &reason), -EEXIST);
+        CHECK_EQ(leat_set(at(""), "mode", "0600", &reason), 0);
+        CHECK_EQ(stat(fifo_path, &status), 0);
+        CHECK_EQ(status.st_mode, S_IFIFO | 0600);
+        CHECK_EQ(leat_remove(at(""), &reason), 0);
+        CHECK_EQ(leat_remove(at(""), &reason), -ENOENT);
+}
+
+TEST(a_file_in_its_place_is_left_alone) {
+        struct leat_reason reason;
+        struct leat_info info = LEAT_INFO_INIT;
+        struct stat status;
+        at("");
+        int fd = open(fifo_path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        CHECK_EQ(write(fd, "precious", 8), 8);
+        close(fd);
+        CHECK_EQ(refusal("", LEAT_SEND, &reason), -EEXIST);
+        CHECK_EQ(reason.row, LEAT_ROW_OPENING);
+        CHECK_EQ(refusal("", LEAT_RECEIVE, &reason), -EEXIST);
+        CHECK_EQ(refusal("temporary", LEAT_RECEIVE, &reason), -EEXIST);
+        CHECK_EQ(leat_remove(at(""), &reason), -EEXIST);
+        CHECK_EQ(leat_create(at(""), 0600, false, &reason), -EEXIST);
+        CHECK_EQ(leat_inspect(at(""), &reason, &info), -EEXIST);
+        CHECK_EQ(stat(fifo_path, &status), 0);
+        CHECK_EQ(status.st_size, 8);
+}
+
+TEST(replaced_by_a_file_what_is_open_goes_on) {
+        struct leat_channel *receiver = receiver_at(""), *sender = sender_at("");
+        struct leat_reason reason;
+        CHECK_EQ(unlink(fifo_path), 0);
+        int fd = open(fifo_path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        close(fd);
+        send_text(sender, "still");
+        take_text(receiver, "still");
+        CHECK_EQ(refusal("", LEAT_SEND, &reason), -EEXIST);
+        leat_close(sender);
+        expect_end(receiver);
+        CHECK_EQ(receive_now(receiver), -EIDRM); /* no one can come */
+        leat_close(receiver);
+        CHECK_EQ(access(fifo_path, F_OK), 0);
+}
+
+TEST(broadcast_is_refused_and_names_the_log) {
+        struct leat_reason reason = { 0 };
+        CHECK_EQ(refusal("pattern=broadcast", LEAT_RECEIVE, &reason), -ENOTSUP);
+        CHECK(reason.text && strstr(reason.text, "log:"));
+}
+
+/* ---- ?temporary ---- */
+
+TEST(temporary_goes_with_the_last) {
+        struct leat_channel *receiver = receiver_at("temporary"), *sender = sender_at("temporary");
+        leat_close(receiver);
+        CHECK_EQ(access(fifo_path, F_OK), 0);
+        receiver = receiver_at("");
+        leat_close(sender);
+        CHECK_EQ(access(fifo_path, F_OK), 0);
+        leat_close(receiver);
+        CHECK_EQ(access(fifo_path, F_OK), 0); /* it did not say temporary */
+        leat_close(receiver_at("temporary"));
+        CHECK_EQ(access(fifo_path, F_OK), -1);
+}
+
+static void open_and_die(void *argument) {
+        (void)receiver_at(argument);
+        raise(SIGKILL);
+}
+
+TEST(temporary_after_a_kill_goes_with_the_next) {
+        at("");
+        CHECK_EQ(harness_wait(harness_fork(open_and_die, "temporary")), -SIGKILL);
+        CHECK_EQ(access(fifo_path, F_OK), 0);
+        leat_close(receiver_at("temporary&exclusive"));
+        CHECK_EQ(access(fifo_path, F_OK), -1);
+}
+
+static void come_and_go(void *argument) {
+        for (int i = 0; i < 300; i++) {
+                struct leat_channel *receiver = receiver_at("temporary");
+                struct stat status;
+                /* Whoever has it open finds it under its name: the one that removes it had it to himself. */
+                CHECK_EQ(stat(fifo_path, &status), 0);
+                leat_close(receiver);
+        }
+        (void)argument;
+}
+
+TEST(nobody_is_left_with_a_nameless_one) {
+        pid_t pids[3];
+        for (int i = 0; i < 3; i++)
+                pids[i] = harness_fork(come_and_go, NULL);
+        for (int i = 0; i < 3; i++)
+                CHECK_EQ(harness_wait(pids[i]), 0);
+        at("");
+        CHECK_EQ(access(fifo_path, F_OK), -1);
+}
+
+/* ---- looking ---- */
+
+TEST(nobody_notices_a_look) {
+        struct leat_reason reason = { 0 };
+        struct leat_info info = LEAT_INFO_INIT;
+        CHECK_EQ(leat_inspect(at(""), &reason, &info), -ENOENT);
+        CHECK_EQ(leat_create(at(""), 0600, true, &reason), 0);
+        CHECK_EQ(leat_inspect(at(""), &reason, &info), 0);
+        CHECK_EQ(info.capacity_bytes, LEAT_UNKNOWN); /* it lives with its open ends */
+        CHECK_EQ(leat_set(at(""), "capacity", "16k", &reason), -ENXIO);
+        struct leat_channel *receiver = receiver_at("");
+        CHECK_EQ(leat_inspect(at(""), &reason, &info), 0);
+        CHECK_EQ(receive_now(receiver), -EAGAIN); /* no sender came and went */
+        CHECK_EQ(leat_set(at(""), "capacity", "16k", &reason), 0);
+        CHECK_EQ(leat_set(at(""), "capacity", "many", &reason), -EINVAL);
+        CHECK_EQ(leat_set(at(""), "depth", "4", &reason), -ENOTSUP);
+        struct leat_channel *sender = sender_at("");
+        send_text(sender, "hello");
+        CHECK_EQ(leat_inspect(at(""), &reason, &info), 0);
+        CHECK_EQ(info.capacity_bytes, 16384);
+        CHECK_EQ(info.queued_bytes, 48 + 5);
+        CHECK_EQ(info.parties, 1);
+        CHECK_EQ(info.mode, 0600);
+        take_text(receiver, "hello");
+        leat_close(sender);
+        expect_end(receiver);
+        leat_close(receiver);
+}
+
+TEST_MAIN()

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* Many parties of a log at once, killed in the middle of what they do. */
+#include "harness.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <leat.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SOON harness_deadline_ms(20000)
+
+static int diagnostics = -1; /* the real standard output: numbers are shown whatever the verdict */
+static char address[256];
+
+static struct leat_channel *open_end(const char *options, unsigned flags) {
+        struct leat_channel *channel;
+        snprintf(address, sizeof address, "log:%s/log%s", harness_tmpdir(), options);
+        int r = leat_open(address, flags, SOON, &channel);
+        if (r < 0)
+                FAIL("open %s: %s", address, leat_strerror(r));
+        return channel;
+}
+
+/* ---- 2,000 writers, killed in mid-append ---- */
+
+#if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__
+#define WRITERS 200u
+#else
+#define WRITERS 2000u
+#endif
+#define AT_ONCE 4u
+#define LARGEST 400000u
+#define LONGEST_US 1500
+#define MESSAGES_MAX 4096u /* of one writer */
+
+struct shared {
+        _Atomic unsigned returned[WRITERS]; /* sends that returned success */
+        struct harness_event *begun, *go;
+};
+
+static struct shared *shared;
+static unsigned writer;
+
+/* The type says who and which; size and bytes follow. */
+static int64_t type_of(unsigned who, unsigned number) {
+        return 1 + (int64_t)who * MESSAGES_MAX + number;
+}
+
+static size_t size_of(int64_t type) {
+        return (size_t)(type * 7919 % LARGEST);
+}
+
+static unsigned char pattern[LARGEST + 251];
+
+static const void *bytes_of(int64_t type) {
+        return pattern + type % 251;
+}
+
+static void write_until_killed(void *options) {
+        struct leat_channel *sender = open_end(options, LEAT_SEND);
+        harness_event_signal(shared->begun);
+        harness_event_wait(shared->go);
+        for (unsigned number = 0; number < MESSAGES_MAX; number++) {
+                int64_t type = type_of(writer, number);
+                int r = leat_send(sender, type, bytes_of(type), size_of(type), SOON);
+                if (r < 0)
+                        FAIL("send: %s", leat_strerror(r));
+                shared->returned[writer] = number + 1;
+        }
+}
+
+static unsigned taken[WRITERS]; /* what must come next of each, at most one further than what returned */
+
+/* Until nothing is there, or a time. */
+static ssize_t take_until(struct leat_channel *receiver, int64_t deadline) {
+        static unsigned char buffer[LARGEST];
+        struct leat_message about = LEAT_MESSAGE_INIT;
+        ssize_t n = 0;
+        while (leat_now() < deadline &&
+               (n = leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NOW, &about)) >= 0) {
+                unsigned who = (unsigned)((about.type - 1) / MESSAGES_MAX);
+                CHECK(about.type >= 1 && who < WRITERS);
+                CHECK_EQ((about.type - 1) % MESSAGES_MAX, taken[who]);
+                taken[who]++;
+                CHECK_EQ(n, size_of(about.type));
+                CHECK_MEM(buffer, bytes_of(about.type), (size_t)n);
+        }
+        return n;
+}
+
+static void kill_some(struct leat_channel *receiver, unsigned first, const char *options) {
+        pid_t pids[AT_ONCE];
+        for (unsigned i = 0; i < AT_ONCE; i++) {
+                writer = first + i;
+                pids[i] = harness_fork(write_until_killed, (void *)options);
+        }
+        for (unsigned i = 0; i < AT_ONCE; i++)
+                harness_event_wait(shared->begun);
+        for (unsigned i = 0; i < AT_ONCE; i++)
+                harness_event_signal(shared->go);
+        for (unsigned i = 0; i < AT_ONCE; i++) {
+                /* The time of the kill is a deadline that we read until. */
+                int64_t deadline = leat_in_us((int64_t)harness_random_below(LONGEST_US));
+                while (leat_now() < deadline)
+                        (void)take_until(receiver, deadline);
+                CHECK_EQ(kill(pids[i], SIGKILL), 0);
+        }
+        for (unsigned i = 0; i < AT_ONCE; i++)
+                CHECK_EQ(harness_wait(pids[i]), -SIGKILL);
+        CHECK_EQ(take_until(receiver, LEAT_NEVER), -EAGAIN);
+        for (unsigned i = first; i < first + AT_ONCE; i++)
+                CHECK(taken[i] == shared->returned[i] || taken[i] == shared->returned[i] + 1);
+}
+
+static void kill_writers(const char *options) {
+        shared = harness_shared(sizeof *shared);
+        shared->begun = harness_event_new();
+        shared->go = harness_event_new();
+        for (size_t i = 0; i < sizeof pattern; i++)
+                pattern[i] = (unsigned char)(i % 251 ^ i / 251 * 7);
+        struct leat_channel *receiver = open_end("", LEAT_RECEIVE);
+        uint64_t sent = 0, more = 0;
+        for (unsigned first = 0; first < WRITERS; first += AT_ONCE)
+                kill_some(receiver, first, options);
+        for (unsigned i = 0; i < WRITERS; i++) {
+                sent += shared->returned[i];
+                more += taken[i] - shared->returned[i];
+        }
+        struct leat_info info = LEAT_INFO_INIT;
+        CHECK_EQ(leat_channel_info(receiver, &info), 0);
+        dprintf(diagnostics, "# %u writers killed, %llu sends returned, %llu more were whole, %llu torn (seed %llu)\n",
+                WRITERS, (unsigned long long)sent, (unsigned long long)more, (unsigned long long)info.refused,
+                (unsigned long long)harness_seed());
+        leat_close(receiver);
+}
+
+TEST(writers_killed_in_mid_append, .timeout_s = 120) {
+        kill_writers("?rotate=32M&retain=512M");
+}
+
+/* Files so small that many are killed while they make the next one. */
+TEST(writers_killed_while_they_rotate, .timeout_s = 120) {
+        kill_writers("?rotate=1M&retain=512M");
+}
+
+/* ---- several senders and readers over many files ---- */
+
+#define SENDERS 3
+#define EACH 3000
+
+static void send_numbers(void *argument) {
+        struct leat_channel *sender = open_end("?rotate=8k", LEAT_SEND);
+        (void)argument;
+        for (unsigned number = 0; number < EACH; number++)
+                CHECK_EQ(leat_send(sender, writer + 1, &number, sizeof number, SOON), 0);
+        leat_close(sender);
+}
+
+static void read_numbers(void *begun) {
+        struct leat_channel *receiver = open_end("?end", LEAT_RECEIVE);
+        struct leat_message about = LEAT_MESSAGE_INIT;
+        unsigned next[SENDERS] = { 0 }, number, total = 0;
+        harness_event_signal(begun);
+        while (total < SENDERS * EACH) {
+                ssize_t n = leat_receive(receiver, LEAT_ANY, &number, sizeof number, SOON, &about);
+                if (n == -ENODATA)
+                        continue; /* between two senders */
+                CHECK_EQ(n, sizeof number);
+                CHECK(about.type >= 1 && about.type <= SENDERS);
+                CHECK_EQ(number, next[about.type - 1]);
+                next[about.type - 1]++;
+                total++;
+        }
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, &number, sizeof number, SOON, &about), -ENODATA);
+        leat_close(receiver);
+}
+
+TEST(readers_follow_over_many_files, .timeout_s = 60) {
+        struct harness_event *begun = harness_event_new();
+        pid_t pids[2 * SENDERS];
+        for (unsigned i = 0; i < SENDERS; i++)
+                pids[i] = harness_fork(read_numbers, begun);
+        for (unsigned i = 0; i < SENDERS; i++)
+                harness_event_wait(begun);
+        for (writer = 0; writer < SENDERS; writer++)
+                pids[SENDERS + writer] = harness_fork(send_numbers, NULL);
+        for (unsigned i = 0; i < 2 * SENDERS; i++)
+                CHECK_EQ(harness_wait(pids[i]), 0);
+        struct leat_info info = LEAT_INFO_INIT;
+        snprintf(address, sizeof address, "log:%s/log", harness_tmpdir());
+        CHECK_EQ(leat_inspect(address, NULL, &info), 0);
+        CHECK_EQ(info.queued_messages, SENDERS * EACH);
+}
+
+static void begin(void) {
+        diagnostics = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+}
+
+TEST_MAIN_WITH(begin)
