@@ -137,6 +137,15 @@ void channel_file(struct leat_channel *channel, enum direction who, struct incom
                 wake_signal(&channel->wakes[other]);
 }
 
+/* The receiver, if there is one, is to be told of the end and of who was cut off, whoever of the two read it. */
+static void file_error(struct leat_channel *channel, int error, const struct leat_peer *sender) {
+        if (error == -EAGAIN || error == -EMSGSIZE || !(channel->flags & (LEAT_RECEIVE | LEAT_REPLY)))
+                return;
+        channel->filed_error = error;
+        channel->filed_sender = *sender;
+        wake_signal(&channel->wakes[DIRECTION_RECEIVE]);
+}
+
 int channel_pump(struct leat_channel *channel, struct incoming *message) {
         if (channel->aside.bytes > channel->address.aside)
                 return channel_refuse(
@@ -144,9 +153,11 @@ int channel_pump(struct leat_channel *channel, struct incoming *message) {
                         "messages that nobody receives fill what may be set aside; receive them, or raise ?aside=");
         int r = channel->operations->receive(channel, message, 1);
         if (r == -ECONNREFUSED)
-                return message->refusal;
-        if (r < 0)
+                r = message->refusal;
+        if (r < 0) {
+                file_error(channel, r, &message->about.sender);
                 return r;
+        }
         if (message->kind == WIRE_MESSAGE && !(channel->flags & (LEAT_RECEIVE | LEAT_REPLY))) {
                 message->kept = kept_free(message->kept);
                 return -EBADMSG; /* nobody sends messages to an end that only sends */

@@ -99,6 +99,8 @@ static int set_bare(struct unix_name *name, const char *rest, bool make, struct 
                 return reason_set(reason, -EPERM, LEAT_ROW_OPENING,
                                   "the directory of bare names is not yours alone (mode 0700); use a path, or set "
                                   "XDG_RUNTIME_DIR");
+        if (name->directory == -EMFILE || name->directory == -ENFILE || name->directory == -ENOMEM)
+                return name->directory;
         if (name->directory < 0)
                 return reason_set(reason, name->directory, LEAT_ROW_OPENING,
                                   "the directory of bare names cannot be used; use a path, or set XDG_RUNTIME_DIR");

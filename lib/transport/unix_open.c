@@ -148,6 +148,9 @@ static int explain(int error, struct leat_reason *reason) {
         if (error == -EACCES)
                 return reason_set(reason, error, LEAT_ROW_OPENING,
                                   "its permissions do not let you connect; ask its owner for ?mode=0660 or the like");
+        if (error == -EAGAIN || error == -ETIMEDOUT)
+                return reason_set(reason, error, LEAT_ROW_LISTENING,
+                                  "its receiver lets connections wait, and ?backlog= of them wait already");
         if (error == -ENOTSOCK || error == -ECONNREFUSED || error == -ENOENT)
                 return reason_set(reason, error, LEAT_ROW_LISTENING, "no receiver is there");
         return error;

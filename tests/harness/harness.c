@@ -108,6 +108,7 @@ static bool is_wanted(const struct test *test, int patterns_count, char **patter
 
 struct arguments {
         bool list, verbose, debug;
+        size_t shard, shards; /* every shards-th test, beginning with this one */
         int patterns_count;
         char **patterns;
 };
@@ -120,12 +121,12 @@ static void random_seed(void) {
 }
 
 static int usage(const char *program) {
-        fprintf(stderr, "usage: %s [--list] [--seed N] [--verbose] [--debug] [NAME|GLOB...]\n", program);
+        fprintf(stderr, "usage: %s [--list] [--seed N] [--shard I/N] [--verbose] [--debug] [NAME|GLOB...]\n", program);
         return 2;
 }
 
 static bool parse(int argc, char **argv, struct arguments *ret_arguments) {
-        struct arguments arguments = { .patterns = argv + 1 };
+        struct arguments arguments = { .patterns = argv + 1, .shards = 1 };
         for (int i = 1; i < argc; i++)
                 if (!strcmp(argv[i], "--list"))
                         arguments.list = true;
@@ -135,7 +136,11 @@ static bool parse(int argc, char **argv, struct arguments *ret_arguments) {
                         arguments.debug = true;
                 else if (!strcmp(argv[i], "--seed") && i + 1 < argc)
                         seed = strtoull(argv[++i], NULL, 0);
-                else if (argv[i][0] == '-')
+                else if (!strcmp(argv[i], "--shard") && i + 1 < argc) {
+                        if (sscanf(argv[++i], "%zu/%zu", &arguments.shard, &arguments.shards) != 2 ||
+                            arguments.shard >= arguments.shards)
+                                return false;
+                } else if (argv[i][0] == '-')
                         return false;
                 else
                         arguments.patterns[arguments.patterns_count++] = argv[i];
@@ -145,9 +150,10 @@ static bool parse(int argc, char **argv, struct arguments *ret_arguments) {
 
 /* Returns how many tests are left: those that were asked for, in order. */
 static size_t choose(const struct arguments *arguments) {
-        size_t chosen = 0;
+        size_t chosen = 0, wanted = 0;
         for (size_t i = 0; i < tests_count; i++)
-                if (is_wanted(&tests[i], arguments->patterns_count, arguments->patterns))
+                if (is_wanted(&tests[i], arguments->patterns_count, arguments->patterns) &&
+                    wanted++ % arguments->shards == arguments->shard)
                         tests[chosen++] = tests[i];
                 else
                         free(tests[i].name);
