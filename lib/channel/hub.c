@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -17,10 +18,12 @@
 /* ---- making one ---- */
 
 struct link_options hub_link_options(const struct leat_channel *channel) {
+        bool each_sender = address_given(&channel->address, OPTION_WHO) && channel->address.who == 1;
         return (struct link_options){
                 .framing = (enum framing)channel->address.framing,
                 .largest_bytes = channel->largest_bytes,
-                .credentials = address_given(&channel->address, OPTION_WHO) && channel->address.who == 1,
+                .credentials = each_sender,
+                .each_sender = each_sender,
         };
 }
 
@@ -102,9 +105,9 @@ static void hang_up(const struct io *io) {
                 (void)shutdown(io->fd, SHUT_RDWR); /* it is connected, or gone already */
                 return;
         }
-        CLOSE_AT_EXIT int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        if (null >= 0)
-                (void)dup3(null, io->fd, O_CLOEXEC);
+        CLOSE_AT_EXIT int ready = eventfd(1, EFD_CLOEXEC);
+        if (ready >= 0)
+                (void)dup3(ready, io->fd, O_CLOEXEC);
 }
 
 /* A link said something other than a message. */
@@ -136,6 +139,16 @@ static struct link *find_for(const struct hub *hub, const struct outgoing *messa
         return hub_find(hub, message->began ? message->began : message->link);
 }
 
+/* Something waits in a link until there is room for it. Whoever sleeps as the receiver looks out for that, or is made to:
+ * the sending thread may not come back. */
+static void watch_out(struct leat_channel *channel, const struct hub *hub, const struct link *link) {
+        if (!link_wants_out(link))
+                return;
+        hub_watch(hub, link);
+        if (hub->epoll < 0)
+                wake_signal(&channel->wakes[DIRECTION_RECEIVE]);
+}
+
 static int hub_send(struct leat_channel *channel, struct outgoing *messages, int count) {
         struct hub *hub = channel->state;
         int done = 0, r = 0;
@@ -155,6 +168,8 @@ static int hub_send(struct leat_channel *channel, struct outgoing *messages, int
                 else if (messages[done].began != 0)
                         hub->lost_partner = false; /* it is told now */
                 r = link && !link->cut ? link_send(link, &messages[done]) : -EPIPE;
+                if (r == 0)
+                        watch_out(channel, hub, link); /* what waited for the end of this message */
                 if (r < 0 && messages[done].sent == 0)
                         messages[done].began = 0; /* another partner may have it */
                 if (r < 0)
@@ -168,8 +183,8 @@ static void hub_park(struct leat_channel *channel, struct outgoing *message) {
         struct link *link = find_for(hub, message);
         if (link && link_park(link, message) < 0)
                 (void)lose_link(hub, link, -ENOMEM);
-        else if (link && link_wants_out(link))
-                hub_watch(hub, link);
+        else if (link)
+                watch_out(channel, hub, link);
 }
 
 static void hub_taken(struct leat_channel *channel, uint64_t id, uint64_t sequence) {
@@ -408,6 +423,8 @@ static void hub_after_fork(struct leat_channel *channel) {
         struct hub *hub = channel->state;
         hub->listener = close_fd(hub->listener);
         hub->epoll = close_fd(hub->epoll);
+        if (hub->kind->after_fork)
+                hub->kind->after_fork(hub->context);
         for (size_t i = 0; i < hub->slots; i++) {
                 struct link *link = hub->links[i];
                 if (!link)

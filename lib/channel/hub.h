@@ -17,6 +17,8 @@ struct hub_kind {
         int (*accepted)(struct leat_channel *channel, int fd, struct leat_peer *ret_peer);
         /* Fill in what is known of the name and the kernel's buffers; or NULL. */
         void (*info)(struct leat_channel *channel, struct leat_info *info);
+        /* In a forked child that it was not given to: close the descriptors of `context`. Async-signal-safe. Or NULL. */
+        void (*after_fork)(void *context);
         /* Free `context`; ours: remove the name too. Or NULL. */
         void (*close)(void *context, bool ours);
         bool peers_known; /* leat_channel_peer can tell */

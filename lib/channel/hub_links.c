@@ -147,6 +147,9 @@ static int accept_one(struct leat_channel *channel, struct hub *hub) {
                 return r;
         link->ready = true; /* it may have sent already: look at once */
         list_insert(&hub->ready, &link->node);
+        /* A thread that waits for its partner sleeps on the listener, where there is nothing to see any more. */
+        if (hub->one_only)
+                wake_signal(&channel->wakes[DIRECTION_SEND]);
         return 0;
 }
 

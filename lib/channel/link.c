@@ -162,7 +162,7 @@ static void describe(const struct link *link, const struct wire_header *header, 
                 .sequence = header->sequence,
                 .time_ns = header->time_ns,
                 .deadline = LEAT_NEVER,
-                .sender = link->options.credentials ? link->last_sender : link->peer,
+                .sender = link->options.each_sender ? link->last_sender : link->peer,
                 .reply_to = link->id,
         };
         if ((header->flags & WIRE_WANTS_REPLY) && header->kind == WIRE_MESSAGE && header->reference > 0)
@@ -304,7 +304,7 @@ int link_take_plain(struct link *link, const uint8_t *bytes, size_t size, struct
                 .size_bytes = size,
                 .type = 1,
                 .deadline = LEAT_NEVER,
-                .sender = link->options.credentials ? link->last_sender : link->peer,
+                .sender = link->options.each_sender ? link->last_sender : link->peer,
                 .reply_to = link->id,
         };
         drop_queue(link); /* this framing cannot say which message they belong to */

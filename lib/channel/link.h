@@ -65,7 +65,8 @@ struct link_options {
         enum framing framing;
         bool packets;     /* SOCK_SEQPACKET: one frame, or raw message, a packet */
         bool descriptors; /* take SCM_RIGHTS */
-        bool credentials; /* take SCM_CREDENTIALS as the sender (SO_PASSCRED is set) */
+        bool credentials; /* take SCM_CREDENTIALS (SO_PASSCRED is set) */
+        bool each_sender; /* and believe them who sent: ?who=message; else who connected did */
         bool restarts;    /* a pipe: another program may go on where one has ended */
         uint64_t largest_bytes;
 };

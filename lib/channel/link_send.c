@@ -280,7 +280,7 @@ int link_taken(struct link *link, uint64_t sequence) {
 }
 
 void link_refuse(struct link *link, int error) {
-        if (link->options.framing != FRAMING_LEAT || link->out.fd < 0 || link->out.kind != IO_SOCKET)
+        if (link->options.framing != FRAMING_LEAT || link->out.fd < 0)
                 return;
         if (link_flush(link) == 0)
                 (void)write_control(link, &(struct wire_header){ .kind = WIRE_REFUSE, .type = -error });

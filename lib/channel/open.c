@@ -115,7 +115,7 @@ int channel_open(const struct transport *const *table, const char *text, const s
         if (r == 0)
                 r = declaration_find(transport, &address, options.flags, reason, &declaration);
         if (r < 0)
-                return r;
+                return name_limit(reason, r);
         r = channel_new(transport, &address, options.flags, declaration, &channel);
         if (r == 0)
                 r = transport->open(channel, options.deadline, reason);

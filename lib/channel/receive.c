@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define TRIES_AT_ONCE 256 /* of READS_AT_ONCE reads each */
+#define TRIES_AT_ONCE 64 /* of READS_AT_ONCE reads each */
 
 /* What one receive wants and where it puts it. */
 struct wish {

@@ -187,29 +187,69 @@ static void call_the_dumb(void *argument) {
 
 /* ---- floods: a deadline is a deadline ---- */
 
+enum { FLOODERS = 3 };
+
 struct flood {
         const struct victim *victim;
         struct wire_header header, then; /* again and again; `then` if its kind is set */
 };
 
+/* Without sleeping between: there is never nothing to read. */
+static bool push(int fd, const uint8_t *bytes, size_t size) {
+        while (size > 0) {
+                ssize_t n = write(fd, bytes, size);
+                if (n < 0 && errno != EAGAIN)
+                        return false;
+                if (n > 0) {
+                        bytes += n;
+                        size -= (size_t)n;
+                }
+        }
+        return true;
+}
+
+/* Frames as they follow each other, many to a write where it is a stream. */
 static void flood_for_ever(void *argument) {
         const struct flood *flood = argument;
-        static uint8_t frames[2 * FRAME_MOST];
+        enum place place = flood->victim->place;
+        static uint8_t frames[4 * FRAME_MOST];
         struct wire_header header = flood->header, then = flood->then;
         int fd = flood->victim->peer;
         signal(SIGPIPE, SIG_IGN);
+        CHECK_EQ(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
         leat_close(flood->victim->channel);
         for (;;) {
-                header.sequence++;
-                then.sequence = header.sequence;
-                size_t size = make_frame(flood->victim->place, &header, NULL, frames);
-                if (!is_packets(flood->victim->place) && then.kind == 0 && header.kind == WIRE_MESSAGE)
-                        frames[size - 1] = 1; /* a trailer that takes it back */
-                size_t more = then.kind ? make_frame(flood->victim->place, &then, NULL, frames + size) : 0;
-                if (write(fd, frames, is_packets(flood->victim->place) ? size : size + more) < 0)
+                size_t size = 0;
+                do {
+                        then.sequence = ++header.sequence;
+                        size_t first = make_frame(place, &header, NULL, frames + size);
+                        if (!is_packets(place) && then.kind == 0 && header.kind == WIRE_MESSAGE)
+                                frames[size + first - 1] = 1; /* a trailer that takes it back */
+                        if (is_packets(place) && !push(fd, frames, first))
+                                return;
+                        size += is_packets(place) ? 0 : first;
+                        if (then.kind)
+                                size += make_frame(place, &then, NULL, frames + size);
+                        if (is_packets(place) && then.kind && !push(fd, frames, size))
+                                return;
+                } while (!is_packets(place) && size < FRAME_MOST);
+                if (!is_packets(place) && !push(fd, frames, size))
                         return;
-                if (more && is_packets(flood->victim->place) && write(fd, frames + size, more) < 0)
-                        return;
+        }
+}
+
+/* Packets come from several processes at once, where nothing in them has to rise. */
+static int flood_start(const struct flood *flood, pid_t *ret_pids) {
+        int count = is_packets(flood->victim->place) && flood->header.kind == WIRE_TAKEN ? FLOODERS : 1;
+        for (int i = 0; i < count; i++)
+                ret_pids[i] = harness_fork(flood_for_ever, (void *)flood);
+        return count;
+}
+
+static void flood_stop(const pid_t *pids, int count) {
+        for (int i = 0; i < count; i++) {
+                kill(pids[i], SIGKILL);
+                harness_wait(pids[i]);
         }
 }
 
@@ -234,7 +274,8 @@ static void flood_receiver(void *argument) {
                 }
                 printf("%s\n", floods[i].name);
                 struct flood flood = { .victim = &victim, .header = floods[i].header, .then = floods[i].then };
-                pid_t pid = harness_fork(flood_for_ever, &flood);
+                pid_t pids[FLOODERS];
+                int flooders = flood_start(&flood, pids);
                 for (int round = 0; round < 5; round++)
                         CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, leat_in_ms(50), NULL), -ETIMEDOUT);
                 if (victim.honest)
@@ -245,8 +286,7 @@ static void flood_receiver(void *argument) {
                         }
                 CHECK_EQ(leat_interrupt(victim.channel), 0);
                 CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, LEAT_NEVER, NULL), -ECANCELED);
-                kill(pid, SIGKILL);
-                harness_wait(pid);
+                flood_stop(pids, flooders);
                 victim_close(&victim);
         }
 }
@@ -256,11 +296,11 @@ static void flood_sender(void *argument) {
                 struct victim victim;
                 victim_open(&victim, *(enum place *)argument, LEAT_SEND, "");
                 struct flood flood = { .victim = &victim, .header = floods[i].header };
-                pid_t pid = harness_fork(flood_for_ever, &flood);
+                pid_t pids[FLOODERS];
+                int flooders = flood_start(&flood, pids);
                 CHECK_EQ(send_sync(victim.channel, leat_in_ms(50)), -ETIMEDOUT);
                 CHECK_EQ(send_sync(victim.channel, leat_in_ms(50)), -ETIMEDOUT);
-                kill(pid, SIGKILL);
-                harness_wait(pid);
+                flood_stop(pids, flooders);
                 victim_close(&victim);
         }
 }
@@ -271,12 +311,12 @@ static void flood_caller(void *argument) {
                 struct victim victim;
                 victim_open(&victim, *(enum place *)argument, LEAT_CALL, "&pattern=pair");
                 struct flood flood = { .victim = &victim, .header = floods[i].header };
-                pid_t pid = harness_fork(flood_for_ever, &flood);
+                pid_t pids[FLOODERS];
+                int flooders = flood_start(&flood, pids);
                 for (int round = 0; round < 3; round++)
                         CHECK_EQ(leat_call(victim.channel, 1, "abc", 3, reply, sizeof reply, leat_in_ms(50), NULL),
                                  -ETIMEDOUT);
-                kill(pid, SIGKILL);
-                harness_wait(pid);
+                flood_stop(pids, flooders);
                 victim_close(&victim);
         }
 }

@@ -17,6 +17,9 @@ void torture_start(enum torture which, unsigned n, int error);
 /* Stop. Returns whether the n-th call came; *ret_name says which it was. */
 bool torture_stop(const char **ret_name);
 
+/* Which call has failed since torture_start(); NULL: none yet. */
+const char *torture_failed(void);
+
 /* What was allocated and not freed, in pieces. */
 long torture_outstanding(void);
 
