@@ -20,8 +20,8 @@ static const char *const wrong[] = {
         [KIND_SIZE] = "a number is wanted here, with k, M or G if you like: 64k, 1M",
         [KIND_MODE] = "permission bits are wanted here, in octal: 0660",
         [KIND_CHOICE] =
-                "this option has no such value: patterns are queue, pair, broadcast; framings leat, raw, lines, "
-                "nul, length; who is connection or message",
+                ("this option has no such value: patterns are queue, pair, broadcast; framings leat, raw, lines, "
+                 "nul, length; who is connection or message"),
         [KIND_ROWS] = "rows that can be needed are: order, end, types, sync, who, fds",
 };
 

@@ -57,6 +57,8 @@ static ssize_t wait_for_reply(struct leat_channel *channel, const struct reply_p
         while (true) {
                 channel_lock(channel);
                 n = look_for_reply(channel, place);
+                if (n != -EAGAIN)
+                        channel_pass_on(channel, DIRECTION_SEND);
                 channel_unlock(channel);
                 if (n != -EAGAIN)
                         return n;

@@ -71,6 +71,9 @@ int channel_pump(struct leat_channel *channel, struct incoming *message);
 /* File one thing that the thread that does `who` read, and wake the other if it is for that one. With the lock held. */
 void channel_file(struct leat_channel *channel, enum direction who, struct incoming *message);
 
+/* The thread that does `who` has what it wanted: what it read beyond that is the other's to look at. With the lock held. */
+void channel_pass_on(struct leat_channel *channel, enum direction who);
+
 /* Remember why a call failed, for leat_why(); the second returns the error. */
 void channel_remember(struct leat_channel *channel, const struct leat_reason *why);
 int channel_refuse(struct leat_channel *channel, int error, enum leat_row row, const char *text);

@@ -367,6 +367,14 @@ static bool hub_lives(struct leat_channel *channel, uint64_t id) {
         return link && !link->cut;
 }
 
+static bool hub_unread(struct leat_channel *channel) {
+        const struct hub *hub = channel->state;
+        for (size_t i = 0; i < hub->slots; i++) /* of a pair there is one */
+                if (hub->links[i] && hub->links[i]->begin < hub->links[i]->end)
+                        return true;
+        return false;
+}
+
 static int hub_poll_fd(struct leat_channel *channel) {
         struct hub *hub = channel->state;
         return hub->listener >= 0 ? hub->epoll : hub->links[0]->in.fd;
@@ -453,6 +461,7 @@ const struct operations hub_operations = {
         .arm = hub_arm,
         .hears = hub_hears,
         .lives = hub_lives,
+        .unread = hub_unread,
         .poll_fd = hub_poll_fd,
         .info = hub_info,
         .peer = hub_peer,

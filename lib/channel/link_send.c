@@ -109,6 +109,7 @@ static ssize_t write_parts(const struct link *link, const struct gathering *gath
         if (count > 0) {
                 header.msg_control = control.bytes;
                 header.msg_controllen = CMSG_SPACE(count * sizeof(int));
+                memset(control.bytes, 0, header.msg_controllen);
                 struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
                 rights->cmsg_level = SOL_SOCKET;
                 rights->cmsg_type = SCM_RIGHTS;

@@ -149,6 +149,8 @@ static ssize_t try_receive(struct leat_channel *channel, const struct wish *wish
                 }
         }
         *ret_more = n == -EAGAIN && reads == 0;
+        if (n != -EAGAIN)
+                channel_pass_on(channel, DIRECTION_RECEIVE);
         channel_unlock(channel);
         return n;
 }

@@ -93,6 +93,8 @@ static int look_for_taken(struct leat_channel *channel) {
                 r = 1;
         else if (r == -EAGAIN && !channel->operations->lives(channel, channel->engaged))
                 r = -EPIPE;
+        if (r != -EAGAIN)
+                channel_pass_on(channel, DIRECTION_SEND);
         channel_unlock(channel);
         return r == -ENODATA ? -EPIPE : r;
 }

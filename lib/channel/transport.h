@@ -43,6 +43,8 @@ struct operations {
         bool (*hears)(struct leat_channel *channel);
         /* Is this connection, of which outgoing.began told, still there? */
         bool (*lives)(struct leat_channel *channel, uint64_t link);
+        /* Did it read more than it has given yet? No poll tells of that. */
+        bool (*unread)(struct leat_channel *channel);
         /* One descriptor that is readable whenever receive would not say -EAGAIN; a negative errno. */
         int (*poll_fd)(struct leat_channel *channel);
         void (*info)(struct leat_channel *channel, struct leat_info *info);

@@ -204,9 +204,11 @@ static struct leat_channel *interrupted;
 
 static void interrupt_it(int number) {
         (void)number;
-        errno = 77;
+        int saved = errno;
+        errno = 77; /* it keeps what it finds */
         if (leat_interrupt(interrupted) < 0 || errno != 77)
                 abort();
+        errno = saved;
 }
 
 CONFORMS(LEAT_ROW_WAITING, a_handler_interrupts) {

@@ -155,6 +155,36 @@ CONFORMS(LEAT_ROW_POLLING, when_a_call_set_one_aside, .traits = TWO_WAY | CALLS)
         leat_close(receiver);
 }
 
+/* One that came with the reply, behind it: nobody has looked at it yet. */
+#define CALLS_MADE 200
+
+static void reply_before_a_message(struct leat_channel *other, void *argument) {
+        (void)argument;
+        for (int i = 0; i < CALLS_MADE; i++) {
+                struct leat_message about = LEAT_MESSAGE_INIT;
+                char buffer[16];
+                CHECK_EQ(leat_receive(other, LEAT_ANY, buffer, sizeof buffer, SOON, &about), 7);
+                CHECK_EQ(leat_reply(other, &about, 1, "reply", 5, SOON), 0);
+                send_text(other, 1, "behind");
+        }
+}
+
+CONFORMS(LEAT_ROW_POLLING, when_a_call_read_beyond_its_reply, .traits = TWO_WAY | CALLS) {
+        struct place place;
+        char reply[16];
+        place_new(&place, subject, "");
+        pid_t pid = place_fork_sender(&place, reply_before_a_message, NULL);
+        struct leat_channel *receiver = place_receiver(&place);
+        for (int i = 0; i < CALLS_MADE; i++) {
+                settle(receiver);
+                CHECK_EQ(leat_call(receiver, 1, "request", 7, reply, sizeof reply, SOON, NULL), 5);
+                CHECK(readable(receiver, WAIT_MS));
+                take_text(receiver, LEAT_ANY, "behind");
+        }
+        CHECK_EQ(harness_wait(pid), 0);
+        leat_close(receiver);
+}
+
 CONFORMS(LEAT_ROW_POLLING, of_an_end_that_does_not_receive, .traits = ONE_WAY) {
         struct leat_channel *receiver, *sender;
         place_both_new(subject, "", &receiver, &sender);

@@ -138,7 +138,8 @@ static int every_call_says(struct leat_channel *channel, int error) {
         struct leat_peer peer;
         char buffer[8];
         int fds[2];
-        return leat_send(channel, 1, "x", 1, LEAT_NOW) == error && leat_send_with(channel, "x", 1, &send_options) == error &&
+        return leat_send(channel, 1, "x", 1, LEAT_NOW) == error &&
+               leat_send_with(channel, "x", 1, &send_options) == error &&
                leat_receive(channel, LEAT_ANY, buffer, sizeof buffer, LEAT_NOW, NULL) == error &&
                leat_receive_with(channel, buffer, sizeof buffer, &receive_options, NULL) == error &&
                leat_call(channel, 1, "x", 1, buffer, sizeof buffer, LEAT_NOW, NULL) == error &&
@@ -198,7 +199,9 @@ CONFORMS(LEAT_ROW_THREADS, a_cloned_child_is_told) {
 #endif
         pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
         if (pid == 0)
-                syscall(SYS_exit_group, every_call_says(inherited.receiver, -ECHILD) && every_call_says(inherited.sender, -ECHILD) ? 0 : 1);
+                syscall(SYS_exit_group,
+                        every_call_says(inherited.receiver, -ECHILD) && every_call_says(inherited.sender, -ECHILD) ? 0
+                                                                                                                   : 1);
         CHECK_EQ(waitpid(pid, &status, 0), pid);
         CHECK_EQ(status, 0);
         still_works(&inherited);
@@ -227,7 +230,9 @@ static void fork_and_die(struct leat_channel *sender, void *argument) {
 }
 
 CONFORMS(LEAT_ROW_THREADS, a_child_keeps_nothing_alive, .also = ROW(LEAT_ROW_END)) {
-        struct family family = { .born = harness_event_new(), .end = harness_event_new(), .ended = harness_event_new() };
+        struct family family = { .born = harness_event_new(),
+                                 .end = harness_event_new(),
+                                 .ended = harness_event_new() };
         place_new(&family.place, subject, "");
         pid_t pid = place_fork_sender(&family.place, fork_and_die, &family);
         struct leat_channel *receiver = place_receiver(&family.place);

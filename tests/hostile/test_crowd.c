@@ -424,6 +424,50 @@ static void no_end_at_the_door(void *argument) {
         victim_close(&victim);
 }
 
+/* Open with 0, 1, 2 … descriptors to spare, until it works: each time before, the limit is named. */
+static void open_with_few(const char *address) {
+        struct leat_channel *channel;
+        struct leat_reason why;
+        struct leat_open_options options = LEAT_OPEN_OPTIONS_INIT;
+        int before = harness_count_descriptors(), r = -EMFILE;
+        options.flags = strstr(address, "connect") ? LEAT_SEND : LEAT_RECEIVE;
+        options.deadline = harness_deadline_ms(3000);
+        for (int room = 0; r < 0; room++) {
+                CHECK(room < 20);
+                leave(room);
+                r = leat_open_with(address, &options, &why, &channel);
+                unfill();
+                if (r == 0)
+                        break;
+                CHECK_EQ(r, -EMFILE);
+                CHECK(why.text);
+                CHECK_STR(why.limit, "RLIMIT_NOFILE");
+                CHECK_EQ(why.limit_value, 100);
+                CHECK_EQ(harness_count_descriptors(), before);
+        }
+        leat_close(channel);
+        CHECK_EQ(harness_count_descriptors(), before);
+}
+
+static void pair_with_few(const char *address) {
+        struct leat_channel *one, *other;
+        struct leat_reason why;
+        int before = harness_count_descriptors(), r = -EMFILE;
+        for (int room = 0; r < 0; room++) {
+                CHECK(room < 20);
+                leave(room);
+                r = leat_pair(address, &why, &one, &other);
+                unfill();
+                if (r == 0)
+                        break;
+                CHECK_EQ(r, -EMFILE);
+                CHECK_STR(why.limit, "RLIMIT_NOFILE");
+                CHECK_EQ(harness_count_descriptors(), before);
+        }
+        leat_close(one);
+        leat_close(other);
+}
+
 static void open_no_room(void *argument) {
         static const char *const addresses[] = { "unix:%s/a?listen",  "unix-stream:%s/b?listen",
                                                  "unix:%s/l?connect", "unix-stream:%s/s?connect",
@@ -435,51 +479,15 @@ static void open_no_room(void *argument) {
         int packets = listen_at(path, SOCK_SEQPACKET);
         snprintf(path, sizeof path, "%s/s", harness_tmpdir());
         int stream = listen_at(path, SOCK_STREAM);
-        int before = harness_count_descriptors();
         for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
-                int r = -EMFILE;
                 snprintf(address, sizeof address, addresses[i], harness_tmpdir());
                 printf("%s\n", address);
-                for (int room = 0; r < 0; room++) {
-                        struct leat_channel *channel;
-                        struct leat_reason why;
-                        struct leat_open_options options = LEAT_OPEN_OPTIONS_INIT;
-                        options.flags = strstr(address, "connect") ? LEAT_SEND : LEAT_RECEIVE;
-                        options.deadline = harness_deadline_ms(3000);
-                        CHECK(room < 20);
-                        leave(room);
-                        r = leat_open_with(address, &options, &why, &channel);
-                        unfill();
-                        if (r == 0) {
-                                leat_close(channel);
-                                break;
-                        }
-                        CHECK_EQ(r, -EMFILE);
-                        CHECK(why.text);
-                        CHECK_STR(why.limit, "RLIMIT_NOFILE");
-                        CHECK_EQ(why.limit_value, 100);
-                        CHECK_EQ(harness_count_descriptors(), before);
-                }
+                open_with_few(address);
         }
-        static const char *const pairs[] = { "pipe:", "pipe:?pattern=pair", "unix:", "unix-stream:?pattern=pair" };
-        for (size_t i = 0; i < 4; i++) {
-                int r = -EMFILE;
-                for (int room = 0; r < 0; room++) {
-                        struct leat_channel *one, *other;
-                        struct leat_reason why;
-                        leave(room);
-                        r = leat_pair(pairs[i], &why, &one, &other);
-                        unfill();
-                        if (r == 0) {
-                                leat_close(one);
-                                leat_close(other);
-                                break;
-                        }
-                        CHECK(room < 20);
-                        CHECK_EQ(r, -EMFILE);
-                        CHECK_STR(why.limit, "RLIMIT_NOFILE");
-                }
-        }
+        pair_with_few("pipe:");
+        pair_with_few("pipe:?pattern=pair");
+        pair_with_few("unix:");
+        pair_with_few("unix-stream:?pattern=pair");
         close(packets);
         close(stream);
 }

@@ -23,7 +23,7 @@ static const struct life {
         const char *pair;           /* both ends at once; or */
         const char *receive, *send; /* two addresses, in the test's directory */
         unsigned receiver, sender;  /* the flags of those */
-        bool bare;           /* no types, no descriptors */
+        bool bare;                  /* no types, no descriptors */
         bool descriptors;
 } lives[] = {
         { .name = "pipe", .pair = "pipe:?need=sync" },
@@ -80,7 +80,8 @@ static bool is_allowed(ssize_t r) {
 
 static void allow(const char *what, ssize_t r) {
         if (!is_allowed(r))
-                FAIL("%s: %zd (%s) where %s failed", what, r, leat_strerror((int)r), torture_failed() ? torture_failed() : "nothing");
+                FAIL("%s: %zd (%s) where %s failed", what, r, leat_strerror((int)r),
+                     torture_failed() ? torture_failed() : "nothing");
 }
 
 static struct leat_channel *open_end(const char *address, unsigned flags, int fd) {
