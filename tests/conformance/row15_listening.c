@@ -154,3 +154,29 @@ CONFORMS(LEAT_ROW_LISTENING, a_pair_finds_its_next_partner, .traits = TWO_WAY) {
         }
         leat_close(one);
 }
+
+/* Both ends at once, without a name; or it is said why not. */
+CONFORMS(LEAT_ROW_LISTENING, both_ends_at_once) {
+        char address[128], options[64];
+        struct leat_reason reason = { 0 };
+        struct leat_channel *receiver, *sender;
+        subject_options(subject, options, sizeof options);
+        snprintf(address, sizeof address, "%s:%s", subject->declaration->scheme, options);
+        int r = leat_pair(address, &reason, &receiver, &sender);
+        if (r < 0) {
+                check_reason(&reason, reason.row, -ENOTSUP);
+                return;
+        }
+        for (uint64_t i = 0; i < 3; i++) {
+                send_record(sender, i);
+                take_record_numbered(receiver, i);
+                if (subject_traits(subject) & TWO_WAY) {
+                        send_record(receiver, i);
+                        take_record_numbered(sender, i);
+                }
+        }
+        leat_close(sender);
+        expect_end(receiver);
+        expect_end(receiver);
+        leat_close(receiver);
+}
