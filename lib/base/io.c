@@ -188,7 +188,12 @@ ssize_t io_receive_message(int fd, struct msghdr *message) {
 ssize_t io_send_message(int fd, const struct msghdr *message) {
         ssize_t n;
         do
+#ifdef __GLIBC__
                 n = sendmsg(fd, message, MSG_DONTWAIT | MSG_NOSIGNAL);
+#else
+                /* musl copies the control data to clear their padding, into less than 253 descriptors take. */
+                n = syscall(SYS_sendmsg, fd, message, MSG_DONTWAIT | MSG_NOSIGNAL);
+#endif
         while (n < 0 && errno == EINTR);
         return result(n);
 }

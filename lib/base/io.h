@@ -45,7 +45,8 @@ int io_adopt(int fd, struct io *ret_io);
 ssize_t io_read(const struct io *io, void *buffer, size_t size);
 ssize_t io_write(const struct io *io, const struct iovec *parts, int count);
 
-/* recvmsg and sendmsg on a socket, with MSG_DONTWAIT, MSG_NOSIGNAL and MSG_CMSG_CLOEXEC. */
+/* recvmsg and sendmsg on a socket, with MSG_DONTWAIT, MSG_NOSIGNAL and MSG_CMSG_CLOEXEC. What is sent has its padding
+ * cleared, also that of its control data. */
 ssize_t io_receive_message(int fd, struct msghdr *message);
 ssize_t io_send_message(int fd, const struct msghdr *message);
 

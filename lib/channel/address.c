@@ -21,7 +21,9 @@ static const char *const wrong[] = {
         [KIND_FLAG] = "this option takes no value",
         [KIND_SIZE] = "a number is wanted here, with k, M or G if you like: 64k, 1M",
         [KIND_MODE] = "permission bits are wanted here, in octal: 0660",
-        [KIND_CHOICE] = "this option has no such value",
+        [KIND_CHOICE] =
+                ("this option has no such value: patterns are queue, pair, broadcast; framings leat, raw, lines, "
+                 "nul, length; who is connection or message"),
         [KIND_ROWS] = "rows that can be needed are: order, end, types, sync, who, fds",
         [KIND_FROM] = "start, end, the number of a message, or a time is wanted: from=start, from=17, from=2026-01-31T12:00:00Z",
 };
@@ -32,31 +34,32 @@ static const struct option {
         uint16_t offset; /* in struct address */
         const char *const *choices;
         uint64_t least, most;
+        enum leat_row row; /* that it is about */
 } options[OPTION_COUNT] = {
 #define AT(field) offsetof(struct address, field)
-        [OPTION_OPEN] = { "open", KIND_FLAG, 0, NULL, 0, 0 },
-        [OPTION_CREATE] = { "create", KIND_FLAG, 0, NULL, 0, 0 },
-        [OPTION_NEW] = { "new", KIND_FLAG, 0, NULL, 0, 0 },
-        [OPTION_LISTEN] = { "listen", KIND_FLAG, 0, NULL, 0, 0 },
-        [OPTION_CONNECT] = { "connect", KIND_FLAG, 0, NULL, 0, 0 },
-        [OPTION_PATTERN] = { "pattern", KIND_CHOICE, AT(pattern), patterns, 0, 0 },
-        [OPTION_FRAMING] = { "framing", KIND_CHOICE, AT(framing), framings, 0, 0 },
-        [OPTION_NEED] = { "need", KIND_ROWS, AT(need), NULL, 0, 0 },
-        [OPTION_MODE] = { "mode", KIND_MODE, AT(mode), NULL, 0, 0777 },
-        [OPTION_ASIDE] = { "aside", KIND_SIZE, AT(aside), NULL, 0, UINT64_C(1) << 40 },
-        [OPTION_SIZE] = { "size", KIND_SIZE, AT(size), NULL, 1, WIRE_LARGEST_BYTES },
-        [OPTION_CAPACITY] = { "capacity", KIND_SIZE, AT(capacity), NULL, 4096, INT32_MAX },
-        [OPTION_BACKLOG] = { "backlog", KIND_SIZE, AT(backlog), NULL, 0, INT32_MAX },
-        [OPTION_CONNECTIONS] = { "connections", KIND_SIZE, AT(connections), NULL, 1, INT32_MAX },
-        [OPTION_WHO] = { "who", KIND_CHOICE, AT(who), whos, 0, 0 },
-        [OPTION_EXCLUSIVE] = { "exclusive", KIND_FLAG, 0, NULL, 0, 0 },
-        [OPTION_TEMPORARY] = { "temporary", KIND_FLAG, 0, NULL, 0, 0 },
-        [OPTION_END] = { "end", KIND_FLAG, 0, NULL, 0, 0 },
-        [OPTION_DEPTH] = { "depth", KIND_SIZE, AT(depth), NULL, 1, INT32_MAX },
-        [OPTION_FROM] = { "from", KIND_FROM, AT(from), NULL, 0, 0 },
-        [OPTION_DURABLE] = { "durable", KIND_CHOICE, AT(durable), durables, 0, 0 },
-        [OPTION_ROTATE] = { "rotate", KIND_SIZE, AT(rotate), NULL, 4096, UINT64_C(1) << 50 },
-        [OPTION_RETAIN] = { "retain", KIND_SIZE, AT(retain), NULL, 0, UINT64_C(1) << 50 },
+        [OPTION_OPEN] = { "open", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_OPENING },
+        [OPTION_CREATE] = { "create", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_OPENING },
+        [OPTION_NEW] = { "new", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_OPENING },
+        [OPTION_LISTEN] = { "listen", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_LISTENING },
+        [OPTION_CONNECT] = { "connect", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_LISTENING },
+        [OPTION_PATTERN] = { "pattern", KIND_CHOICE, AT(pattern), patterns, 0, 0, LEAT_ROW_LISTENING },
+        [OPTION_FRAMING] = { "framing", KIND_CHOICE, AT(framing), framings, 0, 0, LEAT_ROW_BOUNDARIES },
+        [OPTION_NEED] = { "need", KIND_ROWS, AT(need), NULL, 0, 0, LEAT_ROW_OPENING },
+        [OPTION_MODE] = { "mode", KIND_MODE, AT(mode), NULL, 0, 0777, LEAT_ROW_OPENING },
+        [OPTION_ASIDE] = { "aside", KIND_SIZE, AT(aside), NULL, 0, UINT64_C(1) << 40, LEAT_ROW_TYPES },
+        [OPTION_SIZE] = { "size", KIND_SIZE, AT(size), NULL, 1, WIRE_LARGEST_BYTES, LEAT_ROW_LIMITS },
+        [OPTION_CAPACITY] = { "capacity", KIND_SIZE, AT(capacity), NULL, 4096, INT32_MAX, LEAT_ROW_FULL },
+        [OPTION_BACKLOG] = { "backlog", KIND_SIZE, AT(backlog), NULL, 0, INT32_MAX, LEAT_ROW_LISTENING },
+        [OPTION_CONNECTIONS] = { "connections", KIND_SIZE, AT(connections), NULL, 1, INT32_MAX, LEAT_ROW_LISTENING },
+        [OPTION_WHO] = { "who", KIND_CHOICE, AT(who), whos, 0, 0, LEAT_ROW_WHO },
+        [OPTION_EXCLUSIVE] = { "exclusive", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_LISTENING },
+        [OPTION_TEMPORARY] = { "temporary", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_LIFETIME },
+        [OPTION_END] = { "end", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_END },
+        [OPTION_DEPTH] = { "depth", KIND_SIZE, AT(depth), NULL, 1, INT32_MAX, LEAT_ROW_LIMITS },
+        [OPTION_FROM] = { "from", KIND_FROM, AT(from), NULL, 0, 0, LEAT_ROW_OPENING },
+        [OPTION_DURABLE] = { "durable", KIND_CHOICE, AT(durable), durables, 0, 0, LEAT_ROW_LIFETIME },
+        [OPTION_ROTATE] = { "rotate", KIND_SIZE, AT(rotate), NULL, 4096, UINT64_C(1) << 50, LEAT_ROW_LIFETIME },
+        [OPTION_RETAIN] = { "retain", KIND_SIZE, AT(retain), NULL, 0, UINT64_C(1) << 50, LEAT_ROW_LIFETIME },
 #undef AT
 };
 
@@ -291,6 +294,8 @@ int address_check_options(const struct address *address, uint32_t known, struct 
         for (int i = 0; i < OPTION_COUNT; i++)
                 if ((address->given & ~known) & OPTION_BIT(i)) {
                         reason_at(reason, -ENOTSUP, address->columns[i], "this transport has no such option");
+                        if (reason)
+                                reason->row = options[i].row;
                         return -ENOTSUP;
                 }
         return 0;

@@ -35,6 +35,8 @@ static ssize_t look_for_reply(struct leat_channel *channel, const struct reply_p
         message.reads = &reads;
         while (!channel->reply) {
                 int r = channel_pump(channel, &message);
+                if (r == -EAGAIN && !channel->operations->lives(channel, channel->engaged))
+                        return -EPIPE;
                 if (r < 0)
                         return r == -ENODATA ? -EPIPE : r;
                 if (message.kind != WIRE_REPLY || message.answers != place->request || channel->reply)
@@ -55,6 +57,8 @@ static ssize_t wait_for_reply(struct leat_channel *channel, const struct reply_p
         while (true) {
                 channel_lock(channel);
                 n = look_for_reply(channel, place);
+                if (n != -EAGAIN)
+                        channel_pass_on(channel, DIRECTION_SEND);
                 channel_unlock(channel);
                 if (n != -EAGAIN)
                         return n;

@@ -137,6 +137,24 @@ void channel_file(struct leat_channel *channel, enum direction who, struct incom
                 wake_signal(&channel->wakes[other]);
 }
 
+void channel_pass_on(struct leat_channel *channel, enum direction who) {
+        enum direction other = who == DIRECTION_SEND ? DIRECTION_RECEIVE : DIRECTION_SEND;
+        bool waits = other == DIRECTION_RECEIVE || channel->awaited_taken != 0 || channel->awaited_reply != 0;
+        /* It may sleep, or poll leat_fd, and the kernel has nothing more to tell it. Not after a try that ended with
+         * -EAGAIN: that one has looked at all there was, and the two would wake each other without end. */
+        if (channel->both_ways && waits && channel->operations->unread(channel))
+                wake_signal(&channel->wakes[other]);
+}
+
+/* The receiver, if there is one, is to be told of the end and of who was cut off, whoever of the two read it. */
+static void file_error(struct leat_channel *channel, int error, const struct leat_peer *sender) {
+        if (error == -EAGAIN || error == -EMSGSIZE || !(channel->flags & (LEAT_RECEIVE | LEAT_REPLY)))
+                return;
+        channel->filed_error = error;
+        channel->filed_sender = *sender;
+        wake_signal(&channel->wakes[DIRECTION_RECEIVE]);
+}
+
 int channel_pump(struct leat_channel *channel, struct incoming *message) {
         if (channel->aside.bytes > channel->address.aside)
                 return channel_refuse(
@@ -144,9 +162,11 @@ int channel_pump(struct leat_channel *channel, struct incoming *message) {
                         "messages that nobody receives fill what may be set aside; receive them, or raise ?aside=");
         int r = channel->operations->receive(channel, message, 1);
         if (r == -ECONNREFUSED)
-                return message->refusal;
-        if (r < 0)
+                r = message->refusal;
+        if (r < 0) {
+                file_error(channel, r, &message->about.sender);
                 return r;
+        }
         if (message->kind == WIRE_MESSAGE && !(channel->flags & (LEAT_RECEIVE | LEAT_REPLY))) {
                 message->kept = kept_free(message->kept);
                 return -EBADMSG; /* nobody sends messages to an end that only sends */
@@ -284,6 +304,6 @@ int leat_give(struct leat_channel *channel) {
         int r = channel_guard(channel, 0);
         if (r < 0)
                 return r;
-        channel->member.given = true;
+        fork_give(&channel->member);
         return 0;
 }

@@ -33,6 +33,7 @@ struct leat_channel {
         int poll_epoll; /* leat_fd of a channel that goes both ways; -1: not asked for yet */
 
         uint64_t send_link;     /* where the sending thread sends: of a reply the caller's, else 0 */
+        uint64_t engaged;       /* the connection that the sending thread is busy with, or was last; 0: none */
         uint64_t sequence;      /* the last one given to a message of ours */
         struct kept_list aside; /* messages that came and were not wanted yet */
         uint64_t awaited_taken; /* a synchronous send waits for this one; 0: none */
@@ -40,6 +41,8 @@ struct leat_channel {
         uint64_t awaited_reply;   /* a call waits for the reply to this one; 0: none */
         struct incoming *replied; /* where that call wants it, while it reads itself */
         struct kept *reply;       /* it came while another thread read */
+        int filed_error;          /* what the sending thread learned and the receiver is still to be told; 0: nothing */
+        struct leat_peer filed_sender; /* of whom */
         struct counters counters;
         pthread_mutex_t why_lock; /* both threads may fail at once */
         struct leat_reason why;
@@ -67,6 +70,9 @@ int channel_pump(struct leat_channel *channel, struct incoming *message);
 
 /* File one thing that the thread that does `who` read, and wake the other if it is for that one. With the lock held. */
 void channel_file(struct leat_channel *channel, enum direction who, struct incoming *message);
+
+/* The thread that does `who` has what it wanted: what it read beyond that is the other's to look at. With the lock held. */
+void channel_pass_on(struct leat_channel *channel, enum direction who);
 
 /* Remember why a call failed, for leat_why(); the second returns the error. */
 void channel_remember(struct leat_channel *channel, const struct leat_reason *why);

@@ -27,13 +27,18 @@ static uint64_t generation_now(void) {
         uint64_t generation = atomic_load_explicit(forks.page, memory_order_relaxed);
         if (generation != 0)
                 return generation;
-        uint64_t mine = atomic_load_explicit(&forks.last, memory_order_relaxed) + 1;
-        if (atomic_compare_exchange_strong_explicit(forks.page, &generation, mine, memory_order_relaxed,
-                                                    memory_order_relaxed)) {
-                atomic_store_explicit(&forks.last, mine, memory_order_relaxed);
-                return mine;
-        }
-        return generation;
+        uint64_t mine = atomic_fetch_add_explicit(&forks.last, 1, memory_order_relaxed) + 1;
+        bool first = atomic_compare_exchange_strong_explicit(forks.page, &generation, mine, memory_order_relaxed,
+                                                             memory_order_relaxed);
+        return first ? mine : generation;
+}
+
+static uint64_t owned_by(uint64_t generation) {
+        return generation << 1;
+}
+
+static bool is_given(uint64_t owner) {
+        return owner & 1;
 }
 
 static void before_fork(void) {
@@ -47,7 +52,7 @@ static void after_in_parent(void) {
 static void after_in_child(void) {
         for (struct list *node = forks.members.next; node != &forks.members; node = node->next) {
                 struct fork_member *member = CONTAINER_OF(node, struct fork_member, node);
-                if (!member->given)
+                if (!is_given(atomic_load_explicit(&member->owner, memory_order_relaxed)))
                         member->after_fork(member);
         }
         (void)pthread_mutex_unlock(&forks.lock);
@@ -71,8 +76,7 @@ int fork_enter(struct fork_member *member) {
         list_init(&member->node);
         if (pthread_once(&forks.once, start) != 0 || !forks.page)
                 return -ENOMEM;
-        member->generation = generation_now();
-        member->given = false;
+        atomic_init(&member->owner, owned_by(generation_now()));
         (void)pthread_mutex_lock(&forks.lock);
         list_insert(&forks.members, &member->node);
         (void)pthread_mutex_unlock(&forks.lock);
@@ -85,18 +89,24 @@ void fork_leave(struct fork_member *member) {
         (void)pthread_mutex_unlock(&forks.lock);
 }
 
+void fork_give(struct fork_member *member) {
+        (void)atomic_fetch_or_explicit(&member->owner, 1, memory_order_relaxed);
+}
+
 bool fork_owns(struct fork_member *member) {
-        uint64_t generation = atomic_load_explicit(forks.page, memory_order_relaxed);
-        if (member->generation == generation)
-                return !member->given;
-        generation = generation_now();
-        if (member->generation == generation || !member->given)
-                return member->generation == generation && !member->given;
-        member->generation = generation;
-        member->given = false;
-        return true;
+        uint64_t owner = atomic_load_explicit(&member->owner, memory_order_relaxed);
+        if (owner == owned_by(atomic_load_explicit(forks.page, memory_order_relaxed)))
+                return true;
+        uint64_t mine = owned_by(generation_now());
+        if (!is_given(owner) || owner == (mine | 1))
+                return owner == mine;
+        /* Relaxed: a fork lies between the giving and this. Two threads of the child may ask first at once: the exchange
+         * gives it to the process once, and whoever comes second finds it there. */
+        return atomic_compare_exchange_strong_explicit(&member->owner, &owner, mine, memory_order_relaxed,
+                                                       memory_order_relaxed) ||
+               owner == mine;
 }
 
 bool fork_is_foreign(const struct fork_member *member) {
-        return member->given || member->generation != generation_now();
+        return atomic_load_explicit(&member->owner, memory_order_relaxed) != owned_by(generation_now());
 }

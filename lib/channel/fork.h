@@ -12,13 +12,13 @@
 
 #include "base/list.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 struct fork_member {
         struct list node;
-        uint64_t generation;
-        bool given;                                     /* to the next child */
+        _Atomic uint64_t owner; /* the generation of its process, twice; plus 1: it is given to the next child */
         void (*after_fork)(struct fork_member *member); /* async-signal-safe */
 };
 
@@ -27,6 +27,9 @@ int fork_enter(struct fork_member *member);
 
 /* Take it out; also in a child that does not own it. */
 void fork_leave(struct fork_member *member);
+
+/* Give it to the child that asks first. Here nobody uses it any more. */
+void fork_give(struct fork_member *member);
 
 /* May this process use it? A given one is taken by the child that asks. Async-signal-safe. */
 bool fork_owns(struct fork_member *member);

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #define TURN 64                   /* messages until the epoll is asked again, so that accepting never starves */
 #define BLOCKED_LOOK_AGAIN_MS 100 /* no event tells that a descriptor became free elsewhere in this process */
@@ -16,10 +18,12 @@
 /* ---- making one ---- */
 
 struct link_options hub_link_options(const struct leat_channel *channel) {
+        bool each_sender = address_given(&channel->address, OPTION_WHO) && channel->address.who == 1;
         return (struct link_options){
                 .framing = (enum framing)channel->address.framing,
                 .largest_bytes = channel->largest_bytes,
-                .credentials = address_given(&channel->address, OPTION_WHO) && channel->address.who == 1,
+                .credentials = each_sender,
+                .each_sender = each_sender,
         };
 }
 
@@ -31,6 +35,7 @@ static struct hub *hub_free(struct hub *hub) {
         close_fd(hub->listener);
         close_fd(hub->epoll);
         free(hub->links);
+        free(hub->buffer);
         free(hub);
         return NULL;
 }
@@ -91,50 +96,19 @@ int hub_new_listening(struct leat_channel *channel, const struct hub_kind *kind,
         return 0;
 }
 
-/* ---- sending ---- */
+/* ---- giving up a link ---- */
 
-static int hub_send(struct leat_channel *channel, struct outgoing *messages, int count) {
-        struct hub *hub = channel->state;
-        int done = 0, r = 0;
-        for (; done < count; done++) {
-                struct link *link = hub_find(hub, messages[done].link);
-                if (!link && hub->listener >= 0 && messages[done].link == 0) {
-                        r = hub_look(channel, hub); /* our partner may be at the door */
-                        link = hub_find(hub, 0);
-                        if (!link) {
-                                r = r < 0 ? r : -EAGAIN;
-                                break;
-                        }
-                }
-                r = link ? link_send(link, &messages[done]) : -EPIPE;
-                if (r < 0)
-                        break;
-        }
-        return done > 0 ? done : r;
-}
-
-static void hub_park(struct leat_channel *channel, struct outgoing *message) {
-        struct hub *hub = channel->state;
-        struct link *link = hub_find(hub, message->link);
-        if (link && link_park(link, message) < 0)
-                hub_cut(hub, link, -ENOMEM);
-        else if (link && link_wants_out(link))
-                hub_watch(hub, link);
-}
-
-static void hub_taken(struct leat_channel *channel, uint64_t id, uint64_t sequence) {
-        struct hub *hub = channel->state;
-        struct link *link = hub_find(hub, id);
-        if (!link)
+/* Close the way in without losing the number of the descriptor: the program may be polling it (leat_fd), and is to see
+ * that there is something to learn. */
+static void hang_up(const struct io *io) {
+        if (io->kind == IO_SOCKET) {
+                (void)shutdown(io->fd, SHUT_RDWR); /* it is connected, or gone already */
                 return;
-        int r = link_taken(link, sequence);
-        if (r == -ENOBUFS)
-                hub_cut(hub, link, r);
-        else if (link_wants_out(link))
-                hub_watch(hub, link);
+        }
+        CLOSE_AT_EXIT int ready = eventfd(1, EFD_CLOEXEC);
+        if (ready >= 0)
+                (void)dup3(ready, io->fd, O_CLOEXEC);
 }
-
-/* ---- receiving ---- */
 
 /* A link said something other than a message. */
 static int lose_link(struct hub *hub, struct link *link, int error) {
@@ -143,23 +117,109 @@ static int lose_link(struct hub *hub, struct link *link, int error) {
                 hub_cut(hub, link, breach ? error : 0);
                 return breach ? error : -EAGAIN; /* one sender less is not the end */
         }
-        if (breach) {
-                link_refuse(link, error);
-                hub->refused++;
-        }
         /* The only link: it stays, so that what was learned of it is told each time. */
         link->ended = true;
-        link->begin = link->end = link->scanned = 0;
-        link->in = breach ? (struct io){ .fd = close_fd(link->in.fd) } : link->in;
-        if (breach && link->out.kind == IO_SOCKET)
-                link->out.fd = -1;
+        link_forget_input(link);
+        if (!breach || link->cut)
+                return error;
+        link->cut = true;
+        link_refuse(link, error);
+        hub->refused++;
+        if (link->in.fd >= 0)
+                hang_up(&link->in);
+        if (link->out.fd >= 0 && link->out.fd != link->in.fd)
+                hang_up(&link->out);
         return error;
 }
 
+/* ---- sending ---- */
+
+/* The link that a message goes to: the one that it began on, if it did. */
+static struct link *find_for(const struct hub *hub, const struct outgoing *message) {
+        return hub_find(hub, message->began ? message->began : message->link);
+}
+
+/* Something waits in a link until there is room for it. Whoever sleeps as the receiver looks out for that, or is made to:
+ * the sending thread may not come back. */
+static void watch_out(struct leat_channel *channel, const struct hub *hub, const struct link *link) {
+        if (!link_wants_out(link))
+                return;
+        hub_watch(hub, link);
+        if (hub->epoll < 0)
+                wake_signal(&channel->wakes[DIRECTION_RECEIVE]);
+}
+
+static int hub_send(struct leat_channel *channel, struct outgoing *messages, int count) {
+        struct hub *hub = channel->state;
+        int done = 0, r = 0;
+        for (; done < count; done++) {
+                struct link *link = find_for(hub, &messages[done]);
+                if (!link && hub->listener >= 0 && messages[done].link == 0 && messages[done].began == 0) {
+                        r = hub_look(channel, hub); /* our partner may be at the door */
+                        link = hub_find(hub, 0);
+                        if (!link) {
+                                r = r < 0 ? r : hub->lost_partner ? -EPIPE : -EAGAIN;
+                                hub->lost_partner = false;
+                                break;
+                        }
+                }
+                if (link)
+                        messages[done].began = link->id;
+                else if (messages[done].began != 0)
+                        hub->lost_partner = false; /* it is told now */
+                r = link && !link->cut ? link_send(link, &messages[done]) : -EPIPE;
+                if (r == 0)
+                        watch_out(channel, hub, link); /* what waited for the end of this message */
+                if (r < 0 && messages[done].sent == 0)
+                        messages[done].began = 0; /* another partner may have it */
+                if (r < 0)
+                        break;
+        }
+        return done > 0 ? done : r;
+}
+
+static void hub_park(struct leat_channel *channel, struct outgoing *message) {
+        struct hub *hub = channel->state;
+        struct link *link = find_for(hub, message);
+        if (link && link_park(link, message) < 0)
+                (void)lose_link(hub, link, -ENOMEM);
+        else if (link)
+                watch_out(channel, hub, link);
+}
+
+static void hub_taken(struct leat_channel *channel, uint64_t id, uint64_t sequence) {
+        struct hub *hub = channel->state;
+        struct link *link = hub_find(hub, id);
+        if (!link || link->cut)
+                return;
+        int r = link_taken(link, sequence);
+        if (r == -ENOBUFS)
+                (void)lose_link(hub, link, r);
+        else if (link_wants_out(link))
+                hub_watch(hub, link);
+}
+
+/* ---- receiving ---- */
+
+/* A packet is dealt with as soon as it is read: one buffer serves all links. */
+static void lend_buffer(struct hub *hub, struct link *link) {
+        uint8_t *buffer = hub->buffer;
+        size_t capacity = hub->capacity;
+        if (!hub->options.packets)
+                return;
+        hub->buffer = link->buffer;
+        hub->capacity = link->capacity;
+        link->buffer = buffer;
+        link->capacity = capacity;
+}
+
 static int receive_from(struct hub *hub, struct link *link, struct incoming *message) {
-        size_t before = link_held_bytes(link);
+        size_t bytes = link_held_bytes(link), descriptors = link_held_descriptors(link);
+        lend_buffer(hub, link);
         int r = link_receive(link, message);
-        hub->held_bytes += link_held_bytes(link) - before;
+        lend_buffer(hub, link);
+        hub->held_bytes += link_held_bytes(link) - bytes;
+        hub->held_descriptors += link_held_descriptors(link) - descriptors;
         if (r == 0 || r == -EAGAIN || r == -EINPROGRESS || r == -EMSGSIZE || r == -EMFILE)
                 return r;
         return lose_link(hub, link, r);
@@ -170,7 +230,7 @@ static int receive_connected(struct hub *hub, struct incoming *message) {
         struct link *link = hub->links[0];
         if (link_wants_out(link))
                 (void)link_flush(link);
-        if (link->ended && link->in.fd < 0)
+        if (link->cut)
                 return -ENODATA;
         do
                 r = receive_from(hub, link, message);
@@ -179,7 +239,7 @@ static int receive_connected(struct hub *hub, struct incoming *message) {
 }
 
 static bool at_the_end(const struct hub *hub) {
-        return hub->links_count == 0 && hub->had_link && !hub->accept_blocked;
+        return hub->links_count == 0 && hub->had_link && !hub->accept_blocked && !hub->accept_more;
 }
 
 /* Take the next from the links that are ready, one message each in turn. */
@@ -196,12 +256,13 @@ static int receive_in_turn(struct hub *hub, struct incoming *message) {
                 }
                 if (r == -EAGAIN) {
                         link->ready = false;
+                        hub_bound(hub); /* a part of a message may have come */
                         continue;
                 }
                 list_insert(&hub->ready, &link->node); /* to the end of the ring */
                 if (r != -EINPROGRESS)
                         return r;
-                hub_bound_memory(hub);
+                hub_bound(hub);
                 if (hub->turn == 0)
                         return -EINPROGRESS;
                 hub->turn--;
@@ -229,7 +290,7 @@ static int receive_listening(struct leat_channel *channel, struct hub *hub, stru
                 if (!looked)
                         continue; /* links were emptied or lost: was there something new meanwhile? */
                 if (at_the_end(hub)) {
-                        hub->had_link = false;
+                        hub->had_link = channel->aside.messages > 0; /* until those are received it is told again */
                         return -ENODATA;
                 }
                 if (hub->accept_blocked && !hub->accept_told) {
@@ -272,6 +333,8 @@ static void arm_link(const struct link *link, enum direction direction, struct w
 static int hub_arm(struct leat_channel *channel, enum direction direction, struct wait *wait) {
         struct hub *hub = channel->state;
         if (hub->listener < 0) {
+                if (hub->links[0]->cut)
+                        return 1;
                 arm_link(hub->links[0], direction, wait);
                 return 0;
         }
@@ -283,10 +346,10 @@ static int hub_arm(struct leat_channel *channel, enum direction direction, struc
         }
         if (direction == DIRECTION_RECEIVE)
                 wait_add(wait, hub->epoll, POLLIN);
-        else if (hub->links_count == 0)
+        else if (hub->links_count == 0 && channel->engaged == 0 && !hub->lost_partner)
                 wait_add(wait, hub->listener, POLLIN);
         else {
-                const struct link *link = hub_find(hub, channel->send_link);
+                const struct link *link = hub_find(hub, channel->engaged ? channel->engaged : channel->send_link);
                 if (!link)
                         return 1; /* it went: the next try says so */
                 arm_link(link, direction, wait);
@@ -297,6 +360,19 @@ static int hub_arm(struct leat_channel *channel, enum direction direction, struc
 static bool hub_hears(struct leat_channel *channel) {
         struct hub *hub = channel->state;
         return hub->listener >= 0 || hub->links[0]->in.fd >= 0;
+}
+
+static bool hub_lives(struct leat_channel *channel, uint64_t id) {
+        const struct link *link = hub_find(channel->state, id);
+        return link && !link->cut;
+}
+
+static bool hub_unread(struct leat_channel *channel) {
+        const struct hub *hub = channel->state;
+        for (size_t i = 0; i < hub->slots; i++) /* of a pair there is one */
+                if (hub->links[i] && hub->links[i]->begin < hub->links[i]->end)
+                        return true;
+        return false;
 }
 
 static int hub_poll_fd(struct leat_channel *channel) {
@@ -335,7 +411,8 @@ static int hub_peer(struct leat_channel *channel, struct leat_peer *ret_peer) {
 static int hub_detach(struct leat_channel *channel, int ret_descriptors[2]) {
         struct hub *hub = channel->state;
         struct link *link = hub->listener < 0 ? hub->links[0] : NULL;
-        if (!link || link->begin < link->end || link->assembly || link_has_rest(link) || link->queue_count > 0)
+        if (!link || link->cut || link->begin < link->end || link->assembly || link_has_rest(link) ||
+            link->queue_count > 0)
                 return -ENOTSUP;
         /* Pipes of ours are nonblocking: whoever gets them expects otherwise. */
         for (int i = 0; i < 2; i++) {
@@ -354,6 +431,8 @@ static void hub_after_fork(struct leat_channel *channel) {
         struct hub *hub = channel->state;
         hub->listener = close_fd(hub->listener);
         hub->epoll = close_fd(hub->epoll);
+        if (hub->kind->after_fork)
+                hub->kind->after_fork(hub->context);
         for (size_t i = 0; i < hub->slots; i++) {
                 struct link *link = hub->links[i];
                 if (!link)
@@ -381,6 +460,8 @@ const struct operations hub_operations = {
         .taken = hub_taken,
         .arm = hub_arm,
         .hears = hub_hears,
+        .lives = hub_lives,
+        .unread = hub_unread,
         .poll_fd = hub_poll_fd,
         .info = hub_info,
         .peer = hub_peer,

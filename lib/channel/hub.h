@@ -17,6 +17,8 @@ struct hub_kind {
         int (*accepted)(struct leat_channel *channel, int fd, struct leat_peer *ret_peer);
         /* Fill in what is known of the name and the kernel's buffers; or NULL. */
         void (*info)(struct leat_channel *channel, struct leat_info *info);
+        /* In a forked child that it was not given to: close the descriptors of `context`. Async-signal-safe. Or NULL. */
+        void (*after_fork)(void *context);
         /* Free `context`; ours: remove the name too. Or NULL. */
         void (*close)(void *context, bool ours);
         bool peers_known; /* leat_channel_peer can tell */
@@ -29,8 +31,10 @@ struct hub {
         int listener, epoll; /* -1: it does not listen */
         bool one_only;       /* of a pair: a second connection is refused */
         bool had_link;       /* since the end was told last: there is an end to come */
+        bool lost_partner;   /* of a pair: it went, and the next send is to be told */
         bool accept_blocked; /* no descriptor was left; the listener is out of the epoll */
         bool accept_told;    /* and the receiver knows */
+        bool accept_more;    /* there may be more to accept than was accepted at once */
         uint64_t next_id;
         size_t links_max;
         struct link **links; /* by slot; NULL: free */
@@ -38,7 +42,9 @@ struct hub {
         struct list ready; /* links that may have something to read */
         unsigned turn;     /* messages until the epoll is asked again */
         uint64_t refused;
-        size_t held_bytes; /* by all links, for messages that are not complete */
+        uint8_t *buffer; /* for a packet of any link */
+        size_t capacity;
+        size_t held_bytes, held_descriptors; /* by all links, for messages that are not complete */
 };
 
 extern const struct operations hub_operations;
@@ -65,7 +71,7 @@ void hub_cut(struct hub *hub, struct link *link, int refusal);
 struct link *hub_find(const struct hub *hub, uint64_t id);
 /* The epoll reports room for writing on this link, or no longer. */
 void hub_watch(const struct hub *hub, const struct link *link);
-/* If partial messages of all links pass the limit: cut off the link that holds most. */
-void hub_bound_memory(struct hub *hub);
+/* If partial messages of all links, or the descriptors that came for them, pass the limit: cut off the link that holds most. */
+void hub_bound(struct hub *hub);
 
 #endif

@@ -6,12 +6,15 @@
 #include "channel/hub.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #define LINK_BYTES (2 * WIRE_FRAME_BYTES)
-#define HELD_MESSAGES 16 /* partial messages of the largest size that all links together may hold */
+#define ACCEPTS_AT_ONCE 64 /* connections, until those that are there get their turn */
+#define HELD_MESSAGES 16   /* partial messages of the largest size that all links together may hold */
 
 /* An id is the slot and a number that no other link of this hub had: a late answer finds no stranger. */
 #define ID(number, slot) ((uint64_t)(number) << 24 | (uint64_t)(slot))
@@ -67,6 +70,7 @@ int hub_add_link(struct hub *hub, struct io in, struct io out, const struct leat
         hub->links[slot] = link;
         hub->links_count++;
         hub->had_link = true;
+        hub->lost_partner = false;
         if (ret_link)
                 *ret_link = link;
         return 0;
@@ -95,10 +99,15 @@ void hub_cut(struct hub *hub, struct link *link, int refusal) {
         }
         hub->links[SLOT(link->id)] = NULL;
         hub->links_count--;
+        hub->lost_partner = hub->one_only;
         hub->held_bytes -= link_held_bytes(link);
+        hub->held_descriptors -= link_held_descriptors(link);
         if (link->ready)
                 list_remove(&link->node);
-        link_free(link); /* closing it takes it out of the epoll: no one else holds it open */
+        /* Closing would do, if no one else held it open: a child between fork and exec may. */
+        if (hub->epoll >= 0)
+                (void)epoll_ctl(hub->epoll, EPOLL_CTL_DEL, link->in.fd, NULL);
+        link_free(link);
         unblock_accept(hub);
 }
 
@@ -138,16 +147,30 @@ static int accept_one(struct leat_channel *channel, struct hub *hub) {
                 return r;
         link->ready = true; /* it may have sent already: look at once */
         list_insert(&hub->ready, &link->node);
+        /* A thread that waits for its partner sleeps on the listener, where there is nothing to see any more. */
+        if (hub->one_only)
+                wake_signal(&channel->wakes[DIRECTION_SEND]);
         return 0;
 }
 
+/* accept4() wants a descriptor before it looks whether a connection waits. */
+static bool someone_waits(const struct hub *hub) {
+        struct pollfd door = { .fd = hub->listener, .events = POLLIN };
+        return poll(&door, 1, 0) == 1;
+}
+
 int hub_accept(struct leat_channel *channel, struct hub *hub) {
-        int r;
+        int r, left = ACCEPTS_AT_ONCE;
         do
                 r = accept_one(channel, hub);
-        while (r == 0 || r == -EINTR || r == -ECONNABORTED);
-        if (r == -EAGAIN || !out_of_descriptors(r))
-                return r == -EAGAIN ? 0 : r;
+        while ((r == 0 || r == -EINTR || r == -ECONNABORTED) && --left > 0);
+        hub->accept_more = left == 0; /* the epoll says so again */
+        if (r == -EAGAIN)
+                unblock_accept(hub);
+        if (left == 0 || r == -EAGAIN || (r == -EMFILE && !someone_waits(hub)))
+                return 0;
+        if (!out_of_descriptors(r))
+                return r;
         /* It would be reported ready for ever while nothing can be done about it. */
         struct epoll_event event = { .events = 0 };
         (void)epoll_ctl(hub->epoll, EPOLL_CTL_MOD, hub->listener, &event);
@@ -155,18 +178,30 @@ int hub_accept(struct leat_channel *channel, struct hub *hub) {
         return 0;
 }
 
-void hub_bound_memory(struct hub *hub) {
+static void cut_heaviest(struct hub *hub, size_t (*weigh)(const struct link *link)) {
         struct link *most = NULL;
-        /* Every link may have its buffer; beyond that they share. */
-        uint64_t limit =
-                HELD_MESSAGES * (hub->options.largest_bytes + WIRE_FRAME_BYTES) + hub->links_count * LINK_BYTES;
-        if (hub->held_bytes <= limit)
-                return;
         for (size_t i = 0; i < hub->slots; i++)
-                if (hub->links[i] && (!most || link_held_bytes(hub->links[i]) > link_held_bytes(most)))
+                if (hub->links[i] && (!most || weigh(hub->links[i]) > weigh(most)))
                         most = hub->links[i];
         if (most)
                 hub_cut(hub, most, -ENOBUFS);
+}
+
+/* No more than half of what the process may have: honest peers need some too. */
+static size_t descriptors_limit(void) {
+        size_t limit = HELD_MESSAGES * LEAT_DESCRIPTORS_MAX;
+        struct rlimit files;
+        return getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / 2 < limit ? files.rlim_cur / 2 : limit;
+}
+
+void hub_bound(struct hub *hub) {
+        /* Every link may have its buffer; beyond that they share. */
+        uint64_t limit =
+                HELD_MESSAGES * (hub->options.largest_bytes + WIRE_FRAME_BYTES) + hub->links_count * LINK_BYTES;
+        if (hub->held_bytes > limit)
+                cut_heaviest(hub, link_held_bytes);
+        if (hub->held_descriptors > LEAT_DESCRIPTORS_MAX && hub->held_descriptors > descriptors_limit())
+                cut_heaviest(hub, link_held_descriptors);
 }
 
 int hub_look(struct leat_channel *channel, struct hub *hub) {
@@ -174,6 +209,8 @@ int hub_look(struct leat_channel *channel, struct hub *hub) {
         int r = 0, n;
         if (hub->epoll < 0)
                 return 0;
+        if (hub->accept_blocked) /* a program that never sleeps here asks this way */
+                r = hub_accept(channel, hub);
         do {
                 n = epoll_wait(hub->epoll, events, 64, 0);
                 for (int i = 0; i < n; i++) {

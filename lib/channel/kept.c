@@ -59,9 +59,11 @@ struct kept *kept_free(struct kept *kept) {
         return NULL;
 }
 
+#define DESCRIPTOR_WEIGHT 1024 /* there are far fewer of them than bytes: ?aside=1M is 1,024 */
+
 /* What one weighs against ?aside=: an empty message takes memory too. */
 static size_t weight(const struct kept *kept) {
-        return sizeof(struct kept) + kept->about.size_bytes;
+        return sizeof(struct kept) + kept->about.size_bytes + kept->about.descriptors_count * DESCRIPTOR_WEIGHT;
 }
 
 void kept_list_init(struct kept_list *list) {

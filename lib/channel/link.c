@@ -26,16 +26,21 @@ int link_new(struct io in, struct io out, const struct link_options *options, st
         return 0;
 }
 
+void link_forget_input(struct link *link) {
+        while (link->queue_count > 0)
+                close_fd(link->queue[--link->queue_count]);
+        link->assembly = kept_free(link->assembly);
+        link->begin = link->end = link->scanned = 0;
+}
+
 struct link *link_free(struct link *link) {
         if (!link)
                 return NULL;
         if (link->out.fd != link->in.fd)
                 close_fd(link->out.fd);
         close_fd(link->in.fd);
-        for (size_t i = 0; i < link->queue_count; i++)
-                close_fd(link->queue[i]);
+        link_forget_input(link);
         list_remove(&link->node);
-        kept_free(link->assembly);
         free(link->queue);
         free(link->buffer);
         free(link->rest);
@@ -45,6 +50,10 @@ struct link *link_free(struct link *link) {
 
 size_t link_held_bytes(const struct link *link) {
         return link->capacity + (link->assembly ? link->assembly->capacity_bytes : 0);
+}
+
+size_t link_held_descriptors(const struct link *link) {
+        return link->queue_count + (link->assembly ? link->assembly->about.descriptors_count : 0);
 }
 
 int link_receive(struct link *link, struct incoming *message) {
@@ -153,7 +162,7 @@ static void describe(const struct link *link, const struct wire_header *header, 
                 .sequence = header->sequence,
                 .time_ns = header->time_ns,
                 .deadline = LEAT_NEVER,
-                .sender = link->options.credentials ? link->last_sender : link->peer,
+                .sender = link->options.each_sender ? link->last_sender : link->peer,
                 .reply_to = link->id,
         };
         if ((header->flags & WIRE_WANTS_REPLY) && header->kind == WIRE_MESSAGE && header->reference > 0)
@@ -295,7 +304,7 @@ int link_take_plain(struct link *link, const uint8_t *bytes, size_t size, struct
                 .size_bytes = size,
                 .type = 1,
                 .deadline = LEAT_NEVER,
-                .sender = link->options.credentials ? link->last_sender : link->peer,
+                .sender = link->options.each_sender ? link->last_sender : link->peer,
                 .reply_to = link->id,
         };
         drop_queue(link); /* this framing cannot say which message they belong to */

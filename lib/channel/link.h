@@ -34,8 +34,9 @@ struct outgoing {
         size_t size_bytes;
         const int *descriptors;
         size_t descriptors_count;
-        uint64_t link; /* to this one; 0: the channel has one */
-        size_t sent;   /* bytes of the wire that are written */
+        uint64_t link;  /* to this one; 0: the channel has one */
+        size_t sent;    /* bytes of the wire that are written */
+        uint64_t began; /* the hub's: the link that they went to; 0: none yet */
         bool drop_oldest; /* where it is full, the oldest that waits makes room */
 };
 
@@ -65,7 +66,8 @@ struct link_options {
         enum framing framing;
         bool packets;     /* SOCK_SEQPACKET: one frame, or raw message, a packet */
         bool descriptors; /* take SCM_RIGHTS */
-        bool credentials; /* take SCM_CREDENTIALS as the sender (SO_PASSCRED is set) */
+        bool credentials; /* take SCM_CREDENTIALS (SO_PASSCRED is set) */
+        bool each_sender; /* and believe them who sent: ?who=message; else who connected did */
         bool restarts;    /* a pipe: another program may go on where one has ended */
         uint64_t largest_bytes;
         size_t read_bytes; /* room for each read of a stream, at least: all that the pipe holds; 0: any */
@@ -89,6 +91,7 @@ struct link {
         size_t queue_count;
         bool descriptors_lost; /* the process had no room for some that came */
         bool ended;
+        bool cut; /* the hub's: the only link of a hub, given up */
 
         /* writing */
         uint8_t *rest; /* of a frame that was written in part: [rest_begin, rest_end) */
@@ -102,6 +105,9 @@ struct link {
 /* The link owns the descriptors from here on, also when it fails (-ENOMEM). `in` and `out` are the same for a socket. */
 int link_new(struct io in, struct io out, const struct link_options *options, struct link **ret_link);
 struct link *link_free(struct link *link);
+
+/* Nothing more will be read: what came and is not complete goes. */
+void link_forget_input(struct link *link);
 
 /* Send. Returns 0; -EAGAIN with message->sent telling how far it came; -EPIPE; -EMSGSIZE; other errors of the system. */
 int link_send(struct link *link, struct outgoing *message);
@@ -138,6 +144,9 @@ int link_receive(struct link *link, struct incoming *message);
 
 /* Bytes that this link holds for messages that are not complete. */
 size_t link_held_bytes(const struct link *link);
+
+/* Descriptors that it holds for frames and messages that are not complete. */
+size_t link_held_descriptors(const struct link *link);
 
 /* ---- between the files of the link ---- */
 

@@ -81,5 +81,8 @@ int link_receive_packet(struct link *link, struct incoming *message) {
         found.size_bytes = wire_frame_bytes(&found.header);
         if ((size_t)n != WIRE_HEADER_BYTES + found.size_bytes)
                 return -EBADMSG;
+        /* Rule 6. Of those that were lost at least some were announced. */
+        if (link->descriptors_lost ? found.header.descriptors == 0 : found.header.descriptors != link->queue_count)
+                return -EBADMSG;
         return link_take_frame(link, &found, link->buffer + WIRE_HEADER_BYTES, message);
 }

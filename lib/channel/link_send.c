@@ -109,6 +109,7 @@ static ssize_t write_parts(const struct link *link, const struct gathering *gath
         if (count > 0) {
                 header.msg_control = control.bytes;
                 header.msg_controllen = CMSG_SPACE(count * sizeof(int));
+                memset(control.bytes, 0, header.msg_controllen);
                 struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
                 rights->cmsg_level = SOL_SOCKET;
                 rights->cmsg_type = SCM_RIGHTS;
@@ -232,9 +233,7 @@ static int write_control(struct link *link, const struct wire_header *header) {
         return keep_rest(link, &gathering, false);
 }
 
-int link_flush(struct link *link) {
-        if (link->in_frame)
-                return -EAGAIN;
+static int flush(struct link *link) {
         int r = write_rest(link);
         if (r == 0 && link->abandon != 0) {
                 r = write_control(link,
@@ -257,17 +256,32 @@ int link_flush(struct link *link) {
         return r < 0 ? r : write_rest(link);
 }
 
+int link_flush(struct link *link) {
+        if (link->in_frame)
+                return -EAGAIN;
+        int r = flush(link);
+        if (r == -EPIPE) {
+                /* It will never be read; kept, it would be tried again whenever the link is writable, which is always. */
+                link->rest_begin = link->rest_end = 0;
+                link->abandon = 0;
+                link->taken_count = 0;
+        }
+        return r;
+}
+
 int link_taken(struct link *link, uint64_t sequence) {
+        if (link->out.fd < 0)
+                return -EPIPE; /* there is no way back: nothing may gather for it */
         if (link->taken_count == LINK_TAKEN_MAX)
                 return -ENOBUFS;
         link->taken[(link->taken_first + link->taken_count) % LINK_TAKEN_MAX] = sequence;
         link->taken_count++;
-        int r = link->out.fd < 0 ? -EPIPE : link_flush(link);
+        int r = link_flush(link);
         return r == -EAGAIN ? 0 : r;
 }
 
 void link_refuse(struct link *link, int error) {
-        if (link->options.framing != FRAMING_LEAT || link->out.fd < 0 || link->out.kind != IO_SOCKET)
+        if (link->options.framing != FRAMING_LEAT || link->out.fd < 0)
                 return;
         if (link_flush(link) == 0)
                 (void)write_control(link, &(struct wire_header){ .kind = WIRE_REFUSE, .type = -error });

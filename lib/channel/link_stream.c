@@ -86,12 +86,15 @@ static bool may_read(struct incoming *message) {
 static int receive_raw(struct link *link, struct incoming *message) {
         bool packet, cut;
         if (message->size_bytes == 0) {
-                message->about.size_bytes = 1;
+                message->about = (struct leat_message){ .size_bytes = 1, .type = 1, .sender = link->peer };
                 return -EMSGSIZE;
         }
         struct iovec part = { .iov_base = message->buffer, .iov_len = message->size_bytes };
-        ssize_t n = has_control(link) ? link_read_message(link, &part, 1, &packet, &cut)
+        ssize_t n;
+        do /* a reset is not the end: what the peer sent is still there */
+                n = has_control(link) ? link_read_message(link, &part, 1, &packet, &cut)
                                       : io_read(&link->in, part.iov_base, part.iov_len);
+        while (n == -ECONNRESET);
         if (n == 0)
                 link->ended = true;
         if (n <= 0)
@@ -101,9 +104,17 @@ static int receive_raw(struct link *link, struct incoming *message) {
         return r;
 }
 
+/* Descriptors beyond those of this frame came with a byte of the next one, or were not announced (rule 6). */
+static bool has_strays(const struct link *link, const struct found *found) {
+        size_t next = link->begin < link->end ? LEAT_DESCRIPTORS_MAX : 0;
+        return link->queue_count > found->header.descriptors + next;
+}
+
 static int take(struct link *link, const struct found *found, struct incoming *message) {
         const uint8_t *bytes = link->buffer + link->begin + found->at;
         link->begin += found->consumed;
+        if (link->options.framing == FRAMING_LEAT && has_strays(link, found))
+                return -EBADMSG;
         if (link->options.framing == FRAMING_LEAT)
                 return link_take_frame(link, found, bytes, message);
         return link_take_plain(link, bytes, found->size_bytes, message);

@@ -94,7 +94,7 @@ static int name_limit(struct leat_reason *reason, int error) {
                                     "this process has no descriptor left; raise `ulimit -n`");
         if (error == -ENFILE)
                 return reason_limit(reason, error, "fs.file-max", "the system has no descriptor left");
-        return reason_set(reason, error, LEAT_ROW_NONE, NULL);
+        return reason_set(reason, error, LEAT_ROW_NONE, leat_strerror(error));
 }
 
 int channel_open(const struct transport *const *table, const char *text, const struct leat_open_options *given,
@@ -115,7 +115,7 @@ int channel_open(const struct transport *const *table, const char *text, const s
         if (r == 0)
                 r = declaration_find(transport, &address, options.flags, reason, &declaration);
         if (r < 0)
-                return r;
+                return name_limit(reason, r);
         r = channel_new(transport, &address, options.flags, declaration, &channel);
         if (r == 0)
                 r = transport->open(channel, options.deadline, reason);

@@ -2,11 +2,14 @@
 
 /* Receiving: from what was set aside, else from the transport; the rest waits. */
 
+#include "base/cleanup.h"
 #include "base/options.h"
 #include "channel/channel.h"
 
 #include <errno.h>
 #include <string.h>
+
+#define TRIES_AT_ONCE 64 /* of READS_AT_ONCE reads each */
 
 /* What one receive wants and where it puts it. */
 struct wish {
@@ -90,7 +93,14 @@ static ssize_t take_next(struct leat_channel *channel, const struct wish *wish, 
         message.reference = 0;
         message.selection = wish->selection;
         message.reads = reads;
-        int r = channel->operations->receive(channel, &message, 1);
+        int r = channel->filed_error;
+        if (r < 0) {
+                channel->filed_error = 0;
+                message.about.sender = channel->filed_sender;
+        } else
+                r = channel->operations->receive(channel, &message, 1);
+        if (channel->engaged != 0 && !channel->operations->lives(channel, channel->engaged))
+                wake_signal(&channel->wakes[DIRECTION_SEND]);
         if (r == -EMSGSIZE)
                 channel_tell(&message.about, NULL, wish->ret_about);
         if (r < 0)
@@ -99,8 +109,11 @@ static ssize_t take_next(struct leat_channel *channel, const struct wish *wish, 
                 if (channel_has_place(wish->ret_about, message.descriptors_count))
                         return take_direct(channel, &message, wish);
                 r = keep_direct(&message, wish->buffer);
-                if (r < 0)
+                if (r < 0) {
+                        while (message.descriptors_count > 0)
+                                close_fd(message.descriptors[--message.descriptors_count]);
                         return r;
+                }
         }
         bool wanted = message.kind == WIRE_MESSAGE &&
                       (channel->operations->selects ||
@@ -109,7 +122,13 @@ static ssize_t take_next(struct leat_channel *channel, const struct wish *wish, 
         return wanted ? take_aside(channel, wish) : -EINPROGRESS;
 }
 
-static ssize_t try_receive(struct leat_channel *channel, const struct wish *wish) {
+static int aside_is_full(struct leat_channel *channel) {
+        return channel_refuse(channel, -ENOBUFS, LEAT_ROW_TYPES,
+                              "messages of other types fill what may be set aside; receive them, or raise ?aside=");
+}
+
+/* *ret_more: there may be more to read, but others want to be looked after. */
+static ssize_t try_receive(struct leat_channel *channel, const struct wish *wish, bool *ret_more) {
         unsigned reads = READS_AT_ONCE;
         ssize_t n;
         channel_lock(channel);
@@ -117,20 +136,22 @@ static ssize_t try_receive(struct leat_channel *channel, const struct wish *wish
         bool look_first = wish->selection.select >= 0;
         n = look_first ? take_aside(channel, wish) : -EAGAIN;
         while (n == -EAGAIN || n == -EINPROGRESS) {
+                if (channel->aside.bytes > channel->address.aside) {
+                        n = take_aside(channel, wish);
+                        if (n == -EAGAIN)
+                                n = aside_is_full(channel);
+                        break; /* also where a program asks for it again and again: nothing more is read */
+                }
                 n = take_next(channel, wish, &reads);
                 if (n == -EAGAIN || n == -ENODATA) {
                         ssize_t aside = take_aside(channel, wish);
                         n = aside == -EAGAIN ? n : aside;
                         break;
                 }
-                if (n == -EINPROGRESS && channel->aside.bytes > channel->address.aside) {
-                        n = take_aside(channel, wish);
-                        if (n == -EAGAIN)
-                                n = channel_refuse(channel, -ENOBUFS, LEAT_ROW_TYPES,
-                                                   "messages of other types fill what may be set aside; receive them, "
-                                                   "or raise ?aside=");
-                }
         }
+        *ret_more = n == -EAGAIN && reads == 0;
+        if (n != -EAGAIN)
+                channel_pass_on(channel, DIRECTION_RECEIVE);
         channel_unlock(channel);
         return n;
 }
@@ -155,10 +176,14 @@ static int check(struct leat_channel *channel, const struct wish *wish) {
 
 static ssize_t receive(struct leat_channel *channel, const struct wish *wish, int64_t deadline) {
         ssize_t n = check(channel, wish);
-        bool cleared = false;
+        bool cleared = false, more;
+        unsigned tries = 0;
         if (n < 0)
                 return n;
-        while ((n = try_receive(channel, wish)) == -EAGAIN) {
+        while ((n = try_receive(channel, wish, &more)) == -EAGAIN) {
+                /* "Nothing is there" is to be true; only to a flood it is said before its end, which may never come. */
+                if (more && deadline == LEAT_NOW && ++tries < TRIES_AT_ONCE)
+                        continue;
                 if (deadline == LEAT_NOW && channel->both_ways && !cleared) {
                         /* So that leat_fd is not readable for what was seen already. */
                         wake_clear(&channel->wakes[DIRECTION_RECEIVE]);

@@ -24,6 +24,10 @@ static int ask_refusal(struct leat_channel *channel) {
         int r = 0;
         if (DOES_RECEIVE(channel->flags) && !(channel->flags & LEAT_CALL))
                 return -EPIPE; /* the receiving side will read and tell it */
+        if (channel->address.framing != FRAMING_LEAT)
+                return -EPIPE; /* bare bytes have no refusal */
+        if (channel->address.framing != FRAMING_LEAT)
+                return -EPIPE; /* nothing is said in these */
         for (int i = 0; i < 16 && r == 0; i++)
                 r = channel_pump(channel, &message);
         return r < 0 && r != -EAGAIN && r != -ENODATA && r != -ENOBUFS ? r : -EPIPE;
@@ -48,6 +52,7 @@ static int try_send(struct leat_channel *channel, struct outgoing *message) {
         int r = channel->operations->send(channel, message, 1);
         if (r == -EAGAIN && message->drop_oldest)
                 r = send_in_its_place(channel, message);
+        channel->engaged = message->began;
         if (r == -EPIPE)
                 r = ask_refusal(channel);
         if (r > 0) {
@@ -59,26 +64,28 @@ static int try_send(struct leat_channel *channel, struct outgoing *message) {
 }
 
 /* A caller that waits for room reads what comes meanwhile: late replies may be what its peer is stuck on. */
-static void make_way(struct leat_channel *channel) {
+static int make_way(struct leat_channel *channel) {
         unsigned reads = READS_AT_ONCE;
         struct incoming message = { .selection = SELECT_ANY, .reads = &reads }; /* nothing is wanted: all is kept */
-        if (!(channel->flags & LEAT_CALL))
-                return;
+        int r = 0;
         channel_lock(channel);
-        while (channel_pump(channel, &message) == 0)
-                ;
+        while (r == 0)
+                r = channel_pump(channel, &message);
         channel_unlock(channel);
+        return r;
 }
 
 int channel_send(struct leat_channel *channel, struct outgoing *message, int64_t deadline) {
         int r;
         message->time_ns = channel->address.framing == FRAMING_LEAT ? time_of_day_ns() : 0;
+        unsigned until = UNTIL_OUT | (channel->flags & LEAT_CALL ? UNTIL_IN : 0);
         while ((r = try_send(channel, message)) == -EAGAIN) {
-                unsigned until = UNTIL_OUT | (channel->flags & LEAT_CALL ? UNTIL_IN : 0);
                 r = channel_wait(channel, DIRECTION_SEND, until, deadline);
                 if (r < 0)
                         break;
-                make_way(channel);
+                /* After the end, or a refusal, nothing more comes, and what is readable for ever is not waited for. */
+                if ((until & UNTIL_IN) && make_way(channel) != -EAGAIN)
+                        until = UNTIL_OUT;
         }
         if (r < 0 && message->sent > 0) {
                 channel_lock(channel);
@@ -95,10 +102,14 @@ static int look_for_taken(struct leat_channel *channel) {
         struct incoming message = { .selection = SELECT_ANY, .reads = &reads }; /* nothing is wanted: all is kept */
         int r = 0;
         channel_lock(channel);
-        while (!channel->was_taken && r == 0)
+        while (!channel->was_taken && (r == 0 || r == -EMFILE)) /* that is for the receiver */
                 r = channel_pump(channel, &message);
         if (channel->was_taken)
                 r = 1;
+        else if (r == -EAGAIN && !channel->operations->lives(channel, channel->engaged))
+                r = -EPIPE;
+        if (r != -EAGAIN)
+                channel_pass_on(channel, DIRECTION_SEND);
         channel_unlock(channel);
         return r == -ENODATA ? -EPIPE : r;
 }
@@ -171,8 +182,11 @@ static int check_options(struct leat_channel *channel, const struct leat_send_op
         return 0;
 }
 
-static int drop_newest(struct leat_channel *channel, int r, unsigned flags) {
-        if (!(flags & LEAT_DROP_NEWEST) || (r != -EAGAIN && r != -ETIMEDOUT))
+/* A message did not go out. One of which a part did, in a framing that cannot take it back, will come all the same: it is
+ * not dropped, and the sender is told that the deadline passed. */
+static int drop_newest(struct leat_channel *channel, int r, const struct outgoing *message, unsigned flags) {
+        if (!(flags & LEAT_DROP_NEWEST) || (r != -EAGAIN && r != -ETIMEDOUT) ||
+            (message->sent > 0 && channel->address.framing != FRAMING_LEAT))
                 return r;
         channel_lock(channel);
         channel->counters.dropped++;
@@ -208,9 +222,9 @@ int leat_send_with(struct leat_channel *channel, const void *bytes, size_t size_
         if (sync)
                 await_taken(channel, message.sequence);
         r = channel_send(channel, &message, options.deadline);
-        if (r == 0 && sync)
-                r = wait_for_taken(channel, options.deadline);
-        return drop_newest(channel, r, sync && r != -EAGAIN ? 0 : options.flags);
+        if (r < 0)
+                return drop_newest(channel, r, &message, options.flags);
+        return sync ? wait_for_taken(channel, options.deadline) : 0;
 }
 
 int leat_send(struct leat_channel *channel, int64_t type, const void *bytes, size_t size_bytes, int64_t deadline) {

@@ -46,6 +46,10 @@ struct operations {
         void (*disarm)(struct leat_channel *channel, enum direction direction);
         /* Is there a way back, on which answers to what it sends come? */
         bool (*hears)(struct leat_channel *channel);
+        /* Is this connection, of which outgoing.began told, still there? */
+        bool (*lives)(struct leat_channel *channel, uint64_t link);
+        /* Did it read more than it has given yet? No poll tells of that. */
+        bool (*unread)(struct leat_channel *channel);
         /* One descriptor that is readable whenever receive would not say -EAGAIN; a negative errno. */
         int (*poll_fd)(struct leat_channel *channel);
         void (*info)(struct leat_channel *channel, struct leat_info *info);

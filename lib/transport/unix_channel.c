@@ -71,7 +71,17 @@ static void close_name(void *context, bool ours) {
         unix_name_free(name);
 }
 
-static const struct hub_kind kind = { .accepted = accepted, .info = info, .close = close_name, .peers_known = true };
+static void after_fork(void *context) {
+        struct unix_name *name = context;
+        if (name)
+                name->directory = close_fd(name->directory);
+}
+
+static const struct hub_kind kind = { .accepted = accepted,
+                                      .info = info,
+                                      .after_fork = after_fork,
+                                      .close = close_name,
+                                      .peers_known = true };
 
 static struct link_options link_options(const struct leat_channel *channel, int type) {
         struct link_options options = hub_link_options(channel);

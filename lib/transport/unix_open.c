@@ -54,16 +54,15 @@ static int bind_and_listen(struct unix_name *name, int fd, const struct address 
                                           "abstract name");
                 return error;
         }
-        struct stat status;
-        if (!name->abstract && fstatat(name->directory, name->base, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-                name->device = status.st_dev;
-                name->inode = status.st_ino;
-        }
-        if (listen(fd, (int)address->backlog) == 0)
+        struct stat status = { 0 };
+        bool known = name->abstract || fstatat(name->directory, name->base, &status, AT_SYMLINK_NOFOLLOW) == 0;
+        name->device = status.st_dev;
+        name->inode = status.st_ino;
+        if (known && listen(fd, (int)address->backlog) == 0)
                 return 0;
         int error = -errno;
-        if (name->inode != 0)
-                (void)unlinkat(name->directory, name->base, 0);
+        if (!name->abstract)
+                (void)unlinkat(name->directory, name->base, 0); /* the directory is locked: it is ours */
         name->inode = 0;
         return error;
 }
@@ -148,6 +147,9 @@ static int explain(int error, struct leat_reason *reason) {
         if (error == -EACCES)
                 return reason_set(reason, error, LEAT_ROW_OPENING,
                                   "its permissions do not let you connect; ask its owner for ?mode=0660 or the like");
+        if (error == -EAGAIN || error == -ETIMEDOUT)
+                return reason_set(reason, error, LEAT_ROW_LISTENING,
+                                  "its receiver lets connections wait, and ?backlog= of them wait already");
         if (error == -ENOTSOCK || error == -ECONNREFUSED || error == -ENOENT)
                 return reason_set(reason, error, LEAT_ROW_LISTENING, "no receiver is there");
         return error;

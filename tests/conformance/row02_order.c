@@ -7,18 +7,45 @@
 #define COUNT ROUNDS(2000, 500)
 #define SENDER_SHIFT 32
 
+/* Senders begin when all of them are connected: the end is when the last that came is gone. */
+struct start {
+        uint64_t who;
+        struct harness_event *came, *go;
+};
+
+static void start_new(struct start *starts) {
+        struct harness_event *came = harness_event_new(), *go = harness_event_new();
+        for (uint64_t i = 0; i < 2; i++)
+                starts[i] = (struct start){ i, came, go };
+}
+
+static void start_all(const struct start *starts, int count) {
+        for (int i = 0; i < count; i++)
+                harness_event_wait(starts->came);
+        for (int i = 0; i < count; i++)
+                harness_event_signal(starts->go);
+}
+
+static uint64_t wait_for_start(const struct start *start) {
+        harness_event_signal(start->came);
+        harness_event_wait(start->go);
+        return start->who;
+}
+
 static void send_many(struct leat_channel *sender, void *argument) {
-        uint64_t who = *(const uint64_t *)argument;
+        uint64_t who = wait_for_start(argument);
         for (uint64_t i = 0; i < COUNT; i++)
                 send_record(sender, who << SENDER_SHIFT | i);
 }
 
 CONFORMS(LEAT_ROW_ORDER, one_sender) {
         struct place place;
-        uint64_t who = 0;
+        struct start starts[2];
+        start_new(starts);
         place_new(&place, subject, "");
-        pid_t pid = place_fork_sender(&place, send_many, &who);
+        pid_t pid = place_fork_sender(&place, send_many, &starts[0]);
         struct leat_channel *receiver = place_receiver(&place);
+        start_all(starts, 1);
         for (uint64_t i = 0; i < COUNT; i++)
                 take_record_numbered(receiver, i);
         expect_end(receiver);
@@ -29,12 +56,15 @@ CONFORMS(LEAT_ROW_ORDER, one_sender) {
 /* Where boundaries are not kept, a read may give parts of both: then there is nothing to tell records by. */
 CONFORMS(LEAT_ROW_ORDER, two_senders, .traits = MANY | FRAMED) {
         struct place place;
-        uint64_t who[] = { 0, 1 }, next[] = { 0, 0 };
+        uint64_t next[] = { 0, 0 };
+        struct start starts[2];
         pid_t pids[2];
+        start_new(starts);
         place_new(&place, subject, "");
         struct leat_channel *receiver = place_receiver(&place);
         for (int i = 0; i < 2; i++)
-                pids[i] = place_fork_sender(&place, send_many, &who[i]);
+                pids[i] = place_fork_sender(&place, send_many, &starts[i]);
+        start_all(starts, 2);
         for (uint64_t i = 0; i < 2 * COUNT; i++) {
                 uint64_t record = take_record(receiver), sender = record >> SENDER_SHIFT;
                 CHECK(sender < 2);
@@ -56,7 +86,7 @@ static int64_t type_of(uint64_t number) {
 }
 
 static void send_typed(struct leat_channel *sender, void *argument) {
-        uint64_t who = *(const uint64_t *)argument;
+        uint64_t who = wait_for_start(argument);
         for (uint64_t i = 0; i < COUNT; i++) {
                 uint64_t record = who << SENDER_SHIFT | i;
                 CHECK_EQ(leat_send(sender, type_of(i), &record, sizeof record, SOON), 0);
@@ -99,13 +129,15 @@ static void receive_typed(struct leat_channel *receiver, int senders) {
 
 CONFORMS(LEAT_ROW_ORDER, with_types_and_set_aside, .also = ROW(LEAT_ROW_TYPES)) {
         struct place place;
-        uint64_t who[] = { 0, 1 };
+        struct start starts[2];
         int senders = subject_traits(subject) & MANY ? 2 : 1;
         pid_t pids[2];
+        start_new(starts);
         place_new(&place, subject, "aside=4M");
         struct leat_channel *receiver = place_receiver(&place);
         for (int i = 0; i < senders; i++)
-                pids[i] = place_fork_sender(&place, send_typed, &who[i]);
+                pids[i] = place_fork_sender(&place, send_typed, &starts[i]);
+        start_all(starts, senders);
         receive_typed(receiver, senders);
         expect_end(receiver);
         for (int i = 0; i < senders; i++)

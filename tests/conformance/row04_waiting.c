@@ -9,6 +9,7 @@
 #include <sys/time.h>
 
 #define SHORT_MS 20
+#define FULL "one record more.", RECORD_BYTES /* no smaller one than those that filled it */
 
 /* ---- never, until, now ---- */
 
@@ -19,8 +20,8 @@ CONFORMS(LEAT_ROW_WAITING, now_never_waits) {
         settle(receiver);
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, 1, NULL), -ETIMEDOUT);
         CHECK(fill_up(sender, 0) > 0);
-        CHECK_EQ(leat_send(sender, 1, "full", 4, LEAT_NOW), -EAGAIN);
-        CHECK_EQ(leat_send(sender, 1, "full", 4, 1), -ETIMEDOUT);
+        CHECK_EQ(leat_send(sender, 1, FULL, LEAT_NOW), -EAGAIN);
+        CHECK_EQ(leat_send(sender, 1, FULL, 1), -ETIMEDOUT);
         take_record_numbered(receiver, 0);
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, RECORD_BYTES, 1, NULL),
                  RECORD_BYTES); /* the past: tries once */
@@ -40,7 +41,7 @@ CONFORMS(LEAT_ROW_WAITING, a_deadline_is_not_early) {
         fill_up(sender, 0);
         for (int i = 0; i < 5; i++) {
                 int64_t deadline = leat_in_us(1 + (int64_t)harness_random_below(3000));
-                CHECK_EQ(leat_send(sender, 1, "full", 4, deadline), -ETIMEDOUT);
+                CHECK_EQ(leat_send(sender, 1, FULL, deadline), -ETIMEDOUT);
                 CHECK(leat_now() >= deadline);
         }
         leat_close(sender);
@@ -94,7 +95,7 @@ static void wait_in_storm(const struct subject *subject, int flags) {
         fill_up(sender, 0);
         start_storm(flags);
         deadline = leat_in_ms(SHORT_MS);
-        CHECK_EQ(leat_send(sender, 1, "full", 4, deadline), -ETIMEDOUT);
+        CHECK_EQ(leat_send(sender, 1, FULL, deadline), -ETIMEDOUT);
         CHECK(leat_now() >= deadline);
         end_storm();
         leat_close(sender);
@@ -164,8 +165,8 @@ CONFORMS(LEAT_ROW_WAITING, an_early_interrupt_ends_the_next_wait_once) {
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, leat_in_ms(SHORT_MS), NULL), -ETIMEDOUT);
         uint64_t count = fill_up(sender, 0);
         CHECK_EQ(leat_interrupt(sender), 0);
-        CHECK_EQ(leat_send(sender, 1, "full", 4, SOON), -ECANCELED);
-        CHECK_EQ(leat_send(sender, 1, "full", 4, leat_in_ms(SHORT_MS)), -ETIMEDOUT);
+        CHECK_EQ(leat_send(sender, 1, FULL, SOON), -ECANCELED);
+        CHECK_EQ(leat_send(sender, 1, FULL, leat_in_ms(SHORT_MS)), -ETIMEDOUT);
         for (uint64_t i = 0; i < count; i++)
                 take_record_numbered(receiver, i);
         settle(receiver);
@@ -189,7 +190,7 @@ CONFORMS(LEAT_ROW_WAITING, a_thread_interrupts) {
         CHECK_EQ(pthread_join(thread, NULL), 0);
         uint64_t count = fill_up(sender, 0);
         CHECK_EQ(pthread_create(&thread, NULL, interrupt_when_asleep, sender), 0);
-        CHECK_EQ(leat_send(sender, 1, "full", 4, SOON), -ECANCELED);
+        CHECK_EQ(leat_send(sender, 1, FULL, SOON), -ECANCELED);
         CHECK_EQ(pthread_join(thread, NULL), 0);
         for (uint64_t i = 0; i < count; i++)
                 take_record_numbered(receiver, i);
@@ -203,9 +204,11 @@ static struct leat_channel *interrupted;
 
 static void interrupt_it(int number) {
         (void)number;
-        errno = 77;
+        int saved = errno;
+        errno = 77; /* it keeps what it finds */
         if (leat_interrupt(interrupted) < 0 || errno != 77)
                 abort();
+        errno = saved;
 }
 
 CONFORMS(LEAT_ROW_WAITING, a_handler_interrupts) {
@@ -219,7 +222,7 @@ CONFORMS(LEAT_ROW_WAITING, a_handler_interrupts) {
                 struct itimerval once = { { 0, 0 }, { 0, 1 + (suseconds_t)harness_random_below(2000) } };
                 interrupted = sender;
                 CHECK_EQ(setitimer(ITIMER_REAL, &once, NULL), 0);
-                CHECK_EQ(leat_send(sender, 1, "full", 4, SOON), -ECANCELED);
+                CHECK_EQ(leat_send(sender, 1, FULL, SOON), -ECANCELED);
         }
         while (receive_now(receiver) > 0)
                 ;

@@ -81,7 +81,8 @@ CONFORMS(LEAT_ROW_FULL, a_dropped_one_is_not_seen, .traits = FRAMED) {
         for (uint64_t i = 0; i < 4; i++) {
                 fill_numbered(bytes, size, i);
                 results[i] = send_or_drop(sender, bytes, size, LEAT_NOW);
-                CHECK(results[i] == 0 || results[i] == 1 || (results[i] == -EAGAIN && (subject_traits(subject) & STREAM)));
+                CHECK(results[i] == 0 || results[i] == 1 ||
+                      (results[i] == -EAGAIN && (subject_traits(subject) & STREAM)));
                 dropped += results[i] == 1;
         }
         CHECK(dropped > 0);

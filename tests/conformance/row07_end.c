@@ -4,6 +4,8 @@
 
 #include "conformance.h"
 
+#define LOST "one record more.", RECORD_BYTES /* no smaller one than those that fill a channel */
+
 static void send_three(struct leat_channel *sender, void *argument) {
         for (uint64_t i = 0; i < 3; i++)
                 send_record(sender, i);
@@ -154,8 +156,8 @@ static void check_sigpipe(void) {
 
 static void expect_broken(struct leat_channel *sender) {
         for (int i = 0; i < 3; i++)
-                CHECK_EQ(leat_send(sender, 1, "lost", 4, SOON), -EPIPE);
-        CHECK_EQ(leat_send(sender, 1, "lost", 4, LEAT_NOW), -EPIPE);
+                CHECK_EQ(leat_send(sender, 1, LOST, SOON), -EPIPE);
+        CHECK_EQ(leat_send(sender, 1, LOST, LEAT_NOW), -EPIPE);
         check_sigpipe();
 }
 
@@ -220,7 +222,7 @@ CONFORMS(LEAT_ROW_END, a_blocked_sender_is_told) {
         harness_event_wait(took);
         fill_up(sender, 1);
         pid_t killer = harness_fork(kill_when_asleep, pids);
-        CHECK_EQ(leat_send(sender, 1, "lost", 4, SOON), -EPIPE);
+        CHECK_EQ(leat_send(sender, 1, LOST, SOON), -EPIPE);
         CHECK_EQ(harness_wait(pids[1]), -SIGKILL);
         CHECK_EQ(harness_wait(killer), 0);
         expect_broken(sender);
@@ -241,7 +243,27 @@ CONFORMS(LEAT_ROW_END, of_both_directions, .traits = TWO_WAY) {
                 leat_close(goes);
                 take_three(stays);
                 expect_end(stays);
-                expect_broken(stays);
+                CHECK_EQ(leat_send(stays, 1, LOST, SOON), -EPIPE);
+                check_sigpipe();
                 leat_close(stays);
         }
+}
+
+/* A listening end is told once, like one that receives, and then waits for the next partner. */
+CONFORMS(LEAT_ROW_END, a_listening_sender_is_told_once, .traits = TWO_WAY | NAMED) {
+        struct place place;
+        place_new(&place, subject, "");
+        struct leat_channel *listening = place_receiver(&place);
+        for (int i = 0; i < 2; i++) {
+                CHECK_EQ(leat_send(listening, 1, LOST, LEAT_NOW), -EAGAIN); /* nobody is there yet */
+                struct leat_channel *partner = place_sender(&place);
+                send_record(listening, 1);
+                take_record_numbered(partner, 1);
+                leat_close(partner);
+                for (int k = 0; k < 2; k++)
+                        CHECK_EQ(leat_send(listening, 1, LOST, SOON), -EPIPE);
+                expect_end(listening);
+                CHECK_EQ(leat_send(listening, 1, LOST, SOON), -EPIPE);
+        }
+        leat_close(listening);
 }

@@ -17,7 +17,8 @@
  * sanitizers also by what they find. Whatever it left is killed and removed before the next one.
  * What it wrote is shown only if it failed. Results go to standard output as TAP 13.
  *
- * Arguments of a test program: names or globs of tests to run; --list; --seed N; --verbose shows the
+ * Arguments of a test program: names or globs of tests to run; --list; --seed N; --shard I/N runs every N-th
+ * test beginning with number I, counted from 0, so that N programs can share the work; --verbose shows the
  * output of every test; --debug runs the named test here, without fork, capture and deadline, for gdb.
  * Environment: LEAT_TEST_TIMEOUT_S (default 30; it scales the deadlines that tests set for themselves
  * and those of harness_deadline_ms() too), LEAT_TEST_SEED.

@@ -120,14 +120,15 @@ struct sleeper {
 static void sleep_in_receive(void *argument) {
         struct sleeper *sleeper = argument;
         char buffer[64];
-        CHECK_EQ(leat_give(sleeper->victim->channel), 0);
         (void)leat_receive(sleeper->victim->channel, LEAT_ANY, buffer, sizeof buffer, LEAT_NEVER, NULL);
 }
 
 static void deaf(void *argument) {
         struct victim victim;
         char buffer[64];
-        struct wire_header header = { .kind = WIRE_MESSAGE, .type = 5, .size = 3, .flags = WIRE_WANTS_TAKEN, .sequence = 1 };
+        struct wire_header header = {
+                .kind = WIRE_MESSAGE, .type = 5, .size = 3, .flags = WIRE_WANTS_TAKEN, .sequence = 1
+        };
         victim_open(&victim, *(enum place *)argument, LEAT_RECEIVE, "");
         CHECK_EQ(shutdown(victim.peer, SHUT_RD), 0);
         peer_send(&victim, &header, "abc");
@@ -144,7 +145,9 @@ static void deaf_pipe(void *argument) {
         int there[2], back[2];
         char address[64], buffer[64];
         struct victim victim = { .place = PIPE, .peer_in = -1 };
-        struct wire_header header = { .kind = WIRE_MESSAGE, .type = 5, .size = 3, .flags = WIRE_WANTS_TAKEN, .sequence = 1 };
+        struct wire_header header = {
+                .kind = WIRE_MESSAGE, .type = 5, .size = 3, .flags = WIRE_WANTS_TAKEN, .sequence = 1
+        };
         (void)argument;
         CHECK_EQ(pipe2(there, O_CLOEXEC), 0);
         CHECK_EQ(pipe2(back, O_CLOEXEC), 0);
@@ -172,7 +175,7 @@ static void call_for_ever(void *argument) {
 /* A replier that says it has nothing more to say, and reads nothing either. */
 static void call_the_dumb(void *argument) {
         struct victim victim;
-        victim_open(&victim, *(enum place *)argument, LEAT_CALL, "");
+        victim_open(&victim, *(enum place *)argument, LEAT_CALL, "&pattern=pair");
         CHECK_EQ(shutdown(victim.peer, SHUT_WR), 0);
         CHECK_EQ(leat_give(victim.channel), 0);
         pid_t pid = harness_fork(call_for_ever, &victim);
@@ -184,29 +187,69 @@ static void call_the_dumb(void *argument) {
 
 /* ---- floods: a deadline is a deadline ---- */
 
+enum { FLOODERS = 3 };
+
 struct flood {
         const struct victim *victim;
         struct wire_header header, then; /* again and again; `then` if its kind is set */
 };
 
+/* Without sleeping between: there is never nothing to read. */
+static bool push(int fd, const uint8_t *bytes, size_t size) {
+        while (size > 0) {
+                ssize_t n = write(fd, bytes, size);
+                if (n < 0 && errno != EAGAIN)
+                        return false;
+                if (n > 0) {
+                        bytes += n;
+                        size -= (size_t)n;
+                }
+        }
+        return true;
+}
+
+/* Frames as they follow each other, many to a write where it is a stream. */
 static void flood_for_ever(void *argument) {
         const struct flood *flood = argument;
-        static uint8_t frames[2 * FRAME_MOST];
+        enum place place = flood->victim->place;
+        static uint8_t frames[4 * FRAME_MOST];
         struct wire_header header = flood->header, then = flood->then;
         int fd = flood->victim->peer;
         signal(SIGPIPE, SIG_IGN);
+        CHECK_EQ(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
         leat_close(flood->victim->channel);
         for (;;) {
-                header.sequence++;
-                then.sequence = header.sequence;
-                size_t size = make_frame(flood->victim->place, &header, NULL, frames);
-                if (!is_packets(flood->victim->place) && then.kind == 0 && header.kind == WIRE_MESSAGE)
-                        frames[size - 1] = 1; /* a trailer that takes it back */
-                size_t more = then.kind ? make_frame(flood->victim->place, &then, NULL, frames + size) : 0;
-                if (write(fd, frames, is_packets(flood->victim->place) ? size : size + more) < 0)
+                size_t size = 0;
+                do {
+                        then.sequence = ++header.sequence;
+                        size_t first = make_frame(place, &header, NULL, frames + size);
+                        if (!is_packets(place) && then.kind == 0 && header.kind == WIRE_MESSAGE)
+                                frames[size + first - 1] = 1; /* a trailer that takes it back */
+                        if (is_packets(place) && !push(fd, frames, first))
+                                return;
+                        size += is_packets(place) ? 0 : first;
+                        if (then.kind)
+                                size += make_frame(place, &then, NULL, frames + size);
+                        if (is_packets(place) && then.kind && !push(fd, frames, size))
+                                return;
+                } while (!is_packets(place) && size < FRAME_MOST);
+                if (!is_packets(place) && !push(fd, frames, size))
                         return;
-                if (more && is_packets(flood->victim->place) && write(fd, frames + size, more) < 0)
-                        return;
+        }
+}
+
+/* Packets come from several processes at once, where nothing in them has to rise. */
+static int flood_start(const struct flood *flood, pid_t *ret_pids) {
+        int count = is_packets(flood->victim->place) && flood->header.kind == WIRE_TAKEN ? FLOODERS : 1;
+        for (int i = 0; i < count; i++)
+                ret_pids[i] = harness_fork(flood_for_ever, (void *)flood);
+        return count;
+}
+
+static void flood_stop(const pid_t *pids, int count) {
+        for (int i = 0; i < count; i++) {
+                kill(pids[i], SIGKILL);
+                harness_wait(pids[i]);
         }
 }
 
@@ -231,7 +274,8 @@ static void flood_receiver(void *argument) {
                 }
                 printf("%s\n", floods[i].name);
                 struct flood flood = { .victim = &victim, .header = floods[i].header, .then = floods[i].then };
-                pid_t pid = harness_fork(flood_for_ever, &flood);
+                pid_t pids[FLOODERS];
+                int flooders = flood_start(&flood, pids);
                 for (int round = 0; round < 5; round++)
                         CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, leat_in_ms(50), NULL), -ETIMEDOUT);
                 if (victim.honest)
@@ -242,8 +286,7 @@ static void flood_receiver(void *argument) {
                         }
                 CHECK_EQ(leat_interrupt(victim.channel), 0);
                 CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, LEAT_NEVER, NULL), -ECANCELED);
-                kill(pid, SIGKILL);
-                harness_wait(pid);
+                flood_stop(pids, flooders);
                 victim_close(&victim);
         }
 }
@@ -253,11 +296,11 @@ static void flood_sender(void *argument) {
                 struct victim victim;
                 victim_open(&victim, *(enum place *)argument, LEAT_SEND, "");
                 struct flood flood = { .victim = &victim, .header = floods[i].header };
-                pid_t pid = harness_fork(flood_for_ever, &flood);
+                pid_t pids[FLOODERS];
+                int flooders = flood_start(&flood, pids);
                 CHECK_EQ(send_sync(victim.channel, leat_in_ms(50)), -ETIMEDOUT);
                 CHECK_EQ(send_sync(victim.channel, leat_in_ms(50)), -ETIMEDOUT);
-                kill(pid, SIGKILL);
-                harness_wait(pid);
+                flood_stop(pids, flooders);
                 victim_close(&victim);
         }
 }
@@ -266,14 +309,14 @@ static void flood_caller(void *argument) {
         char reply[64];
         for (int i = 0; i < 2; i++) {
                 struct victim victim;
-                victim_open(&victim, *(enum place *)argument, LEAT_CALL, "");
+                victim_open(&victim, *(enum place *)argument, LEAT_CALL, "&pattern=pair");
                 struct flood flood = { .victim = &victim, .header = floods[i].header };
-                pid_t pid = harness_fork(flood_for_ever, &flood);
+                pid_t pids[FLOODERS];
+                int flooders = flood_start(&flood, pids);
                 for (int round = 0; round < 3; round++)
                         CHECK_EQ(leat_call(victim.channel, 1, "abc", 3, reply, sizeof reply, leat_in_ms(50), NULL),
                                  -ETIMEDOUT);
-                kill(pid, SIGKILL);
-                harness_wait(pid);
+                flood_stop(pids, flooders);
                 victim_close(&victim);
         }
 }
@@ -284,12 +327,24 @@ static const struct {
         int64_t type;
         int error;
 } refusals[] = {
-        { EBUSY, -EBUSY },        { EBADMSG, -EBADMSG },    { EPROTONOSUPPORT, -EPROTONOSUPPORT },
-        { ENOBUFS, -ENOBUFS },    { 1, -EBADMSG },          { EINTR, -EBADMSG },
-        { EAGAIN, -EBADMSG },     { ENODATA, -EBADMSG },    { EINPROGRESS, -EBADMSG },
-        { ETIMEDOUT, -EBADMSG },  { ECANCELED, -EBADMSG },  { EMSGSIZE, -EBADMSG },
-        { EMFILE, -EBADMSG },     { 4095, -EBADMSG },       { 4096, -EBADMSG },
-        { INT32_MAX, -EBADMSG },  { (INT64_C(1) << 32) + EAGAIN, -EBADMSG }, { INT64_MAX, -EBADMSG },
+        { EBUSY, -EBUSY },
+        { EBADMSG, -EBADMSG },
+        { EPROTONOSUPPORT, -EPROTONOSUPPORT },
+        { ENOBUFS, -ENOBUFS },
+        { 1, -EBADMSG },
+        { EINTR, -EBADMSG },
+        { EAGAIN, -EBADMSG },
+        { ENODATA, -EBADMSG },
+        { EINPROGRESS, -EBADMSG },
+        { ETIMEDOUT, -EBADMSG },
+        { ECANCELED, -EBADMSG },
+        { EMSGSIZE, -EBADMSG },
+        { EMFILE, -EBADMSG },
+        { 4095, -EBADMSG },
+        { 4096, -EBADMSG },
+        { INT32_MAX, -EBADMSG },
+        { (INT64_C(1) << 32) + EAGAIN, -EBADMSG },
+        { INT64_MAX, -EBADMSG },
 };
 #define REFUSALS (sizeof refusals / sizeof refusals[0])
 
@@ -319,7 +374,7 @@ static void refuse_sender(void *argument) {
                 peer_send(&victim, &(struct wire_header){ .kind = WIRE_REFUSE, .type = refusals[i].type }, NULL);
                 CHECK_EQ(send_sync(victim.channel, harness_deadline_ms(3000)), refusals[i].error);
                 victim_close(&victim);
-                victim_open(&victim, *(enum place *)argument, LEAT_CALL, "");
+                victim_open(&victim, *(enum place *)argument, LEAT_CALL, "&pattern=pair");
                 peer_send(&victim, &(struct wire_header){ .kind = WIRE_REFUSE, .type = refusals[i].type }, NULL);
                 CHECK_EQ(leat_call(victim.channel, 1, "abc", 3, reply, sizeof reply, harness_deadline_ms(3000), NULL),
                          refusals[i].error);
@@ -335,7 +390,9 @@ static void sender_hears(void *argument) {
         victim_open(&victim, *(enum place *)argument, LEAT_SEND, "");
         peer_send(&victim, &(struct wire_header){ .kind = WIRE_TAKEN, .type = 1, .reference = 99 }, NULL);
         peer_send(&victim, &(struct wire_header){ .kind = WIRE_TAKEN, .type = 1, .reference = 0 }, NULL);
-        peer_send(&victim, &(struct wire_header){ .kind = WIRE_REPLY, .type = 1, .size = 9, .sequence = 1, .reference = 1 }, NULL);
+        peer_send(&victim,
+                  &(struct wire_header){ .kind = WIRE_REPLY, .type = 1, .size = 9, .sequence = 1, .reference = 1 },
+                  NULL);
         CHECK_EQ(send_sync(victim.channel, leat_in_ms(20)), -ETIMEDOUT);
         CHECK_EQ(leat_send(victim.channel, 1, "abc", 3, LEAT_NOW), 0);
         for (uint64_t sequence = 1; sequence <= 2; sequence++)
@@ -359,9 +416,12 @@ static void caller_hears(void *argument) {
         static char large[60000];
         struct leat_message about = LEAT_MESSAGE_INIT;
         struct wire_header answer = { .kind = WIRE_REPLY, .type = 7 };
-        victim_open(&victim, *(enum place *)argument, LEAT_CALL, "");
+        victim_open(&victim, *(enum place *)argument, LEAT_CALL, "&pattern=pair");
         /* Of nobody, of a request to come, twice, too large. */
-        const struct { uint64_t reference; uint32_t size; } answers[] = {
+        const struct {
+                uint64_t reference;
+                uint32_t size;
+        } answers[] = {
                 { 0, 5 }, { 99, 60000 }, { 2, 5 }, { 1, 5 }, { 1, 5 },
         };
         for (size_t i = 0; i < 5; i++) {
@@ -370,7 +430,8 @@ static void caller_hears(void *argument) {
                 answer.size = answers[i].size;
                 peer_send(&victim, &answer, i == 3 ? "right" : large);
                 if (answer.size > 5) /* so that a pipe is not full */
-                        CHECK_EQ(leat_call(victim.channel, 1, NULL, 0, reply, sizeof reply, leat_in_ms(20), &about), -ETIMEDOUT);
+                        CHECK_EQ(leat_call(victim.channel, 1, NULL, 0, reply, sizeof reply, leat_in_ms(20), &about),
+                                 -ETIMEDOUT);
         }
         CHECK_EQ(leat_call(victim.channel, 1, NULL, 0, reply, sizeof reply, harness_deadline_ms(3000), &about), 5);
         CHECK_EQ(about.type, 7);
@@ -378,10 +439,12 @@ static void caller_hears(void *argument) {
         answer.reference = 3;
         answer.size = 11;
         peer_send(&victim, &answer, NULL);
-        CHECK_EQ(leat_call(victim.channel, 1, NULL, 0, reply, sizeof reply, harness_deadline_ms(3000), &about), -EMSGSIZE);
+        CHECK_EQ(leat_call(victim.channel, 1, NULL, 0, reply, sizeof reply, harness_deadline_ms(3000), &about),
+                 -EMSGSIZE);
         answer = (struct wire_header){ .kind = WIRE_MESSAGE, .type = 7, .size = 5, .sequence = answer.sequence + 1 };
         peer_send(&victim, &answer, NULL);
-        CHECK_EQ(leat_call(victim.channel, 1, NULL, 0, reply, sizeof reply, harness_deadline_ms(3000), &about), -EBADMSG);
+        CHECK_EQ(leat_call(victim.channel, 1, NULL, 0, reply, sizeof reply, harness_deadline_ms(3000), &about),
+                 -EBADMSG);
         victim_close(&victim);
 }
 
@@ -408,7 +471,8 @@ struct thread_result {
 static void *receive_in_thread(void *argument) {
         struct thread_result *result = argument;
         char buffer[64];
-        result->result = leat_receive(result->channel, LEAT_ANY, buffer, sizeof buffer, harness_deadline_ms(8000), NULL);
+        result->result =
+                leat_receive(result->channel, LEAT_ANY, buffer, sizeof buffer, harness_deadline_ms(8000), NULL);
         return NULL;
 }
 
@@ -426,7 +490,8 @@ static void both_learn(void *argument) {
                 victim_open(&victim, *(enum place *)argument, LEAT_SEND | LEAT_RECEIVE, "");
                 if (is_listener(victim.place)) { /* so that it has its partner */
                         char buffer[8];
-                        CHECK_EQ(leat_receive(victim.channel, LEAT_ANY, buffer, sizeof buffer, leat_in_ms(1), NULL), -ETIMEDOUT);
+                        CHECK_EQ(leat_receive(victim.channel, LEAT_ANY, buffer, sizeof buffer, leat_in_ms(1), NULL),
+                                 -ETIMEDOUT);
                 }
                 struct thread_result received = { .channel = victim.channel }, sent = received;
                 CHECK_EQ(pthread_create(&receiver, NULL, receive_in_thread, &received), 0);
@@ -487,12 +552,14 @@ static void partner_changes(void *argument) {
                 pthread_t sender;
                 char buffer[64];
                 victim_open(&victim, *(enum place *)argument, LEAT_SEND | LEAT_RECEIVE, "");
-                CHECK_EQ(leat_receive(victim.channel, LEAT_ANY, buffer, sizeof buffer, leat_in_ms(1), NULL), -ETIMEDOUT);
+                CHECK_EQ(leat_receive(victim.channel, LEAT_ANY, buffer, sizeof buffer, leat_in_ms(1), NULL),
+                         -ETIMEDOUT);
                 struct changing changing = { .channel = victim.channel };
                 CHECK_EQ(pthread_create(&sender, NULL, send_large, &changing), 0);
                 CHECK_EQ(peer_receive(&victim).kind, WIRE_MESSAGE);
                 peer_write(&victim, "garbage garbage garbage garbage garbage garbage garbage", 56);
-                CHECK_EQ(leat_receive(victim.channel, LEAT_ANY, buffer, sizeof buffer, harness_deadline_ms(8000), NULL), -EBADMSG);
+                CHECK_EQ(leat_receive(victim.channel, LEAT_ANY, buffer, sizeof buffer, harness_deadline_ms(8000), NULL),
+                         -EBADMSG);
                 int next = victim_connect(&victim);
                 CHECK_EQ(pthread_join(sender, NULL), 0);
                 CHECK_EQ(changing.result, -EPIPE);

@@ -67,7 +67,7 @@ static const struct patch {
         { "type -1", WIRE_MESSAGE, 16, 8, { 255, 255, 255, 255, 255, 255, 255, 255 }, -EBADMSG },
         { "type -2^63", WIRE_MESSAGE, 16, 8, { 0, 0, 0, 0, 0, 0, 0, 0x80 }, -EBADMSG },
         { "sequence 0", WIRE_MESSAGE, 24, 1, { 0 }, -EBADMSG },
-        { "the sequence before", WIRE_MESSAGE, 24, 1, { 1 }, -EBADMSG },
+        { "the sequence before", WIRE_MESSAGE, 24, 1, { 2 }, -EBADMSG },
         { "continue without a start", WIRE_CONTINUE, 0, 0, { 0 }, -EBADMSG },
         { "continue of nothing", WIRE_CONTINUE, 8, 1, { 0 }, -EBADMSG },
         { "abandon without a start", WIRE_ABANDON, 8, 1, { 0 }, -EBADMSG },
@@ -77,7 +77,7 @@ static const struct patch {
         { "refuse with bytes", WIRE_REFUSE, 0, 0, { 0 }, -EBADMSG },
         { "taken with a descriptor", WIRE_TAKEN, 8, 5, { 0, 0, 0, 0, 1 }, -EBADMSG },
         { "a reply of type 0", WIRE_REPLY, 16, 1, { 0 }, -EBADMSG },
-        { "a reply of an old sequence", WIRE_REPLY, 24, 1, { 1 }, -EBADMSG },
+        { "a reply of an old sequence", WIRE_REPLY, 24, 1, { 2 }, -EBADMSG },
 };
 
 static void one_field(void *argument) {
@@ -87,7 +87,7 @@ static void one_field(void *argument) {
                 struct victim victim;
                 uint8_t frame[FRAME_MOST];
                 char buffer[64];
-                struct wire_header good = message_of(3, 1), bad = message_of(3, 2);
+                struct wire_header good = message_of(3, 2), bad = message_of(3, 3);
                 printf("%s\n", patch->name);
                 victim_open(&victim, place, LEAT_RECEIVE, "");
                 honest_send(&victim);

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Row 15: who binds, who connects, how many, and who comes first. */
+
+#include "conformance.h"
+
+static void send_hello(struct leat_channel *sender, void *argument) {
+        (void)argument;
+        send_text(sender, 1, "hello");
+}
+
+CONFORMS(LEAT_ROW_LISTENING, the_receiver_comes_first) {
+        struct place place;
+        place_new(&place, subject, "");
+        struct leat_channel *receiver = place_receiver(&place);
+        pid_t pid = place_fork_sender(&place, send_hello, NULL);
+        take_text(receiver, LEAT_ANY, "hello");
+        expect_end(receiver);
+        CHECK_EQ(harness_wait(pid), 0);
+        leat_close(receiver);
+}
+
+CONFORMS(LEAT_ROW_LISTENING, the_sender_comes_first) {
+        struct place place;
+        place_new(&place, subject, "");
+        pid_t pid = place_fork_sender(&place, send_hello, NULL);
+        harness_wait_state(pid, "S"); /* it waits for its receiver */
+        struct leat_channel *receiver = place_receiver(&place);
+        take_text(receiver, LEAT_ANY, "hello");
+        expect_end(receiver);
+        CHECK_EQ(harness_wait(pid), 0);
+        leat_close(receiver);
+}
+
+CONFORMS(LEAT_ROW_LISTENING, the_sender_binds) {
+        struct place place;
+        struct leat_channel *receiver, *sender;
+        place_new_swapped(&place, subject, "");
+        place_both(&place, &receiver, &sender);
+        for (uint64_t i = 0; i < 5; i++)
+                send_record(sender, i);
+        for (uint64_t i = 0; i < 5; i++)
+                take_record_numbered(receiver, i);
+        settle(receiver);
+        leat_close(sender);
+        expect_end(receiver);
+        leat_close(receiver);
+}
+
+/* A sender that binds waits for its receiver with the first message. */
+static void take_hello(struct leat_channel *receiver, void *argument) {
+        (void)argument;
+        take_text(receiver, LEAT_ANY, "hello");
+        expect_end(receiver);
+}
+
+CONFORMS(LEAT_ROW_LISTENING, a_sender_that_binds_waits) {
+        struct place place;
+        place_new_swapped(&place, subject, "");
+        struct leat_channel *sender = place_sender(&place);
+        CHECK_EQ(leat_send(sender, 1, "hello", 5, LEAT_NOW), -EAGAIN);
+        CHECK_EQ(leat_send(sender, 1, "hello", 5, leat_in_ms(10)), -ETIMEDOUT);
+        pid_t pid = place_fork_receiver(&place, take_hello, NULL);
+        send_text(sender, 1, "hello");
+        leat_close(sender);
+        CHECK_EQ(harness_wait(pid), 0);
+}
+
+CONFORMS(LEAT_ROW_LISTENING, a_second_listener_is_refused) {
+        struct place place;
+        struct leat_reason reason = { 0 };
+        place_new(&place, subject, "");
+        struct leat_channel *receiver = place_receiver(&place);
+        for (int i = 0; i < 3; i++) {
+                CHECK_EQ(try_open(place.receiver_address, receiver_flags(subject), SOON, &reason), -EADDRINUSE);
+                check_reason(&reason, LEAT_ROW_LISTENING, -EADDRINUSE);
+        }
+        struct leat_channel *sender = place_sender(&place); /* the first one is none the worse for it */
+        send_text(sender, 1, "hello");
+        take_text(receiver, LEAT_ANY, "hello");
+        leat_close(sender);
+        leat_close(receiver);
+}
+
+#define SENDERS 20
+
+CONFORMS(LEAT_ROW_LISTENING, many_senders, .traits = MANY | FRAMED) {
+        struct place place;
+        pid_t pids[SENDERS];
+        place_new(&place, subject, "");
+        struct leat_channel *receiver = place_receiver(&place);
+        for (int i = 0; i < SENDERS; i++)
+                pids[i] = place_fork_sender(&place, send_hello, NULL);
+        for (int i = 0; i < SENDERS; i++)
+                CHECK_EQ(harness_wait(pids[i]), 0);
+        for (int i = 0; i < SENDERS; i++)
+                take_text(receiver, LEAT_ANY, "hello");
+        expect_end(receiver);
+        leat_close(receiver);
+}
+
+/* One too many is told so, and the others do not notice. */
+static void one_too_many(const struct subject *subject, const char *options, int fit) {
+        struct place place;
+        struct leat_channel *senders[3];
+        char buffer[8];
+        place_new(&place, subject, options);
+        struct leat_channel *receiver = place_receiver(&place);
+        for (int i = 0; i < fit; i++)
+                senders[i] = place_sender(&place);
+        settle(receiver);
+        struct leat_channel *late = place_sender(&place);
+        settle(receiver); /* it is at the door, and turned away */
+        int r = leat_send(late, 1, "let me in", 9, SOON);
+        if (subject->declaration->pattern == LEAT_PAIR && r == -EPIPE) /* this end hears why when it receives */
+                r = (int)leat_receive(late, LEAT_ANY, buffer, sizeof buffer, SOON, NULL);
+        if (subject_traits(subject) & LEAT)
+                CHECK_EQ(r, -EBUSY);
+        else /* bytes alone have no word for it */
+                CHECK(r == -EPIPE || r == -ENODATA);
+        leat_close(late);
+        CHECK_EQ(info_of(receiver).refused, 1);
+        for (int i = 0; i < fit; i++) {
+                send_text(senders[i], 1, "hello");
+                take_text(receiver, LEAT_ANY, "hello");
+        }
+        for (int i = 0; i < fit; i++)
+                leat_close(senders[i]);
+        expect_end(receiver);
+        leat_close(receiver);
+}
+
+CONFORMS(LEAT_ROW_LISTENING, a_pair_has_no_third, .traits = TWO_WAY) {
+        one_too_many(subject, "", 1);
+}
+
+CONFORMS(LEAT_ROW_LISTENING, no_more_connections_than_were_asked_for, .traits = MANY) {
+        one_too_many(subject, "connections=2", 2);
+}
+
+/* A place that became free is taken by the next. */
+CONFORMS(LEAT_ROW_LISTENING, a_pair_finds_its_next_partner, .traits = TWO_WAY) {
+        struct place place;
+        place_new(&place, subject, "");
+        struct leat_channel *one = place_receiver(&place);
+        for (int i = 0; i < 3; i++) {
+                struct leat_channel *other = place_sender(&place);
+                send_text(other, 1, "there");
+                take_text(one, LEAT_ANY, "there");
+                send_text(one, 1, "back");
+                take_text(other, LEAT_ANY, "back");
+                leat_close(other);
+                expect_end(one);
+        }
+        leat_close(one);
+}
+
+/* Both ends at once, without a name; or it is said why not. */
+CONFORMS(LEAT_ROW_LISTENING, both_ends_at_once) {
+        char address[128], options[64];
+        struct leat_reason reason = { 0 };
+        struct leat_channel *receiver, *sender;
+        subject_options(subject, options, sizeof options);
+        snprintf(address, sizeof address, "%s:%s", subject->declaration->scheme, options);
+        int r = leat_pair(address, &reason, &receiver, &sender);
+        if (r < 0) {
+                check_reason(&reason, reason.row, -ENOTSUP);
+                return;
+        }
+        for (uint64_t i = 0; i < 3; i++) {
+                send_record(sender, i);
+                take_record_numbered(receiver, i);
+                if (subject_traits(subject) & TWO_WAY) {
+                        send_record(receiver, i);
+                        take_record_numbered(sender, i);
+                }
+        }
+        leat_close(sender);
+        expect_end(receiver);
+        expect_end(receiver);
+        leat_close(receiver);
+}
