@@ -17,7 +17,8 @@ extern char **environ;
 struct source {
         const char *name, *argument;
         char path[2048];
-        struct leat_channel *lines; /* NULL: it has ended */
+        struct leat_channel *lines;
+        int ended;
 };
 
 /* The program's standard output is the pipe: "ls DIRECTORY > DIRECTORY/ls.fifo". */
@@ -64,12 +65,13 @@ int main(int argc, char **argv) {
                 struct pollfd fds[3];
                 for (int i = 0; i < 3; i++) {
                         /* Armed by a receive that said -EAGAIN: from then on poll() tells. */
-                        ssize_t n = sources[i].lines ? print(&sources[i]) : -EAGAIN;
-                        if (n == -ENODATA && left--)
-                                sources[i].lines = leat_close(sources[i].lines);
-                        else if (n != -EAGAIN)
+                        ssize_t n = sources[i].ended ? -EAGAIN : print(&sources[i]);
+                        if (n == -ENODATA) {
+                                sources[i].ended = 1;
+                                left--;
+                        } else if (n != -EAGAIN)
                                 r = (int)n;
-                        fds[i].fd = sources[i].lines ? leat_fd(sources[i].lines) : -1;
+                        fds[i].fd = sources[i].ended ? -1 : leat_fd(sources[i].lines);
                         fds[i].events = POLLIN;
                 }
                 if (left > 0 && r == 0)

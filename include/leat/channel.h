@@ -320,13 +320,13 @@ int leat_set(const char *address, const char *property, const char *value, struc
 int leat_remove(const char *address, struct leat_reason *ret_reason);
 
 /*
- * Copy the n-th message that waits at an address, counted from 0, and leave it where it is. Between two calls others may take and send.
- * Only sysv-mq: can do that (and not on a kernel without CONFIG_CHECKPOINT_RESTORE).
+ * Copy the n-th message that waits at an address, counted from 0, and leave it where it is. Between two calls
+ * others may take and send. Only sysv-mq: can do that (and not on a kernel without CONFIG_CHECKPOINT_RESTORE).
  *
- * buffer: borrowed; what does not fit of the message is left out. ret_about: begin with LEAT_MESSAGE_INIT; size_bytes is that of the
- * whole; or NULL. ret_reason may be NULL.
- * Returns how many bytes were copied, or -ENODATA (there are not so many), -ENOENT, -EACCES, -ENOTSUP, -EINVAL, -EPROTONOSUPPORT.
- * Does not block. Safe with threads and after fork. Since 0.1.
+ * buffer: borrowed; what does not fit of the message is left out. ret_about: begin with LEAT_MESSAGE_INIT;
+ * size_bytes is that of the whole; or NULL. ret_reason may be NULL.
+ * Returns how many bytes were copied, or -ENODATA (there are not so many), -ENOENT, -EACCES, -ENOTSUP, -EINVAL,
+ * -EPROTONOSUPPORT. Does not block. Safe with threads and after fork. Since 0.1.
  */
 ssize_t leat_peek(const char *address, size_t n, void *buffer, size_t size_bytes, struct leat_reason *ret_reason,
                   struct leat_message *ret_about);

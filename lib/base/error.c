@@ -100,7 +100,9 @@ static int64_t limit_value(const char *name) {
         struct rlimit limit;
         for (size_t i = 0; i < sizeof(rlimits) / sizeof(rlimits[0]); i++)
                 if (strcmp(rlimits[i].name, name) == 0)
-                        return getrlimit((__typeof__(RLIMIT_NOFILE))rlimits[i].resource, &limit) == 0 ? (int64_t)limit.rlim_cur : -1;
+                        return getrlimit((__typeof__(RLIMIT_NOFILE))rlimits[i].resource, &limit) == 0
+                                       ? (int64_t)limit.rlim_cur
+                                       : -1;
         return limit_sysctl(name);
 }
 

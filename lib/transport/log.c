@@ -138,24 +138,26 @@ static void log_after_fork(struct leat_channel *channel) {
         state->queue.fd = close_fd(state->queue.fd);
 }
 
-static struct log_state *state_free(struct log_state *state, bool remove) {
+static struct log_state *state_free(struct log_state *state) {
         log_queue_close(&state->queue);
         log_reader_clear(&state->reader);
         log_writer_clear(&state->writer);
-        if (remove)
-                log_remove_if_alone(&state->log);
-        /* The lock before the file: closing is what wakes who waits for the end. */
-        if (state->log.anchor >= 0 && state->writes)
-                (void)log_lock(state->log.anchor, LOG_LOCK_ENDER, F_UNLCK);
         log_clear(&state->log);
         free(state);
         return NULL;
 }
 
+/* ours: locks may be freed and the log removed; else a child, or a parent, holds the same open files. */
 static void log_close(struct leat_channel *channel, bool ours) {
         struct log_state *state = channel->state;
         bool temporary = address_given(&channel->address, OPTION_TEMPORARY) || state->log.header.temporary;
-        channel->state = state_free(state, ours && temporary);
+        /* The file that is written before the lock, and the lock before PATH: the last close wakes who waits for the end. */
+        log_writer_clear(&state->writer);
+        if (ours && state->writes)
+                (void)log_lock(state->log.anchor, LOG_LOCK_ENDER, F_UNLCK);
+        if (ours && temporary)
+                log_remove_if_alone(&state->log);
+        channel->state = state_free(state);
 }
 
 #define OPERATIONS                                                                                                     \
@@ -231,7 +233,7 @@ static int log_open_channel(struct leat_channel *channel, int64_t deadline, stru
         if (r == 0 && state->writes)
                 r = open_sender(channel, state, deadline, reason);
         if (r < 0) {
-                state_free(state, false);
+                state_free(state);
                 return r;
         }
         channel->operations = channel->declaration->pattern == LEAT_QUEUE ? &queue : &broadcast;

@@ -155,12 +155,14 @@ int log_file_begin(int fd, const struct log_header *header) {
         return n == (ssize_t)sizeof(bytes) ? 0 : n < 0 ? -errno : -ENOSPC;
 }
 
+static const char not_a_file[] = "what lies at that path is no file; it is left alone, choose another";
+
 static int check_header(struct log *log, unsigned how, struct leat_reason *reason) {
         struct stat status;
         if (fstat(log->anchor, &status) < 0)
                 return -errno;
         if (!S_ISREG(status.st_mode))
-                return reason_set(reason, -EBADMSG, LEAT_ROW_OPENING, "what is there is no file; it is left alone");
+                return reason_set(reason, -EEXIST, LEAT_ROW_OPENING, not_a_file);
         int r = 0;
         if (status.st_size == 0 && log->writable) {
                 const struct log_header first = first_header(log->anchor, how & LOG_TEMPORARY);
@@ -174,7 +176,7 @@ static int check_header(struct log *log, unsigned how, struct leat_reason *reaso
         }
         if (r == -EBADMSG)
                 return reason_set(
-                        reason, r, LEAT_ROW_VERSIONS,
+                        reason, -EEXIST, LEAT_ROW_OPENING,
                         "the file does not begin as a log does, and is left alone; `leat log cat` prints what "
                         "records there are in it");
         if (r == -EPROTONOSUPPORT)
@@ -208,6 +210,8 @@ static int open_anchor(struct log *log, unsigned how, mode_t mode, struct leat_r
                 return 0;
         if (errno == ENOENT && !create)
                 return reason_set(reason, -ENOENT, LEAT_ROW_OPENING, "there is no such log");
+        if (errno == EISDIR || errno == ENXIO)
+                return reason_set(reason, -EEXIST, LEAT_ROW_OPENING, not_a_file);
         if (errno == EEXIST)
                 return reason_set(reason, -EEXIST, LEAT_ROW_OPENING, "it is there already");
         return -errno;

@@ -149,8 +149,14 @@ static bool drain(struct log_reader *reader) {
         return any;
 }
 
-static int explain_watch(int error, struct leat_reason *reason) {
-        if (error == -EMFILE)
+/* EMFILE: is it this process that has no descriptor left, or the user no instance? */
+static bool has_descriptor(int fd) {
+        int another = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        return close_fd(another) == -1 && another >= 0;
+}
+
+static int explain_watch(const struct log_reader *reader, int error, struct leat_reason *reason) {
+        if (error == -EMFILE && has_descriptor(reader->log->anchor))
                 return reason_limit(reason, error, "fs.inotify.max_user_instances",
                                     "a receiver of a log waits by inotify, of which this user has no instance left");
         if (error == -ENOSPC)
@@ -167,11 +173,11 @@ int log_reader_init(struct log_reader *reader, const struct log *log, uint64_t l
                 return 0;
         reader->notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
         if (reader->notify < 0)
-                return explain_watch(-errno, reason);
+                return explain_watch(reader, -errno, reason);
         if (watch_closing) {
                 int wd = watch(reader, log->anchor, IN_CLOSE_WRITE);
                 if (wd < 0)
-                        return explain_watch(wd, reason);
+                        return explain_watch(reader, wd, reason);
         }
         return 0;
 }

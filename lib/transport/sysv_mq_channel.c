@@ -145,7 +145,8 @@ static int deliver(struct sysv_mq *queue, size_t size, struct incoming *message)
         return 1;
 }
 
-/* Which of those that wait would msgrcv give? Its number in the queue, and it is in the space; else a negative errno. */
+/* Which of those that wait would msgrcv give? Its number in the queue, and it is in the space; else a negative
+ * errno. */
 static ssize_t find_selected(struct sysv_mq *queue, const struct selection *selection) {
         ssize_t size = -ENOMSG, found = -ENOMSG;
         long lowest = LONG_MAX;
@@ -189,7 +190,8 @@ static int take(struct leat_channel *channel, int64_t select, struct incoming *m
         struct sysv_mq *queue = channel->state;
         size_t header = entry_header_bytes(queue->framing);
         size_t wanted = message->size_bytes < SIZE_MAX - header ? message->size_bytes + header : SIZE_MAX;
-        /* Larger than the system's limit are those from before it was lowered; the space has grown when one was met. */
+        /* Larger than the system's limit are those from before it was lowered; the space has grown when one was met.
+         * */
         size_t most = queue->largest_entry > queue->space.size ? queue->largest_entry : queue->space.size;
         size_t asked = wanted < most ? wanted : most;
         int r = sysv_mq_grow(&queue->space, asked);
@@ -220,6 +222,11 @@ static int take_selected(struct leat_channel *channel, struct incoming *message)
         return r == -ENOMSG ? deliver_held(queue, kept, message) : r;
 }
 
+static bool holds_nothing(const struct sysv_mq *queue) {
+        struct msqid_ds status;
+        return list_empty(&queue->held.head) && msgctl(queue->queue, IPC_STAT, &status) == 0 && status.msg_qnum == 0;
+}
+
 /* Nothing was there. Is this the end, or is there something after all? */
 static int look_at_end(struct leat_channel *channel, struct incoming *message) {
         struct sysv_mq *queue = channel->state;
@@ -227,11 +234,13 @@ static int look_at_end(struct leat_channel *channel, struct incoming *message) {
         if (!parties_ended(&queue->parties, &came))
                 return -ENOMSG;
         int r = take_selected(channel, message); /* what they sent before they went */
-        if (r == -ENOMSG) {
+        if (r != -ENOMSG)
+                return r;
+        /* Where messages of other types are left it is the end of this selection, and that of all is still to come.
+         * */
+        if (holds_nothing(queue))
                 parties_told(&queue->parties, came);
-                return -ENODATA;
-        }
-        return r;
+        return -ENODATA;
 }
 
 /* For leat_fd: from now on it is readable when this selection has something. */
@@ -331,7 +340,10 @@ static int poll_fd(struct leat_channel *channel) {
         int r = queue->parties.set >= 0 && queue->poll_epoll < 0 ? make_epoll(queue) : 0;
         if (r < 0)
                 return r;
-        queue->polled = true;
+        if (!queue->polled) {
+                queue->polled = true;
+                watch(queue); /* the receive that said -EAGAIN may have been before this */
+        }
         return queue->poll_epoll >= 0 ? queue->poll_epoll : queue->probe.fd;
 }
 

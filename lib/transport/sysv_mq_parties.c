@@ -69,7 +69,8 @@ static int find_or_make(key_t key, mode_t mode) {
 }
 
 /*
- * Remove what is marked as going. The set goes last: a queue that was found while it still stands is the old one. What another helper
+ * Remove what is marked as going. The set goes last: a queue that was found while it still stands is the old one.
+ * What another helper
  * has removed already is gone by its identifier, and that is as good.
  */
 static int remove_going(int set, key_t key) {
@@ -82,7 +83,8 @@ static int remove_going(int set, key_t key) {
         return semctl(set, 0, IPC_RMID) < 0 && errno == EPERM ? -EPERM : 0;
 }
 
-/* Clear away what the parties of a temporary queue left, killed before or while they removed it. 1: something was, look
+/* Clear away what the parties of a temporary queue left, killed before or while they removed it. 1: something was,
+ * look
  * again. Where all were killed before, this is for the next one that says ?temporary. */
 static int clear_away(int set, key_t key, bool temporary) {
         unsigned short values[SEMAPHORES];
@@ -166,7 +168,8 @@ int parties_join(key_t key, mode_t mode, bool sender, bool temporary, struct lea
                         *ret_parties = parties;
                         return 0;
                 }
-                /* Where one of two counts was made, the other fails only because the set is gone, and both with it. */
+                /* Where one of two counts was made, the other fails only because the set is gone, and both with it.
+                 * */
                 if (r == 1 || r == -EAGAIN || r == -EIDRM)
                         continue;
                 return explain(r, reason);

@@ -3,7 +3,8 @@
 #define LEAT_TRANSPORT_SYSV_MQ_PARTIES_H
 
 /*
- * Who is at a System V queue, counted in a set of semaphores beside it: for ?end and ?temporary (docs/design/sysv-mq.md,
+ * Who is at a System V queue, counted in a set of semaphores beside it: for ?end and ?temporary
+ * (docs/design/sysv-mq.md,
  * "Who is there"). No call waits.
  */
 
@@ -23,7 +24,8 @@ struct parties {
 
 /*
  * Join. What all its parties left behind when they were killed (?temporary) is removed first, so the queue is to be
- * opened after this. mode: as the queue's, cut already. Returns 0; -EEXIST: that key has semaphores that are not ours;
+ * opened after this. mode: as the queue's, cut already. Returns 0; -EEXIST: that key has semaphores that are not
+ * ours;
  * -EPERM, -EACCES, -ENOSPC, ...
  */
 int parties_join(key_t key, mode_t mode, bool sender, bool temporary, struct leat_reason *reason,

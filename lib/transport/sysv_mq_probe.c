@@ -25,8 +25,10 @@ static void make_readable(int fd) {
 }
 
 /*
- * It can be cancelled in sem_wait and msgrcv alone. If that happens in msgrcv after the kernel has given it a message, the
- * slot tells so: the return value would be lost (glibc before 2.41). No variable of its own has an address: AddressSanitizer does
+ * It can be cancelled in sem_wait and msgrcv alone. If that happens in msgrcv after the kernel has given it a
+ * message, the
+ * slot tells so: the return value would be lost (glibc before 2.41). No variable of its own has an address:
+ * AddressSanitizer does
  * not clear away what it knows of a frame that is unwound so.
  */
 static void *look(void *argument) {
@@ -67,7 +69,8 @@ static int start(struct probe *probe) {
         return 0;
 }
 
-/* A channel that was given to this child brought the number of a thread that is not here, and shares its descriptor. */
+/* A channel that was given to this child brought the number of a thread that is not here, and shares its descriptor.
+ * */
 static int renew_in_child(struct probe *probe) {
         if (probe->pid == 0 || probe->pid == getpid())
                 return 0;
@@ -118,7 +121,8 @@ void probe_clear(struct probe *probe) {
         uint64_t count;
         if (!probe_is_done(probe))
                 return;
-        /* The thread may still stand between DONE and its write, and a write that came after this read would be taken for
+        /* The thread may still stand between DONE and its write, and a write that came after this read would be
+         * taken for
          * that of the next look. So it is waited for: nothing but the scheduler stands before it. */
         while (read(probe->fd, &count, sizeof(count)) < 0 && errno == EAGAIN) {
                 struct pollfd written = { .fd = probe->fd, .events = POLLIN };

@@ -43,7 +43,8 @@ struct probe {
 /* Begin without a thread. 0 or a negative errno. */
 int probe_init(struct probe *probe, int queue);
 
-/* Ask; for another selection than before it is asked anew. 0; 1: it has seen something already; a negative errno: there
+/* Ask; for another selection than before it is asked anew. 0; 1: it has seen something already; a negative errno:
+ * there
  * is no thread to be had. Not while the slot holds a message. */
 int probe_ask(struct probe *probe, long select);
 

@@ -73,7 +73,8 @@ struct sysv_mq_limits sysv_mq_limits(void) {
         return (struct sysv_mq_limits){ .largest_bytes = (size_t)limits.msgmax, .queue_bytes = (size_t)limits.msgmnb };
 }
 
-/* msgget() knows no umask. To ask umask(2) is to set it, for all threads; so the kernel is asked in writing, and where
+/* msgget() knows no umask. To ask umask(2) is to set it, for all threads; so the kernel is asked in writing, and
+ * where
  * there is no /proc nobody else gets in. */
 mode_t sysv_mq_cut_mode(mode_t mode) {
         char text[1024];

@@ -401,10 +401,41 @@ TEST(a_stranger_is_left_alone) {
         int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         CHECK_EQ(write(fd, "dear diary\n", 11), 11);
         close(fd);
-        CHECK_EQ(leat_open(address, LEAT_SEND, LEAT_NOW, &channel), -EBADMSG);
-        CHECK_EQ(leat_open(address, LEAT_RECEIVE, LEAT_NOW, &channel), -EBADMSG);
-        CHECK_EQ(leat_remove(address, NULL), -EBADMSG);
+        CHECK_EQ(leat_open(address, LEAT_SEND, LEAT_NOW, &channel), -EEXIST);
+        CHECK_EQ(leat_open(address, LEAT_RECEIVE, LEAT_NOW, &channel), -EEXIST);
+        CHECK_EQ(leat_remove(address, NULL), -EEXIST);
         CHECK_EQ(size_of(path), 11);
+}
+
+static void say_more(void *given) {
+        say(given, "from the child");
+        leat_close(given);
+}
+
+/* The parent's close is not the end: the child has the same open file. */
+TEST(a_given_sender_is_the_childs) {
+        struct leat_channel *receiver = receiver_at("?end"), *sender = sender_at("");
+        say(sender, "from the parent");
+        CHECK_EQ(leat_give(sender), 0);
+        hear(receiver, "from the parent");
+        int go[2];
+        char byte;
+        CHECK_EQ(pipe2(go, O_CLOEXEC), 0);
+        pid_t pid = fork();
+        if (pid == 0) {
+                CHECK_EQ(read(go[0], &byte, 1), 1);
+                say_more(sender);
+                _exit(0);
+        }
+        leat_close(sender);
+        CHECK_EQ(hear_now(receiver), -EAGAIN); /* the child lives */
+        CHECK_EQ(write(go[1], "x", 1), 1);
+        hear(receiver, "from the child");
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, NULL, 0, SOON, NULL), -ENODATA);
+        CHECK_EQ(harness_wait(pid), 0);
+        close(go[0]);
+        close(go[1]);
+        leat_close(receiver);
 }
 
 TEST(cut_below_a_reader) {

@@ -1,116 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 
-/* System V queues beyond the contract: what is native, what is foreign, what is held, and who is there. */
+/* System V queues beyond the contract: what is native, what is foreign, and what is held. */
 
-#include "harness.h"
+#include "sysv_mq.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <leat.h>
 #include <limits.h>
-#include <poll.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ipc.h>
-#include <sys/msg.h>
-#include <sys/sem.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-#define SOON harness_deadline_ms(10000)
-#define KEY 0x1ea71ea7
-#define ADDRESS "sysv-mq:0x1ea71ea7"
-
-struct foreign {
-        long type;
-        char bytes[9000];
-};
-
-/* A name space of its own goes with the test, whatever becomes of it; where that is not allowed, what others left goes. */
-static void alone(void) {
-        if (unshare(CLONE_NEWIPC) < 0) {
-                (void)leat_remove(ADDRESS, NULL);
-                (void)semctl(semget(KEY, 0, 0), 0, IPC_RMID);
-        }
-}
-
-static void forget(void) {
-        (void)leat_remove(ADDRESS, NULL);
-}
-
-static struct leat_channel *open_at(const char *address, unsigned flags) {
-        struct leat_open_options options = LEAT_OPEN_OPTIONS_INIT;
-        struct leat_reason reason = { 0 };
-        struct leat_channel *channel = NULL;
-        options.flags = flags;
-        options.deadline = SOON;
-        int r = leat_open_with(address, &options, &reason, &channel);
-        if (r < 0)
-                FAIL("open %s: %s (%s)", address, leat_strerror(r), reason.text ? reason.text : "");
-        return channel;
-}
-
-static int try_open(const char *address, unsigned flags, struct leat_reason *ret_reason) {
-        struct leat_open_options options = LEAT_OPEN_OPTIONS_INIT;
-        struct leat_channel *channel = NULL;
-        options.flags = flags;
-        options.deadline = SOON;
-        *ret_reason = (struct leat_reason){ 0 };
-        int r = leat_open_with(address, &options, ret_reason, &channel);
-        leat_close(channel);
-        return r;
-}
-
-static int queue_of(key_t key) {
-        int queue = msgget(key, 0);
-        CHECK(queue >= 0);
-        return queue;
-}
-
-static struct msqid_ds status_of(key_t key) {
-        struct msqid_ds status;
-        CHECK_EQ(msgctl(queue_of(key), IPC_STAT, &status), 0);
-        return status;
-}
-
-static void send_foreign(long type, const char *bytes, size_t size) {
-        struct foreign message = { .type = type };
-        memcpy(message.bytes, bytes, size);
-        CHECK_EQ(msgsnd(queue_of(KEY), &message, size, 0), 0);
-}
-
-static void expect(struct leat_channel *receiver, int64_t select, int64_t deadline, int64_t type, const char *text) {
-        char buffer[8192];
-        struct leat_message about = LEAT_MESSAGE_INIT;
-        ssize_t n = leat_receive(receiver, select, buffer, sizeof buffer, deadline, &about);
-        if (n != (ssize_t)strlen(text))
-                FAIL("%zd (%s) instead of %s", n, n < 0 ? leat_strerror((int)n) : "bytes", text);
-        CHECK_MEM(buffer, text, strlen(text));
-        CHECK_EQ(about.type, type);
-}
-
-static int receive_now(struct leat_channel *receiver, int64_t select) {
-        char buffer[8192];
-        return (int)leat_receive(receiver, select, buffer, sizeof buffer, LEAT_NOW, NULL);
-}
-
-static void check_why(struct leat_channel *channel, enum leat_row row, int error) {
-        struct leat_reason why = { 0 };
-        CHECK_EQ(leat_why(channel, &why), 0);
-        CHECK_EQ(why.error, error);
-        CHECK_EQ(why.row, row);
-        CHECK(why.text && why.text[0]);
-}
-
-static bool readable(int fd, int timeout_ms) {
-        struct pollfd entry = { .fd = fd, .events = POLLIN };
-        return poll(&entry, 1, timeout_ms) == 1;
-}
 
 /* Of the library; by their name. */
 static unsigned count_threads(void) {
@@ -165,7 +68,7 @@ TEST(keys_are_numbers_or_files_with_an_id) {
 TEST(a_file_has_the_key_of_ftok) {
         char path[160], address[200];
         struct leat_reason reason = { 0 };
-        alone();
+        sysv_alone();
         snprintf(path, sizeof path, "%s/key", harness_tmpdir());
         snprintf(address, sizeof address, "sysv-mq:%s#77", path);
         CHECK_EQ(leat_create(address, 0600, true, &reason), -ENOENT);
@@ -189,39 +92,39 @@ TEST(a_file_has_the_key_of_ftok) {
 /* ---- types ---- */
 
 TEST(the_three_modes_of_receive_are_the_kernels) {
-        alone();
-        struct leat_channel *sender = open_at(ADDRESS, LEAT_SEND), *receiver = open_at(ADDRESS, LEAT_RECEIVE);
+        sysv_alone();
+        struct leat_channel *sender = sysv_open(ADDRESS, LEAT_SEND), *receiver = sysv_open(ADDRESS, LEAT_RECEIVE);
         CHECK_EQ(leat_send(sender, 5, "five", 4, SOON), 0);
         CHECK_EQ(leat_send(sender, 3, "three", 5, SOON), 0);
         CHECK_EQ(leat_send(sender, 9, "nine", 4, SOON), 0);
         CHECK_EQ(leat_send(sender, 3, "drei", 4, SOON), 0);
         CHECK_EQ(leat_send(sender, LEAT_TYPE_MAX, "last", 4, SOON), 0);
-        expect(receiver, LEAT_AT_MOST(4), LEAT_NOW, 3, "three");
-        expect(receiver, LEAT_ANY, LEAT_NOW, 5, "five");
-        CHECK_EQ(receive_now(receiver, LEAT_AT_MOST(2)), -EAGAIN);
-        CHECK_EQ(receive_now(receiver, LEAT_TYPE(5)), -EAGAIN);
-        expect(receiver, LEAT_AT_MOST(LEAT_TYPE_MAX), LEAT_NOW, 3, "drei");
-        expect(receiver, LEAT_TYPE(LEAT_TYPE_MAX), LEAT_NOW, LEAT_TYPE_MAX, "last");
-        CHECK_EQ(status_of(KEY).msg_qnum, 1); /* nothing was set aside: it is still there for others */
-        expect(receiver, LEAT_ANY, LEAT_NOW, 9, "nine");
+        sysv_expect(receiver, LEAT_AT_MOST(4), LEAT_NOW, 3, "three");
+        sysv_expect(receiver, LEAT_ANY, LEAT_NOW, 5, "five");
+        CHECK_EQ(sysv_receive_now(receiver, LEAT_AT_MOST(2)), -EAGAIN);
+        CHECK_EQ(sysv_receive_now(receiver, LEAT_TYPE(5)), -EAGAIN);
+        sysv_expect(receiver, LEAT_AT_MOST(LEAT_TYPE_MAX), LEAT_NOW, 3, "drei");
+        sysv_expect(receiver, LEAT_TYPE(LEAT_TYPE_MAX), LEAT_NOW, LEAT_TYPE_MAX, "last");
+        CHECK_EQ(sysv_status(KEY).msg_qnum, 1); /* nothing was set aside: it is still there for others */
+        sysv_expect(receiver, LEAT_ANY, LEAT_NOW, 9, "nine");
         leat_close(sender);
         leat_close(receiver);
-        forget();
+        sysv_forget();
 }
 
 TEST(raw_carries_types_and_bare_bytes) {
         struct foreign message;
-        alone();
-        struct leat_channel *sender = open_at(ADDRESS "?framing=raw", LEAT_SEND);
-        struct leat_channel *receiver = open_at(ADDRESS "?framing=raw", LEAT_RECEIVE);
+        sysv_alone();
+        struct leat_channel *sender = sysv_open(ADDRESS "?framing=raw", LEAT_SEND);
+        struct leat_channel *receiver = sysv_open(ADDRESS "?framing=raw", LEAT_RECEIVE);
         CHECK_EQ(leat_send(sender, 42, "bare", 4, SOON), 0);
         CHECK_EQ(leat_send(sender, 43, NULL, 0, SOON), 0);
-        CHECK_EQ(msgrcv(queue_of(KEY), &message, sizeof message.bytes, 42, IPC_NOWAIT), 4);
+        CHECK_EQ(msgrcv(sysv_queue(KEY), &message, sizeof message.bytes, 42, IPC_NOWAIT), 4);
         CHECK_MEM(message.bytes, "bare", 4);
-        expect(receiver, LEAT_TYPE(43), LEAT_NOW, 43, "");
+        sysv_expect(receiver, LEAT_TYPE(43), LEAT_NOW, 43, "");
         leat_close(sender);
         leat_close(receiver);
-        forget();
+        sysv_forget();
 }
 
 /* ---- strangers ---- */
@@ -229,50 +132,50 @@ TEST(raw_carries_types_and_bare_bytes) {
 TEST(foreign_messages_come_as_they_are) {
         struct leat_message about = LEAT_MESSAGE_INIT;
         char buffer[64];
-        alone();
-        struct leat_channel *receiver = open_at(ADDRESS, LEAT_RECEIVE);
-        send_foreign(7, "from outside", 12);
-        send_foreign(LONG_MAX, "", 0);
-        send_foreign(2, "Lt\2 is how this text begins, and it is far longer than a header", 63);
+        sysv_alone();
+        struct leat_channel *receiver = sysv_open(ADDRESS, LEAT_RECEIVE);
+        sysv_send_foreign(7, "from outside", 12);
+        sysv_send_foreign(LONG_MAX, "", 0);
+        sysv_send_foreign(2, "Lt\2 is how this text begins, and it is far longer than a header", 63);
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NOW, &about), 12);
         CHECK_MEM(buffer, "from outside", 12);
         CHECK_EQ(about.type, 7);
         CHECK_EQ(about.sequence, 0);
         CHECK_EQ(about.time_ns, 0);
         CHECK(!about.sender.known);
-        expect(receiver, LEAT_ANY, LEAT_NOW, LEAT_TYPE_MAX, "");
+        sysv_expect(receiver, LEAT_ANY, LEAT_NOW, LEAT_TYPE_MAX, "");
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NOW, &about), 63);
         CHECK_MEM(buffer, "Lt\2 is how", 10);
         leat_close(receiver);
-        forget();
+        sysv_forget();
 }
 
 /* What looks like ours but does not agree with its entry is foreign; what is of another version is refused. */
 TEST(a_header_must_agree_with_its_entry) {
         struct foreign copy = { 0 };
         struct leat_message about = LEAT_MESSAGE_INIT;
-        alone();
-        struct leat_channel *sender = open_at(ADDRESS, LEAT_SEND), *receiver = open_at(ADDRESS, LEAT_RECEIVE);
+        sysv_alone();
+        struct leat_channel *sender = sysv_open(ADDRESS, LEAT_SEND), *receiver = sysv_open(ADDRESS, LEAT_RECEIVE);
         CHECK_EQ(leat_send(sender, 6, "abc", 3, SOON), 0);
-        ssize_t size = msgrcv(queue_of(KEY), &copy, sizeof copy.bytes, 0, 0);
+        ssize_t size = msgrcv(sysv_queue(KEY), &copy, sizeof copy.bytes, 0, 0);
         CHECK_EQ(size, 48 + 3);
         char buffer[64];
-        send_foreign(6, copy.bytes, (size_t)size);
+        sysv_send_foreign(6, copy.bytes, (size_t)size);
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NOW, &about), 3);
         CHECK_EQ(about.sequence, 1);
-        send_foreign(8, copy.bytes, (size_t)size); /* another type than the header's */
+        sysv_send_foreign(8, copy.bytes, (size_t)size); /* another type than the header's */
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NOW, &about), size);
         CHECK_EQ(about.type, 8);
-        send_foreign(6, copy.bytes, (size_t)size - 1); /* shorter than it says */
+        sysv_send_foreign(6, copy.bytes, (size_t)size - 1); /* shorter than it says */
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NOW, &about), size - 1);
         copy.bytes[2] = 2;
-        send_foreign(6, copy.bytes, (size_t)size);
+        sysv_send_foreign(6, copy.bytes, (size_t)size);
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NOW, &about), -EPROTONOSUPPORT);
-        check_why(receiver, LEAT_ROW_VERSIONS, -EPROTONOSUPPORT);
-        CHECK_EQ(receive_now(receiver, LEAT_ANY), -EAGAIN);
+        sysv_check_why(receiver, LEAT_ROW_VERSIONS, -EPROTONOSUPPORT);
+        CHECK_EQ(sysv_receive_now(receiver, LEAT_ANY), -EAGAIN);
         leat_close(sender);
         leat_close(receiver);
-        forget();
+        sysv_forget();
 }
 
 /* ---- waiting ---- */
@@ -287,55 +190,55 @@ struct late {
 static void send_late(void *argument) {
         const struct late *late = argument;
         harness_wait_state(late->waiter, "S");
-        send_foreign(late->type, late->bytes, strlen(late->bytes));
+        sysv_send_foreign(late->type, late->bytes, strlen(late->bytes));
 }
 
 static void wait_for(struct leat_channel *receiver, int64_t select, long type, const char *bytes) {
         struct late late = { type, bytes, getpid() };
         pid_t pid = harness_fork(send_late, &late);
-        expect(receiver, select, SOON, type, bytes);
+        sysv_expect(receiver, select, SOON, type, bytes);
         CHECK_EQ(harness_wait(pid), 0);
 }
 
 TEST(a_wait_in_each_mode_ends_with_its_message) {
-        alone();
-        struct leat_channel *receiver = open_at(ADDRESS, LEAT_RECEIVE);
-        send_foreign(50, "in the way", 10);
+        sysv_alone();
+        struct leat_channel *receiver = sysv_open(ADDRESS, LEAT_RECEIVE);
+        sysv_send_foreign(50, "in the way", 10);
         wait_for(receiver, LEAT_TYPE(5), 5, "five");
         wait_for(receiver, LEAT_AT_MOST(20), 17, "seventeen");
         wait_for(receiver, LEAT_TYPE(5), 5, ""); /* taken by the one that waits */
         wait_for(receiver, LEAT_AT_MOST(20), 3, "");
-        expect(receiver, LEAT_ANY, LEAT_NOW, 50, "in the way");
+        sysv_expect(receiver, LEAT_ANY, LEAT_NOW, 50, "in the way");
         wait_for(receiver, LEAT_ANY, 1, "");
-        CHECK_EQ(receive_now(receiver, LEAT_ANY), -EAGAIN);
+        CHECK_EQ(sysv_receive_now(receiver, LEAT_ANY), -EAGAIN);
         leat_close(receiver);
-        forget();
+        sysv_forget();
 }
 
 TEST(a_wait_that_ends_leaves_no_thread_and_takes_nothing) {
         char buffer[8];
-        alone();
-        struct leat_channel *receiver = open_at(ADDRESS, LEAT_RECEIVE);
+        sysv_alone();
+        struct leat_channel *receiver = sysv_open(ADDRESS, LEAT_RECEIVE);
         for (int i = 0; i < 20; i++) {
                 CHECK_EQ(leat_receive(receiver, LEAT_TYPE(4), buffer, sizeof buffer, leat_in_us(200), NULL),
                          -ETIMEDOUT);
                 wait_for_threads(0);
-                send_foreign(4, "", 0);
-                CHECK_EQ(status_of(KEY).msg_qnum, 1);
-                expect(receiver, LEAT_TYPE(4), LEAT_NOW, 4, "");
+                sysv_send_foreign(4, "", 0);
+                CHECK_EQ(sysv_status(KEY).msg_qnum, 1);
+                sysv_expect(receiver, LEAT_TYPE(4), LEAT_NOW, 4, "");
         }
         CHECK_EQ(leat_interrupt(receiver), 0);
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, SOON, NULL), -ECANCELED);
         leat_close(receiver);
         wait_for_threads(0);
-        forget();
+        sysv_forget();
 }
 
 /* The race of a time-out with empty messages, many times: each of them comes, once. */
 static void send_empties(void *argument) {
         const unsigned *count = argument;
         for (unsigned i = 0; i < *count; i++) {
-                send_foreign(1 + i % 3, "", 0);
+                sysv_send_foreign(1 + i % 3, "", 0);
                 if (i % 7 == 0)
                         sched_yield();
         }
@@ -344,8 +247,8 @@ static void send_empties(void *argument) {
 TEST(no_empty_message_is_lost_to_a_wait_that_ends) {
         unsigned count = 3000, taken[4] = { 0 };
         char buffer[8];
-        alone();
-        struct leat_channel *receiver = open_at(ADDRESS, LEAT_RECEIVE);
+        sysv_alone();
+        struct leat_channel *receiver = sysv_open(ADDRESS, LEAT_RECEIVE);
         pid_t pid = harness_fork(send_empties, &count);
         for (unsigned sum = 0; sum < count;) {
                 struct leat_message about = LEAT_MESSAGE_INIT;
@@ -359,90 +262,90 @@ TEST(no_empty_message_is_lost_to_a_wait_that_ends) {
                 sum++;
                 if (sum % 500 == 0) { /* what is held goes back */
                         leat_close(receiver);
-                        receiver = open_at(ADDRESS, LEAT_RECEIVE);
+                        receiver = sysv_open(ADDRESS, LEAT_RECEIVE);
                 }
         }
         for (int type = 1; type <= 3; type++)
                 CHECK_EQ(taken[type], count / 3);
         CHECK_EQ(harness_wait(pid), 0);
-        CHECK_EQ(receive_now(receiver, LEAT_ANY), -EAGAIN);
+        CHECK_EQ(sysv_receive_now(receiver, LEAT_ANY), -EAGAIN);
         leat_close(receiver);
-        forget();
+        sysv_forget();
 }
 
 TEST(an_empty_one_that_was_taken_is_held_for_whom_it_may_concern) {
-        alone();
-        struct leat_channel *receiver = open_at(ADDRESS, LEAT_RECEIVE);
+        sysv_alone();
+        struct leat_channel *receiver = sysv_open(ADDRESS, LEAT_RECEIVE);
         int fd = leat_fd(receiver);
         CHECK(fd >= 0);
-        CHECK_EQ(receive_now(receiver, LEAT_TYPE(5)), -EAGAIN);
-        CHECK(!readable(fd, 0));
-        send_foreign(5, "", 0);
-        CHECK(readable(fd, 10000));
-        CHECK_EQ(status_of(KEY).msg_qnum, 0);
-        CHECK_EQ(receive_now(receiver, LEAT_TYPE(7)), -EAGAIN);
-        send_foreign(6, "six", 3);
-        send_foreign(4, "four", 4);
-        expect(receiver, LEAT_AT_MOST(9), LEAT_NOW, 4, "four");
-        expect(receiver, LEAT_AT_MOST(9), LEAT_NOW, 5, "");
-        expect(receiver, LEAT_ANY, LEAT_NOW, 6, "six");
-        CHECK_EQ(receive_now(receiver, LEAT_TYPE(5)), -EAGAIN);
-        send_foreign(5, "", 0);
-        CHECK(readable(fd, 10000));
-        CHECK_EQ(receive_now(receiver, LEAT_TYPE(7)), -EAGAIN);
+        CHECK_EQ(sysv_receive_now(receiver, LEAT_TYPE(5)), -EAGAIN);
+        CHECK(!sysv_readable(fd, 0));
+        sysv_send_foreign(5, "", 0);
+        CHECK(sysv_readable(fd, 10000));
+        CHECK_EQ(sysv_status(KEY).msg_qnum, 0);
+        CHECK_EQ(sysv_receive_now(receiver, LEAT_TYPE(7)), -EAGAIN);
+        sysv_send_foreign(6, "six", 3);
+        sysv_send_foreign(4, "four", 4);
+        sysv_expect(receiver, LEAT_AT_MOST(9), LEAT_NOW, 4, "four");
+        sysv_expect(receiver, LEAT_AT_MOST(9), LEAT_NOW, 5, "");
+        sysv_expect(receiver, LEAT_ANY, LEAT_NOW, 6, "six");
+        CHECK_EQ(sysv_receive_now(receiver, LEAT_TYPE(5)), -EAGAIN);
+        sysv_send_foreign(5, "", 0);
+        CHECK(sysv_readable(fd, 10000));
+        CHECK_EQ(sysv_receive_now(receiver, LEAT_TYPE(7)), -EAGAIN);
         leat_close(receiver);
-        CHECK_EQ(status_of(KEY).msg_qnum, 1); /* put back */
-        forget();
+        CHECK_EQ(sysv_status(KEY).msg_qnum, 1); /* put back */
+        sysv_forget();
 }
 
 TEST(the_descriptor_is_level_triggered) {
-        alone();
-        struct leat_channel *sender = open_at(ADDRESS, LEAT_SEND), *receiver = open_at(ADDRESS, LEAT_RECEIVE);
+        sysv_alone();
+        struct leat_channel *sender = sysv_open(ADDRESS, LEAT_SEND), *receiver = sysv_open(ADDRESS, LEAT_RECEIVE);
         int fd = leat_fd(receiver);
         for (int round = 0; round < 3; round++) {
-                CHECK_EQ(receive_now(receiver, LEAT_ANY), -EAGAIN);
-                CHECK(!readable(fd, 0));
+                CHECK_EQ(sysv_receive_now(receiver, LEAT_ANY), -EAGAIN);
+                CHECK(!sysv_readable(fd, 0));
                 CHECK_EQ(leat_send(sender, 1, "a", 1, SOON), 0);
                 CHECK_EQ(leat_send(sender, 1, "b", 1, SOON), 0);
-                CHECK(readable(fd, 10000));
-                expect(receiver, LEAT_ANY, LEAT_NOW, 1, "a");
-                CHECK(readable(fd, 0));
-                expect(receiver, LEAT_ANY, SOON, 1, "b");
+                CHECK(sysv_readable(fd, 10000));
+                sysv_expect(receiver, LEAT_ANY, LEAT_NOW, 1, "a");
+                CHECK(sysv_readable(fd, 0));
+                sysv_expect(receiver, LEAT_ANY, SOON, 1, "b");
         }
         leat_close(sender);
         leat_close(receiver);
-        forget();
+        sysv_forget();
 }
 
 /* A plain msgrcv that waits in a stopped process would be handed the message. */
 static void wait_in_vain(void *unused) {
         char buffer[8];
         (void)unused;
-        struct leat_channel *receiver = open_at(ADDRESS, LEAT_RECEIVE);
+        struct leat_channel *receiver = sysv_open(ADDRESS, LEAT_RECEIVE);
         (void)leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NEVER, NULL);
         leat_close(receiver);
 }
 
 TEST(a_stopped_receiver_is_handed_nothing) {
-        alone();
-        struct leat_channel *sender = open_at(ADDRESS, LEAT_SEND), *receiver = open_at(ADDRESS, LEAT_RECEIVE);
+        sysv_alone();
+        struct leat_channel *sender = sysv_open(ADDRESS, LEAT_SEND), *receiver = sysv_open(ADDRESS, LEAT_RECEIVE);
         pid_t pid = harness_fork(wait_in_vain, NULL);
         harness_wait_state(pid, "S");
         kill(pid, SIGSTOP);
         harness_wait_state(pid, "T");
         CHECK_EQ(leat_send(sender, 1, "one", 3, SOON), 0);
-        expect(receiver, LEAT_ANY, LEAT_NOW, 1, "one");
+        sysv_expect(receiver, LEAT_ANY, LEAT_NOW, 1, "one");
         kill(pid, SIGCONT);
         kill(pid, SIGKILL);
         CHECK_EQ(harness_wait(pid), -SIGKILL);
         leat_close(sender);
         leat_close(receiver);
-        forget();
+        sysv_forget();
 }
 
 /* A channel that has a thread, given to a child: the thread stays behind. */
 static void receive_in_child(void *argument) {
-        expect(argument, LEAT_ANY, SOON, 1, "for the child");
+        sysv_expect(argument, LEAT_ANY, SOON, 1, "for the child");
         leat_close(argument);
 }
 
@@ -450,8 +353,8 @@ TEST(a_given_channel_waits_in_the_child) {
         char buffer[8];
         if (getenv("LEAT_SANITIZE") && strcmp(getenv("LEAT_SANITIZE"), "thread") == 0)
                 SKIP("ThreadSanitizer knows no new threads in the child of a process that had some");
-        alone();
-        struct leat_channel *sender = open_at(ADDRESS, LEAT_SEND), *receiver = open_at(ADDRESS, LEAT_RECEIVE);
+        sysv_alone();
+        struct leat_channel *sender = sysv_open(ADDRESS, LEAT_SEND), *receiver = sysv_open(ADDRESS, LEAT_RECEIVE);
         wait_for(receiver, LEAT_ANY, 3, "x"); /* it has its thread */
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NOW, NULL), -EAGAIN);
         CHECK_EQ(leat_give(receiver), 0);
@@ -461,7 +364,7 @@ TEST(a_given_channel_waits_in_the_child) {
         CHECK_EQ(leat_send(sender, 1, "for the child", 13, SOON), 0);
         CHECK_EQ(harness_wait(pid), 0);
         leat_close(sender);
-        forget();
+        sysv_forget();
 }
 
 /* ---- sizes ---- */
@@ -470,8 +373,8 @@ TEST(a_message_too_large_for_the_buffer_stays_in_the_queue) {
         static char large[4000];
         char buffer[4000];
         struct leat_message about = LEAT_MESSAGE_INIT;
-        alone();
-        struct leat_channel *sender = open_at(ADDRESS, LEAT_SEND), *receiver = open_at(ADDRESS, LEAT_RECEIVE);
+        sysv_alone();
+        struct leat_channel *sender = sysv_open(ADDRESS, LEAT_SEND), *receiver = sysv_open(ADDRESS, LEAT_RECEIVE);
         CHECK_EQ(leat_send(sender, 2, "two", 3, SOON), 0);
         CHECK_EQ(leat_send(sender, 9, large, 3000, SOON), 0);
         CHECK_EQ(leat_send(sender, 5, large, 200, SOON), 0);
@@ -481,34 +384,34 @@ TEST(a_message_too_large_for_the_buffer_stays_in_the_queue) {
         CHECK_EQ(leat_receive(receiver, LEAT_AT_MOST(9), buffer, 2, LEAT_NOW, &about), -EMSGSIZE);
         CHECK_EQ(about.size_bytes, 3);
         CHECK_EQ(about.type, 2);
-        CHECK_EQ(status_of(KEY).msg_qnum, 3); /* for others, and if we are killed */
+        CHECK_EQ(sysv_status(KEY).msg_qnum, 3); /* for others, and if we are killed */
         CHECK_EQ(leat_receive(receiver, LEAT_TYPE(9), buffer, 3000, LEAT_NOW, &about), 3000);
         CHECK_EQ(leat_receive(receiver, LEAT_TYPE(5), NULL, 0, SOON, &about), -EMSGSIZE);
         CHECK_EQ(about.size_bytes, 200);
         leat_close(sender);
         leat_close(receiver);
-        forget();
+        sysv_forget();
 }
 
 /* Foreign, and larger than the buffer by less than a header: it was taken, so it is held. */
 TEST(a_foreign_one_a_little_too_large_is_kept) {
         char buffer[64];
         struct leat_message about = LEAT_MESSAGE_INIT;
-        alone();
-        struct leat_channel *receiver = open_at(ADDRESS, LEAT_RECEIVE);
-        send_foreign(4, "0123456789", 10);
-        send_foreign(3, "three", 5);
+        sysv_alone();
+        struct leat_channel *receiver = sysv_open(ADDRESS, LEAT_RECEIVE);
+        sysv_send_foreign(4, "0123456789", 10);
+        sysv_send_foreign(3, "three", 5);
         for (int i = 0; i < 2; i++) {
                 CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, 5, LEAT_NOW, &about), -EMSGSIZE);
                 CHECK_EQ(about.size_bytes, 10);
         }
-        expect(receiver, LEAT_AT_MOST(4), LEAT_NOW, 3, "three");
+        sysv_expect(receiver, LEAT_AT_MOST(4), LEAT_NOW, 3, "three");
         leat_close(receiver);
-        CHECK_EQ(status_of(KEY).msg_qnum, 1);
-        receiver = open_at(ADDRESS, LEAT_RECEIVE);
-        expect(receiver, LEAT_ANY, LEAT_NOW, 4, "0123456789");
+        CHECK_EQ(sysv_status(KEY).msg_qnum, 1);
+        receiver = sysv_open(ADDRESS, LEAT_RECEIVE);
+        sysv_expect(receiver, LEAT_ANY, LEAT_NOW, 4, "0123456789");
         leat_close(receiver);
-        forget();
+        sysv_forget();
 }
 
 TEST(limits_are_told_and_named) {
@@ -516,27 +419,27 @@ TEST(limits_are_told_and_named) {
         struct leat_info info = LEAT_INFO_INIT;
         struct leat_reason reason = { 0 };
         struct msginfo limits;
-        alone();
+        sysv_alone();
         CHECK(msgctl(0, IPC_INFO, (struct msqid_ds *)(void *)&limits) >= 0);
-        struct leat_channel *sender = open_at(ADDRESS, LEAT_SEND), *receiver = open_at(ADDRESS, LEAT_RECEIVE);
+        struct leat_channel *sender = sysv_open(ADDRESS, LEAT_SEND), *receiver = sysv_open(ADDRESS, LEAT_RECEIVE);
         CHECK_EQ(leat_channel_info(sender, &info), 0);
         CHECK_EQ(info.largest_bytes, limits.msgmax - 48);
         CHECK_EQ(info.capacity_bytes, limits.msgmnb);
         CHECK_EQ(leat_send(sender, 1, large, info.largest_bytes + 1, LEAT_NOW), -EMSGSIZE);
-        check_why(sender, LEAT_ROW_LIMITS, -EMSGSIZE);
+        sysv_check_why(sender, LEAT_ROW_LIMITS, -EMSGSIZE);
         CHECK_EQ(leat_send(sender, 1, large, info.largest_bytes, LEAT_NOW), 0);
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, large, sizeof large, LEAT_NOW, NULL), (intmax_t)info.largest_bytes);
-        CHECK_EQ(try_open(ADDRESS "?size=1M", LEAT_SEND, &reason), -EINVAL);
+        CHECK_EQ(sysv_try_open(ADDRESS "?size=1M", LEAT_SEND, &reason), -EINVAL);
         CHECK_STR(reason.limit, "kernel.msgmax");
         CHECK_EQ(reason.limit_value, limits.msgmax);
         /* A queue that was made smaller than the message does not keep a sender waiting for ever. */
         CHECK_EQ(leat_set(ADDRESS, "capacity", "500", NULL), 0);
         CHECK_EQ(leat_send(sender, 1, large, 1000, LEAT_NEVER), -EMSGSIZE);
-        check_why(sender, LEAT_ROW_LIMITS, -EMSGSIZE);
+        sysv_check_why(sender, LEAT_ROW_LIMITS, -EMSGSIZE);
         CHECK_EQ(leat_send(sender, 1, large, 452, LEAT_NOW), 0);
         leat_close(sender);
         leat_close(receiver);
-        forget();
+        sysv_forget();
 }
 
 static bool set_sysctl(const char *path, const char *value) {
@@ -553,24 +456,24 @@ TEST(limits_of_the_system_can_change_meanwhile) {
         if (unshare(CLONE_NEWIPC) < 0 || !set_sysctl("/proc/sys/kernel/msgmax", "20000"))
                 SKIP("needs a name space of its own");
         CHECK(set_sysctl("/proc/sys/kernel/msgmnb", "40000"));
-        struct leat_channel *sender = open_at(ADDRESS, LEAT_SEND);
+        struct leat_channel *sender = sysv_open(ADDRESS, LEAT_SEND);
         CHECK_EQ(leat_send(sender, 1, large, 15000, LEAT_NOW), 0);
         CHECK_EQ(leat_send(sender, 2, large, 15000, LEAT_NOW), 0);
         CHECK(set_sysctl("/proc/sys/kernel/msgmax", "8192"));
         CHECK_EQ(leat_send(sender, 1, large, 15000, LEAT_NOW), -EMSGSIZE);
-        check_why(sender, LEAT_ROW_LIMITS, -EMSGSIZE);
-        struct leat_channel *receiver = open_at(ADDRESS, LEAT_RECEIVE);
+        sysv_check_why(sender, LEAT_ROW_LIMITS, -EMSGSIZE);
+        struct leat_channel *receiver = sysv_open(ADDRESS, LEAT_RECEIVE);
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, large, 14999, LEAT_NOW, &about), -EMSGSIZE);
         CHECK(about.size_bytes > 14999);
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, large, sizeof large, LEAT_NOW, &about), 15000);
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, large, sizeof large, LEAT_NOW, &about), 15000);
         CHECK(set_sysctl("/proc/sys/kernel/msgmni", "1"));
-        CHECK_EQ(try_open("sysv-mq:0x1ea71ea8", LEAT_RECEIVE, &reason), -ENOSPC);
+        CHECK_EQ(sysv_try_open("sysv-mq:0x1ea71ea8", LEAT_RECEIVE, &reason), -ENOSPC);
         CHECK_STR(reason.limit, "kernel.msgmni");
         CHECK_EQ(reason.limit_value, 1);
         leat_close(sender);
         leat_close(receiver);
-        forget();
+        sysv_forget();
 }
 
 /* ---- full ---- */
@@ -580,8 +483,8 @@ TEST(a_full_queue_drops_what_the_sender_says) {
         struct leat_info info = LEAT_INFO_INIT;
         char text[1000] = "";
         unsigned count = 0;
-        alone();
-        struct leat_channel *sender = open_at(ADDRESS, LEAT_SEND), *receiver = open_at(ADDRESS, LEAT_RECEIVE);
+        sysv_alone();
+        struct leat_channel *sender = sysv_open(ADDRESS, LEAT_SEND), *receiver = sysv_open(ADDRESS, LEAT_RECEIVE);
         options.deadline = LEAT_NOW;
         for (; leat_send_with(sender, text, sizeof text, &options) == 0; count++)
                 options.type = count + 2;
@@ -599,30 +502,30 @@ TEST(a_full_queue_drops_what_the_sender_says) {
         for (unsigned i = 1; i < count; i++)
                 CHECK_EQ(leat_receive(receiver, LEAT_TYPE(i + 1), text, sizeof text, LEAT_NOW, NULL), sizeof text);
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, text, sizeof text, LEAT_NOW, NULL), sizeof text);
-        CHECK_EQ(receive_now(receiver, LEAT_ANY), -EAGAIN);
+        CHECK_EQ(sysv_receive_now(receiver, LEAT_ANY), -EAGAIN);
         leat_close(sender);
         leat_close(receiver);
-        forget();
+        sysv_forget();
 }
 
 static void take_one_late(void *argument) {
         struct foreign message;
         harness_wait_state(*(pid_t *)argument, "S");
-        CHECK(msgrcv(queue_of(KEY), &message, sizeof message.bytes, 0, 0) > 0);
+        CHECK(msgrcv(sysv_queue(KEY), &message, sizeof message.bytes, 0, 0) > 0);
 }
 
 TEST(a_sender_waits_for_room) {
         static char text[6000];
         pid_t self = getpid();
-        alone();
-        struct leat_channel *sender = open_at(ADDRESS, LEAT_SEND);
+        sysv_alone();
+        struct leat_channel *sender = sysv_open(ADDRESS, LEAT_SEND);
         while (leat_send(sender, 1, text, sizeof text, LEAT_NOW) == 0)
                 ;
         pid_t pid = harness_fork(take_one_late, &self);
         CHECK_EQ(leat_send(sender, 1, text, sizeof text, SOON), 0);
         CHECK_EQ(harness_wait(pid), 0);
         leat_close(sender);
-        forget();
+        sysv_forget();
 }
 
 /* ---- removed, forbidden ---- */
@@ -635,18 +538,18 @@ static void remove_late(void *argument) {
 TEST(a_queue_removed_under_its_parties_is_told) {
         static char text[6000];
         pid_t self = getpid();
-        alone();
-        struct leat_channel *receiver = open_at(ADDRESS, LEAT_RECEIVE), *sender = open_at(ADDRESS, LEAT_SEND);
+        sysv_alone();
+        struct leat_channel *receiver = sysv_open(ADDRESS, LEAT_RECEIVE), *sender = sysv_open(ADDRESS, LEAT_SEND);
         pid_t pid = harness_fork(remove_late, &self);
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, text, sizeof text, SOON, NULL), -EIDRM);
-        check_why(receiver, LEAT_ROW_LIFETIME, -EIDRM);
+        sysv_check_why(receiver, LEAT_ROW_LIFETIME, -EIDRM);
         CHECK_EQ(harness_wait(pid), 0);
-        CHECK_EQ(receive_now(receiver, LEAT_ANY), -EIDRM);
+        CHECK_EQ(sysv_receive_now(receiver, LEAT_ANY), -EIDRM);
         CHECK_EQ(leat_send(sender, 1, "x", 1, SOON), -EIDRM);
-        check_why(sender, LEAT_ROW_LIFETIME, -EIDRM);
+        sysv_check_why(sender, LEAT_ROW_LIFETIME, -EIDRM);
         leat_close(sender);
         leat_close(receiver);
-        sender = open_at(ADDRESS, LEAT_SEND);
+        sender = sysv_open(ADDRESS, LEAT_SEND);
         while (leat_send(sender, 1, text, sizeof text, LEAT_NOW) == 0)
                 ;
         pid = harness_fork(remove_late, &self);
@@ -660,16 +563,16 @@ static void be_somebody_else(void *unused) {
         struct leat_reason reason;
         (void)unused;
         CHECK_EQ(setresuid(65534, 65534, 65534), 0);
-        CHECK_EQ(try_open(ADDRESS, LEAT_RECEIVE, &reason), -EACCES);
+        CHECK_EQ(sysv_try_open(ADDRESS, LEAT_RECEIVE, &reason), -EACCES);
         CHECK(reason.row == LEAT_ROW_WHO && reason.text);
-        CHECK_EQ(try_open(ADDRESS, LEAT_SEND, &reason), 0); /* mode 0622 */
+        CHECK_EQ(sysv_try_open(ADDRESS, LEAT_SEND, &reason), 0); /* mode 0622 */
         CHECK_EQ(leat_remove(ADDRESS, &reason), -EPERM);
         CHECK(reason.text != NULL);
         CHECK_EQ(leat_set(ADDRESS, "mode", "0666", &reason), -EACCES);
         CHECK(reason.text != NULL);
         CHECK_EQ(leat_inspect(ADDRESS, &reason, &(struct leat_info)LEAT_INFO_INIT), -EACCES);
         CHECK(reason.text != NULL);
-        struct leat_channel *sender = open_at(ADDRESS, LEAT_SEND);
+        struct leat_channel *sender = sysv_open(ADDRESS, LEAT_SEND);
         CHECK_EQ(leat_send(sender, 1, "x", 1, LEAT_NOW), 0);
         leat_close(sender);
 }
@@ -677,11 +580,11 @@ static void be_somebody_else(void *unused) {
 TEST(anothers_queue_says_so) {
         if (geteuid() != 0)
                 SKIP("needs root");
-        alone();
+        sysv_alone();
         CHECK_EQ(leat_create(ADDRESS, 0600, true, NULL), 0);
         CHECK_EQ(leat_set(ADDRESS, "mode", "0622", NULL), 0);
         CHECK_EQ(harness_wait(harness_fork(be_somebody_else, NULL)), 0);
-        forget();
+        sysv_forget();
 }
 
 /* ---- create, set, info, peek ---- */
@@ -689,15 +592,15 @@ TEST(anothers_queue_says_so) {
 TEST(what_is_made_has_its_mode_and_is_known) {
         struct leat_info info = LEAT_INFO_INIT;
         struct leat_reason reason;
-        alone();
+        sysv_alone();
         umask(027);
         CHECK_EQ(leat_create(ADDRESS "?capacity=4k", 0666, true, NULL), 0);
-        CHECK_EQ(status_of(KEY).msg_perm.mode & 0777, 0640);
+        CHECK_EQ(sysv_status(KEY).msg_perm.mode & 0777, 0640);
         CHECK_EQ(leat_set(ADDRESS, "mode", "0606", NULL), 0);
         CHECK_EQ(leat_set(ADDRESS, "mode", "rw", &reason), -EINVAL);
         CHECK_EQ(leat_set(ADDRESS, "depth", "10", &reason), -ENOTSUP);
         CHECK(strstr(reason.text, "capacity") != NULL);
-        send_foreign(3, "abc", 3);
+        sysv_send_foreign(3, "abc", 3);
         CHECK_EQ(leat_inspect(ADDRESS, NULL, &info), 0);
         CHECK_EQ(info.mode, 0606);
         CHECK_EQ(info.capacity_bytes, 4096);
@@ -707,10 +610,10 @@ TEST(what_is_made_has_its_mode_and_is_known) {
         CHECK_EQ(info.owner.uid, geteuid());
         CHECK_EQ(info.last_sender, getpid());
         CHECK_EQ(info.last_receiver, 0);
-        CHECK_EQ(try_open(ADDRESS "?new", LEAT_RECEIVE, &reason), -EEXIST);
-        forget();
-        CHECK_EQ(try_open(ADDRESS "?open", LEAT_RECEIVE, &reason), -ENOENT);
-        CHECK_EQ(try_open(ADDRESS "?pattern=broadcast", LEAT_RECEIVE, &reason), -ENOTSUP);
+        CHECK_EQ(sysv_try_open(ADDRESS "?new", LEAT_RECEIVE, &reason), -EEXIST);
+        sysv_forget();
+        CHECK_EQ(sysv_try_open(ADDRESS "?open", LEAT_RECEIVE, &reason), -ENOENT);
+        CHECK_EQ(sysv_try_open(ADDRESS "?pattern=broadcast", LEAT_RECEIVE, &reason), -ENOTSUP);
         CHECK(strstr(reason.text, "log:") != NULL);
 }
 
@@ -718,11 +621,11 @@ TEST(what_waits_is_seen_and_not_taken) {
         struct leat_message about = LEAT_MESSAGE_INIT;
         struct leat_reason reason;
         char bytes[4];
-        alone();
-        struct leat_channel *sender = open_at(ADDRESS, LEAT_SEND);
+        sysv_alone();
+        struct leat_channel *sender = sysv_open(ADDRESS, LEAT_SEND);
         CHECK_EQ(leat_peek(ADDRESS, 0, bytes, sizeof bytes, &reason, &about), -ENODATA);
         CHECK_EQ(leat_send(sender, 6, "ours, of ours", 13, SOON), 0);
-        send_foreign(9, "xy", 2);
+        sysv_send_foreign(9, "xy", 2);
         ssize_t n = leat_peek(ADDRESS, 0, bytes, sizeof bytes, &reason, &about);
         if (n == -ENOTSUP)
                 SKIP("this kernel has no MSG_COPY");
@@ -734,172 +637,9 @@ TEST(what_waits_is_seen_and_not_taken) {
         CHECK_EQ(leat_peek(ADDRESS, 1, bytes, sizeof bytes, &reason, &about), 2);
         CHECK_EQ(about.type, 9);
         CHECK_EQ(leat_peek(ADDRESS, 2, bytes, sizeof bytes, &reason, &about), -ENODATA);
-        CHECK_EQ(status_of(KEY).msg_qnum, 2);
+        CHECK_EQ(sysv_status(KEY).msg_qnum, 2);
         leat_close(sender);
-        forget();
-}
-
-/* ---- the end ---- */
-
-static void send_and(struct leat_channel *sender, void *argument) {
-        CHECK_EQ(leat_send(sender, 1, "text", 4, SOON), 0);
-        if (argument)
-                raise(SIGKILL);
-}
-
-static void one_sender(void *argument) {
-        struct leat_channel *sender = open_at(ADDRESS "?end", LEAT_SEND);
-        send_and(sender, argument);
-        leat_close(sender);
-}
-
-TEST(the_end_is_when_all_senders_have_gone) {
-        alone();
-        struct leat_channel *receiver = open_at(ADDRESS "?end", LEAT_RECEIVE);
-        struct leat_channel *other = open_at(ADDRESS "?need=end", LEAT_RECEIVE);
-        CHECK_EQ(receive_now(receiver, LEAT_ANY), -EAGAIN); /* not before the first came */
-        for (int round = 0; round < 3; round++) {
-                struct leat_channel *stays = open_at(ADDRESS "?end", LEAT_SEND);
-                CHECK_EQ(harness_wait(harness_fork(one_sender, NULL)), 0);
-                CHECK_EQ(harness_wait(harness_fork(one_sender, "killed")), -SIGKILL);
-                expect(receiver, LEAT_ANY, LEAT_NOW, 1, "text");
-                CHECK_EQ(receive_now(other, LEAT_TYPE(2)), -EAGAIN);
-                expect(other, LEAT_ANY, LEAT_NOW, 1, "text");
-                CHECK_EQ(receive_now(other, LEAT_ANY), -EAGAIN);
-                CHECK_EQ(leat_send(stays, 3, "last", 4, SOON), 0);
-                leat_close(stays);
-                expect(receiver, LEAT_TYPE(3), SOON, 3, "last");
-                char byte;
-                CHECK_EQ(leat_receive(other, LEAT_ANY, &byte, 1, SOON, NULL), -ENODATA);
-                CHECK_EQ(leat_receive(receiver, LEAT_ANY, &byte, 1, SOON, NULL), -ENODATA);
-                CHECK_EQ(receive_now(receiver, LEAT_ANY), -EAGAIN); /* told once */
-        }
-        /* Who comes later has nothing to do with those. */
-        struct leat_channel *late = open_at(ADDRESS "?end", LEAT_RECEIVE);
-        CHECK_EQ(receive_now(late, LEAT_ANY), -EAGAIN);
-        leat_close(late);
-        leat_close(other);
-        leat_close(receiver);
-        forget();
-        CHECK_EQ(semget(KEY, 0, 0), -1); /* removed with the queue */
-}
-
-static void wait_for_end(void *unused) {
-        char byte;
-        (void)unused;
-        struct leat_channel *receiver = open_at(ADDRESS "?end", LEAT_RECEIVE);
-        CHECK_EQ(leat_receive(receiver, LEAT_ANY, &byte, 1, SOON, NULL), -ENODATA);
-        leat_close(receiver);
-}
-
-TEST(a_waiting_receiver_is_told_the_end) {
-        char byte;
-        alone();
-        struct leat_channel *sender = open_at(ADDRESS "?end", LEAT_SEND);
-        struct leat_channel *polling = open_at(ADDRESS "?end", LEAT_RECEIVE);
-        pid_t pid = harness_fork(wait_for_end, NULL);
-        harness_wait_state(pid, "S");
-        int fd = leat_fd(polling);
-        CHECK_EQ(receive_now(polling, LEAT_ANY), -EAGAIN);
-        leat_close(sender);
-        CHECK_EQ(harness_wait(pid), 0);
-        int r;
-        do { /* it may also wake for nothing */
-                CHECK(readable(fd, 10000));
-                r = (int)leat_receive(polling, LEAT_ANY, &byte, 1, LEAT_NOW, NULL);
-        } while (r == -EAGAIN);
-        CHECK_EQ(r, -ENODATA);
-        leat_close(polling);
-        forget();
-}
-
-static void send_as_child(void *argument) {
-        CHECK_EQ(leat_send(argument, 1, "given", 5, SOON), 0);
-        harness_wait_state(getppid(), "S");
-        leat_close(argument);
-}
-
-TEST(a_given_sender_counts_until_the_child_closes_it) {
-        char byte;
-        alone();
-        struct leat_channel *receiver = open_at(ADDRESS "?end", LEAT_RECEIVE);
-        struct leat_channel *sender = open_at(ADDRESS "?end", LEAT_SEND);
-        CHECK_EQ(leat_give(sender), 0);
-        pid_t pid = harness_fork(send_as_child, sender);
-        leat_close(sender);
-        expect(receiver, LEAT_ANY, SOON, 1, "given");
-        CHECK_EQ(leat_receive(receiver, LEAT_ANY, &byte, 1, SOON, NULL), -ENODATA);
-        CHECK_EQ(harness_wait(pid), 0);
-        leat_close(receiver);
-        forget();
-}
-
-TEST(semaphores_of_others_are_not_touched) {
-        struct leat_reason reason;
-        alone();
-        int set = semget(KEY, 1, IPC_CREAT | 0600);
-        CHECK_EQ(try_open(ADDRESS "?end", LEAT_SEND, &reason), -EEXIST);
-        CHECK(reason.text != NULL);
-        CHECK_EQ(try_open(ADDRESS, LEAT_SEND, &reason), 0);
-        forget();
-        CHECK_EQ(semget(KEY, 0, 0), set);
-        CHECK_EQ(semctl(set, 0, IPC_RMID), 0);
-}
-
-/* ---- temporary ---- */
-
-static void die_with_it(void *unused) {
-        (void)unused;
-        struct leat_channel *sender = open_at(ADDRESS "?temporary", LEAT_SEND);
-        CHECK_EQ(leat_send(sender, 1, "left behind", 11, SOON), 0);
-        raise(SIGKILL);
-}
-
-TEST(a_temporary_queue_goes_with_its_last_party) {
-        alone();
-        struct leat_channel *sender = open_at(ADDRESS "?temporary", LEAT_SEND);
-        struct leat_channel *receiver = open_at(ADDRESS "?temporary", LEAT_RECEIVE);
-        CHECK_EQ(leat_send(sender, 1, "x", 1, SOON), 0);
-        leat_close(sender);
-        CHECK(msgget(KEY, 0) >= 0);
-        CHECK_EQ(harness_wait(harness_fork(die_with_it, NULL)), -SIGKILL);
-        expect(receiver, LEAT_ANY, LEAT_NOW, 1, "x"); /* not left behind by all */
-        leat_close(receiver);
-        CHECK_EQ(msgget(KEY, 0), -1);
-        CHECK_EQ(semget(KEY, 0, 0), -1);
-        /* All killed: the next one finds nothing of it. */
-        CHECK_EQ(harness_wait(harness_fork(die_with_it, NULL)), -SIGKILL);
-        CHECK_EQ(status_of(KEY).msg_qnum, 1);
-        receiver = open_at(ADDRESS "?temporary", LEAT_RECEIVE);
-        CHECK_EQ(receive_now(receiver, LEAT_ANY), -EAGAIN);
-        leat_close(receiver);
-        CHECK_EQ(msgget(KEY, 0), -1);
-}
-
-#define ROUNDS 60
-
-static void come_and_go(void *unused) {
-        (void)unused;
-        for (int i = 0; i < ROUNDS; i++) {
-                struct leat_channel *channel = open_at(ADDRESS "?temporary&end", i % 2 ? LEAT_SEND : LEAT_RECEIVE);
-                /* While it is open nobody removes it. */
-                if (i % 2)
-                        CHECK_EQ(leat_send(channel, 1, "x", 1, LEAT_NOW), 0);
-                else
-                        CHECK(receive_now(channel, LEAT_ANY) != -EIDRM);
-                leat_close(channel);
-        }
-}
-
-TEST(nobody_removes_a_temporary_queue_that_another_has_opened) {
-        pid_t pids[4];
-        alone();
-        for (int i = 0; i < 4; i++)
-                pids[i] = harness_fork(come_and_go, NULL);
-        for (int i = 0; i < 4; i++)
-                CHECK_EQ(harness_wait(pids[i]), 0);
-        CHECK_EQ(msgget(KEY, 0), -1);
-        CHECK_EQ(semget(KEY, 0, 0), -1);
+        sysv_forget();
 }
 
 TEST_MAIN()

@@ -3,7 +3,8 @@
 #define LEAT_TOOL_WAITING_H
 
 /*
- * What waits at an address, without taking it (leat_peek): types, sizes and first bytes. Where that cannot be seen there
+ * What waits at an address, without taking it (leat_peek): types, sizes and first bytes. Where that cannot be seen
+ * there
  * is nothing to show, and that is no error.
  */
 
