@@ -158,7 +158,7 @@ static int check_options(struct leat_channel *channel, const struct leat_send_op
         if (options->flags & LEAT_DROP_OLDEST)
                 return channel_refuse(
                         channel, -ENOTSUP, LEAT_ROW_FULL,
-                        "a sender cannot take what others have sent here; drop the newest, or use sysv-mq:");
+                        "a sender cannot take what others have sent here; let it wait, or drop the newest");
         if (options->descriptors_count > 0 && rows[LEAT_ROW_DESCRIPTORS].verdict == LEAT_NO)
                 return channel_refuse(channel, -ENOTSUP, LEAT_ROW_DESCRIPTORS, rows[LEAT_ROW_DESCRIPTORS].why);
         if (options->priority > 0 && !leat)
