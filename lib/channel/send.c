@@ -26,8 +26,6 @@ static int ask_refusal(struct leat_channel *channel) {
                 return -EPIPE; /* the receiving side will read and tell it */
         if (channel->address.framing != FRAMING_LEAT)
                 return -EPIPE; /* bare bytes have no refusal */
-        if (channel->address.framing != FRAMING_LEAT)
-                return -EPIPE; /* nothing is said in these */
         for (int i = 0; i < 16 && r == 0; i++)
                 r = channel_pump(channel, &message);
         return r < 0 && r != -EAGAIN && r != -ENODATA && r != -ENOBUFS ? r : -EPIPE;
