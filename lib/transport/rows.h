@@ -79,4 +79,15 @@
 #define ROWS_PIPE_DELIMITED ROWS_BARE_DELIMITED, ROWS_PIPE
 #define ROWS_PIPE_LENGTH ROWS_BARE_LENGTH, ROWS_PIPE
 
+/* clang-format off: it takes these for blocks */
+/* Both patterns of one framing: many senders, or one, to one receiver, and the pair. calls: whether replies go back, of
+ * the queue and of the pair. The rows come last. */
+#define DECLARE(scheme, framing, senders, largest, queue_calls, pair_calls, ...)                                       \
+        { scheme, LEAT_QUEUE, framing, senders ":1", largest, queue_calls, { __VA_ARGS__ } }, {                        \
+                scheme, LEAT_PAIR, framing, "1:1", largest, pair_calls, {                                              \
+                        __VA_ARGS__                                                                                    \
+                }                                                                                                      \
+        }
+/* clang-format on */
+
 #endif
