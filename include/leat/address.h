@@ -23,9 +23,9 @@
  * /tmp/leat-UID, made with mode 0700 and used only while it is a directory of that owner and mode.
  *
  * In the rest and in values, %XX is the byte with that hexadecimal value: write a '?', '&' or '%'
- * of a name so. A value of 0 bytes, an unknown option, an option given twice and an option that the
- * scheme does not know are -EINVAL with the column; an option that contradicts the contract's
- * declarations is -ENOTSUP with the row.
+ * of a name so. A value of 0 bytes, an unknown option and an option given twice are -EINVAL with the
+ * column; an option that the scheme does not have, or that contradicts its declarations, is -ENOTSUP with
+ * the row of the contract.
  *
  * Options of every transport of this release:
  *

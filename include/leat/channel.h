@@ -183,6 +183,8 @@ struct leat_channel *leat_close(struct leat_channel *channel);
  * Returns 0: the message is on its way whole. Or: -EAGAIN, -ETIMEDOUT (not sent, none of it will be
  * seen), -ECANCELED (likewise), -EPIPE (no receiver is left), -EMSGSIZE (larger than the channel carries), -EINVAL,
  * -ECHILD, -ENOTSUP (this end does not send), -EBUSY (the listener has its partner).
+ * In the framings lines, nul, length and raw of a stream a message that was begun cannot be taken back: after
+ * -ETIMEDOUT or -ECANCELED in the middle of it the rest goes out before the next message (docs/wire.md).
  * Blocks until the deadline. One sending thread at a time. Since 0.1.
  */
 int leat_send(struct leat_channel *channel, int64_t type, const void *bytes, size_t size_bytes, int64_t deadline);
@@ -194,6 +196,8 @@ int leat_send(struct leat_channel *channel, int64_t type, const void *bytes, siz
  * Returns 0; 1 if LEAT_DROP_NEWEST dropped it (also counted in struct leat_info). Errors as for
  * leat_send(), and -ENOTSUP for an option that the declaration has not: the reason is told by
  * leat_why(). With LEAT_SYNC -ETIMEDOUT, -ECANCELED and -EPIPE mean: whether it was taken is unknown.
+ * -ENOBUFS, with LEAT_SYNC on an end that also receives: what nobody received there fills ?aside=, and the answer stands
+ * behind it.
  * With descriptors also -EBADF, -ETOOMANYREFS.
  * Blocks until the deadline. One sending thread at a time. Since 0.1.
  */

@@ -35,6 +35,8 @@ const char *leat_strerror(int error) {
         if (error == 0)
                 return "success";
         int number = error < 0 && error != INT32_MIN ? -error : error;
+        if (number < 0)
+                return "unknown error";
         for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
                 if (meanings[i].error == number)
                         return meanings[i].text;

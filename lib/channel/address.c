@@ -11,10 +11,8 @@ enum kind { KIND_FLAG, KIND_SIZE, KIND_MODE, KIND_CHOICE, KIND_ROWS, KIND_FROM }
 
 static const char
         *const patterns[] = { [LEAT_QUEUE] = "queue", [LEAT_PAIR] = "pair", [LEAT_BROADCAST] = "broadcast", NULL };
-static const char *const framings[] = { "leat", "raw", "lines", "nul", "length", NULL };
 static const char *const whos[] = { "connection", "message", NULL };
 static const char *const durables[] = { "none", "each", "group", NULL };
-_Static_assert(sizeof(framings) / sizeof(framings[0]) == FRAMING_COUNT + 1, "every framing has its name");
 
 /* What is wrong with a value of each kind. */
 static const char *const wrong[] = {
@@ -43,7 +41,7 @@ static const struct option {
         [OPTION_LISTEN] = { "listen", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_LISTENING },
         [OPTION_CONNECT] = { "connect", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_LISTENING },
         [OPTION_PATTERN] = { "pattern", KIND_CHOICE, AT(pattern), patterns, 0, 0, LEAT_ROW_LISTENING },
-        [OPTION_FRAMING] = { "framing", KIND_CHOICE, AT(framing), framings, 0, 0, LEAT_ROW_BOUNDARIES },
+        [OPTION_FRAMING] = { "framing", KIND_CHOICE, AT(framing), framing_names, 0, 0, LEAT_ROW_BOUNDARIES },
         [OPTION_NEED] = { "need", KIND_ROWS, AT(need), NULL, 0, 0, LEAT_ROW_OPENING },
         [OPTION_MODE] = { "mode", KIND_MODE, AT(mode), NULL, 0, 0777, LEAT_ROW_OPENING },
         [OPTION_ASIDE] = { "aside", KIND_SIZE, AT(aside), NULL, 0, UINT64_C(1) << 40, LEAT_ROW_TYPES },

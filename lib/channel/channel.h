@@ -38,10 +38,9 @@ struct leat_channel {
         struct kept_list aside; /* messages that came and were not wanted yet */
         uint64_t awaited_taken; /* a synchronous send waits for this one; 0: none */
         bool was_taken;
-        uint64_t awaited_reply;   /* a call waits for the reply to this one; 0: none */
-        struct incoming *replied; /* where that call wants it, while it reads itself */
-        struct kept *reply;       /* it came while another thread read */
-        int filed_error;          /* what the sending thread learned and the receiver is still to be told; 0: nothing */
+        uint64_t awaited_reply; /* a call waits for the reply to this one; 0: none */
+        struct kept *reply;     /* it came while another thread read */
+        int filed_error;        /* what the sending thread learned and the receiver is still to be told; 0: nothing */
         struct leat_peer filed_sender; /* of whom */
         struct counters counters;
         pthread_mutex_t why_lock; /* both threads may fail at once */

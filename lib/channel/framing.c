@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-const char *const framing_names[FRAMING_COUNT] = {
+const char *const framing_names[FRAMING_COUNT + 1] = {
         [FRAMING_LEAT] = "leat", [FRAMING_RAW] = "raw",       [FRAMING_LINES] = "lines",
         [FRAMING_NUL] = "nul",   [FRAMING_LENGTH] = "length",
 };

@@ -16,7 +16,7 @@
 
 enum framing { FRAMING_LEAT, FRAMING_RAW, FRAMING_LINES, FRAMING_NUL, FRAMING_LENGTH, FRAMING_COUNT };
 
-extern const char *const framing_names[FRAMING_COUNT];
+extern const char *const framing_names[FRAMING_COUNT + 1]; /* NULL ends it */
 
 /* The longest that a framing puts around a message of one frame. */
 #define FRAMING_AROUND_BYTES (WIRE_HEADER_BYTES + 1)

@@ -93,6 +93,7 @@ static ssize_t take_next(struct leat_channel *channel, const struct wish *wish, 
         message.reference = 0;
         message.selection = wish->selection;
         message.reads = reads;
+        message.refusal = -EBADMSG;
         int r = channel->filed_error;
         if (r < 0) {
                 channel->filed_error = 0;

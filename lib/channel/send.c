@@ -26,8 +26,6 @@ static int ask_refusal(struct leat_channel *channel) {
                 return -EPIPE; /* the receiving side will read and tell it */
         if (channel->address.framing != FRAMING_LEAT)
                 return -EPIPE; /* bare bytes have no refusal */
-        if (channel->address.framing != FRAMING_LEAT)
-                return -EPIPE; /* nothing is said in these */
         for (int i = 0; i < 16 && r == 0; i++)
                 r = channel_pump(channel, &message);
         return r < 0 && r != -EAGAIN && r != -ENODATA && r != -ENOBUFS ? r : -EPIPE;
@@ -173,7 +171,7 @@ static int check_options(struct leat_channel *channel, const struct leat_send_op
         if ((options->flags & LEAT_DROP_OLDEST) && !channel->operations->drop_oldest)
                 return channel_refuse(
                         channel, -ENOTSUP, LEAT_ROW_FULL,
-                        "a sender cannot take what others have sent here; drop the newest, or use sysv-mq:");
+                        "a sender cannot take what others have sent here; let it wait, or drop the newest");
         if (options->descriptors_count > 0 && rows[LEAT_ROW_DESCRIPTORS].verdict == LEAT_NO)
                 return channel_refuse(channel, -ENOTSUP, LEAT_ROW_DESCRIPTORS, rows[LEAT_ROW_DESCRIPTORS].why);
         if (options->priority > 0 && !leat && !channel->operations->native_priorities)

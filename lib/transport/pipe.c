@@ -14,19 +14,15 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
-/* Either pattern of one framing. */
-#define FRAMED(name, calls, ...)                                                                                       \
-        { "pipe", LEAT_QUEUE, name, "1:1", LARGEST_DEFAULT, 0, { __VA_ARGS__ } }, {                                    \
-                "pipe", LEAT_PAIR, name, "1:1", LARGEST_DEFAULT, calls, {                                              \
-                        __VA_ARGS__                                                                                    \
-                }                                                                                                      \
-        }
-
+/* clang-format off: a table */
 static const struct leat_declaration declarations[] = {
-        FRAMED("leat", 1, ROWS_PIPE_LEAT),       FRAMED("raw", 0, ROWS_PIPE_RAW),
-        FRAMED("lines", 0, ROWS_PIPE_DELIMITED), FRAMED("nul", 0, ROWS_PIPE_DELIMITED),
-        FRAMED("length", 0, ROWS_PIPE_LENGTH),
+        DECLARE("pipe", "leat", "1", LARGEST_DEFAULT, 0, 1, ROWS_PIPE_LEAT),
+        DECLARE("pipe", "raw", "1", LARGEST_DEFAULT, 0, 0, ROWS_PIPE_RAW),
+        DECLARE("pipe", "lines", "1", LARGEST_DEFAULT, 0, 0, ROWS_PIPE_DELIMITED),
+        DECLARE("pipe", "nul", "1", LARGEST_DEFAULT, 0, 0, ROWS_PIPE_DELIMITED),
+        DECLARE("pipe", "length", "1", LARGEST_DEFAULT, 0, 0, ROWS_PIPE_LENGTH),
 };
+/* clang-format on */
 
 /* ---- the address: nothing, "fd=N" or "fd=IN,OUT" ---- */
 

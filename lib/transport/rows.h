@@ -25,7 +25,7 @@
 #define ROWS_ALWAYS                                                                                                    \
         [LEAT_ROW_ORDER] = YES, [LEAT_ROW_WAITING] = YES,                                                              \
         [LEAT_ROW_FULL] = YES_BUT("wait, be told, drop the newest; a sender cannot take what others sent, so the "     \
-                                  "oldest is never dropped (sysv-mq: does that)"),                                     \
+                                  "oldest is never dropped"),                                                          \
         [LEAT_ROW_END] = YES, [LEAT_ROW_LIFETIME] = YES_BUT("with its processes"), [LEAT_ROW_POLLING] = YES,           \
         [LEAT_ROW_LIMITS] = YES, [LEAT_ROW_THREADS] = YES, [LEAT_ROW_INHERITANCE] = YES
 
@@ -70,7 +70,7 @@
 
 #define ROWS_PIPE                                                                                                      \
         [LEAT_ROW_WHO] = NO("the kernel does not say who writes to a pipe; use unix:"),                                \
-        [LEAT_ROW_OPENING] = NO("a pipe has no name; use fifo: or unix:"),                                             \
+        [LEAT_ROW_OPENING] = NO("a pipe has no name; use unix:"),                                                      \
         [LEAT_ROW_LISTENING] =                                                                                         \
                 NO("a pipe is made with both ends (leat_pair), or given (pipe:fd=N); use unix: between strangers")
 
@@ -78,5 +78,16 @@
 #define ROWS_PIPE_RAW ROWS_BARE_STREAM_RAW, ROWS_PIPE
 #define ROWS_PIPE_DELIMITED ROWS_BARE_DELIMITED, ROWS_PIPE
 #define ROWS_PIPE_LENGTH ROWS_BARE_LENGTH, ROWS_PIPE
+
+/* clang-format off: it takes these for blocks */
+/* Both patterns of one framing: many senders, or one, to one receiver, and the pair. calls: whether replies go back, of
+ * the queue and of the pair. The rows come last. */
+#define DECLARE(scheme, framing, senders, largest, queue_calls, pair_calls, ...)                                       \
+        { scheme, LEAT_QUEUE, framing, senders ":1", largest, queue_calls, { __VA_ARGS__ } }, {                        \
+                scheme, LEAT_PAIR, framing, "1:1", largest, pair_calls, {                                              \
+                        __VA_ARGS__                                                                                    \
+                }                                                                                                      \
+        }
+/* clang-format on */
 
 #endif

@@ -8,34 +8,12 @@
 
 #include <sys/socket.h>
 
+/* clang-format off: a table */
 static const struct leat_declaration declarations[] = {
-        { .scheme = "unix",
-          .pattern = LEAT_QUEUE,
-          .framing = "leat",
-          .parties = "n:1",
-          .largest_bytes = LARGEST_DEFAULT,
-          .two_way = 1,
-          .rows = { ROWS_UNIX_LEAT } },
-        { .scheme = "unix",
-          .pattern = LEAT_PAIR,
-          .framing = "leat",
-          .parties = "1:1",
-          .largest_bytes = LARGEST_DEFAULT,
-          .two_way = 1,
-          .rows = { ROWS_UNIX_LEAT } },
-        { .scheme = "unix",
-          .pattern = LEAT_QUEUE,
-          .framing = "raw",
-          .parties = "n:1",
-          .largest_bytes = LARGEST_PACKET,
-          .rows = { ROWS_UNIX_RAW } },
-        { .scheme = "unix",
-          .pattern = LEAT_PAIR,
-          .framing = "raw",
-          .parties = "1:1",
-          .largest_bytes = LARGEST_PACKET,
-          .rows = { ROWS_UNIX_RAW } },
+        DECLARE("unix", "leat", "n", LARGEST_DEFAULT, 1, 1, ROWS_UNIX_LEAT),
+        DECLARE("unix", "raw", "n", LARGEST_PACKET, 0, 0, ROWS_UNIX_RAW),
 };
+/* clang-format on */
 
 static int open_unix(struct leat_channel *channel, int64_t deadline, struct leat_reason *reason) {
         return unix_channel_open(channel, SOCK_SEQPACKET, deadline, reason);

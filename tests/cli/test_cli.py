@@ -87,7 +87,8 @@ class World:
 
     def start(self, *arguments, stdin=subprocess.DEVNULL, **more):
         more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
-        process = subprocess.Popen([LEAT, *arguments], stdin=stdin, **more)
+        program = more.pop("program", LEAT)
+        process = subprocess.Popen([program, *arguments], stdin=stdin, **more)
         self.processes.append(process)
         return process
 
@@ -693,6 +694,17 @@ def input_cannot_be_read(world):
     world.finish(responder)
 
 
+def copy_for_others(world):
+    """The command and its library where another user reaches them, as a clone below /root is not: program, environment."""
+    folder = world.path("copy")
+    os.mkdir(folder, 0o755)
+    shutil.copy(LEAT, folder)
+    libraries = subprocess.run(["ldd", LEAT], stdout=subprocess.PIPE, check=True, text=True).stdout
+    for library in re.findall(r"=> (/\S+/libleat\.so\S*)", libraries):
+        shutil.copy(library, folder)
+    return os.path.join(folder, os.path.basename(LEAT)), {**os.environ, "LD_LIBRARY_PATH": folder}
+
+
 @test
 def permission(world):
     if os.geteuid() != 0:
@@ -700,14 +712,16 @@ def permission(world):
     os.chmod(world.folder, 0o755)
     private = world.path("private")
     os.mkdir(private, 0o700)
+    program, environment = copy_for_others(world)
     address = f"unix:{private}/a"
     receiver = world.start("recv", address)
     for command in (["recv", address], ["send", address + "?open", "m"], ["rm", address], ["info", address]):
-        _, err = world.run(*command, user=NOBODY, code=71, cwd="/")
+        _, err = world.run(*command, user=NOBODY, code=71, cwd="/", program=program, env=environment)
         matches(err.decode(), rf"leat {command[0]}: {re.escape(command[1])}: [^\n]+\n")
     world.run("send", address, "m")
     world.finish(receiver)
     os.rmdir(private)
+    shutil.rmtree(world.path("copy"))
 
 
 @test

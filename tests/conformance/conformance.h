@@ -69,6 +69,7 @@ enum trait {
         CALLS = 256,    /* replies go back on it */
         PLAIN = 512,    /* bytes alone */
         STREAM = 1024,  /* the framing lies on a stream and cannot take back what it began */
+        GIVEN = 2048,   /* an end can be opened on a descriptor that was given */
 };
 unsigned subject_traits(const struct subject *subject);
 

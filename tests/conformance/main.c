@@ -34,7 +34,7 @@ unsigned subject_traits(const struct subject *subject) {
         unsigned stream = plain == PLAIN && (!framed || strcmp(framing, "raw") != 0) ? STREAM : 0;
         return delimited | framed | plain | stream | (subject->transport->address ? NAMED : UNNAMED) |
                (declaration->parties[0] == 'n' ? MANY : 0) | (declaration->pattern == LEAT_PAIR ? TWO_WAY : ONE_WAY) |
-               (declaration->two_way ? CALLS : 0);
+               (declaration->two_way ? CALLS : 0) | (subject->transport->given ? GIVEN : 0);
 }
 
 static const char *pattern_name(enum leat_pattern pattern) {

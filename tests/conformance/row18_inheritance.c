@@ -142,9 +142,7 @@ static void adopt(const struct subject *subject, int extra_flags) {
         }
 }
 
-CONFORMS(LEAT_ROW_INHERITANCE, flags_of_what_was_given_stay, .traits = ONE_WAY) {
-        if (!subject->transport->given)
-                SKIP("no descriptor is given by this scheme");
+CONFORMS(LEAT_ROW_INHERITANCE, flags_of_what_was_given_stay, .traits = ONE_WAY | GIVEN) {
         adopt(subject, 0);
         adopt(subject, O_NONBLOCK);
 }

@@ -110,7 +110,8 @@ bool harness_event_try(struct harness_event *event, int64_t deadline);
 void harness_event_wait_at(const char *file, int line, struct harness_event *event);
 
 /* Wait until a process is in that state: one of the letters of /proc/PID/stat, "S" asleep, "T"
- * stopped, "Z" ended and not reaped. Fails the test after 10 s (scaled). */
+ * stopped. Fails the test after 10 s (scaled). For an end take waitid(2): a leader is "Z" while
+ * another thread of its process still runs. */
 void harness_wait_state(pid_t pid, const char *letters);
 
 /* How many descriptors this process has open. */

@@ -378,7 +378,8 @@ static void write_with_descriptor(int fd, struct bytes bytes, int descriptor) {
         union {
                 struct cmsghdr header;
                 char bytes[CMSG_SPACE(sizeof(int))];
-        } control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+        } control = { .header = {
+                              .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
         struct iovec part = { bytes.at, bytes.size };
         struct msghdr header = {
                 .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
