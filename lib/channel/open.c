@@ -87,8 +87,9 @@ static int channel_new(const struct transport *transport, struct address *addres
 
 /* Errors that come of limits of the system are told with their name and value. */
 static int name_limit(struct leat_reason *reason, int error) {
-        if (!reason || reason->text)
+        if (!reason || (reason->text && reason->error == error)) /* another error's is of a step that was gone around */
                 return error;
+        *reason = (struct leat_reason){ 0 };
         if (error == -EMFILE)
                 return reason_limit(reason, error, "RLIMIT_NOFILE",
                                     "this process has no descriptor left; raise `ulimit -n`");

@@ -151,9 +151,9 @@ static void forget_input(struct fifo *fifo) {
         fifo->under_way = (struct wire_header){ 0 };
 }
 
-static int tell_end(struct fifo *fifo) {
+static int tell_end(const struct leat_channel *channel, struct fifo *fifo) {
         forget_input(fifo);
-        fifo->came = false;
+        fifo->came = channel->aside.messages > 0; /* until those are received it is told again */
         begin_anew(fifo);
         return -ENODATA;
 }
@@ -200,7 +200,7 @@ static int receive_one(struct leat_channel *channel, struct fifo *fifo, struct i
                 }
                 fifo->link->ended = false;
                 if (fifo->came || fifo->link->begin < fifo->link->end)
-                        return tell_end(fifo);
+                        return tell_end(channel, fifo);
                 if (!(state_of(fifo->link->in.fd) & POLLHUP))
                         return nobody_yet(channel, fifo);
                 fifo->came = true; /* it has gone: look once more, for it may have written before that */

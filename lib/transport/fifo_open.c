@@ -59,6 +59,11 @@ int fifo_set_capacity(int fd, uint64_t bytes, struct leat_reason *reason) {
         return -errno;
 }
 
+static bool is_link(const struct place *place) {
+        struct stat status;
+        return fstatat(place->directory, place->base, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
+}
+
 /* Make it if it may be made. After the first time it may be there: we made it, or it went and came meanwhile. */
 static int ensure(const struct fifo *fifo, const struct address *address, bool first, struct leat_reason *reason) {
         struct stat status;
@@ -71,6 +76,9 @@ static int ensure(const struct fifo *fifo, const struct address *address, bool f
                                           "it exists already; leave ?new away, or remove it");
         }
         int r = fifo_look(&fifo->place, reason, &status);
+        if (r == -ENOENT && is_link(&fifo->place))
+                return reason_set(reason, -EEXIST, LEAT_ROW_OPENING,
+                                  "a symbolic link to nothing lies at that path; it is left alone, choose another");
         if (r == -ENOENT)
                 return reason_set(reason, r, LEAT_ROW_OPENING, "it does not exist; leave ?open away to make it");
         return r;

@@ -104,14 +104,16 @@ static ssize_t take(struct mq_state *state, int fd) {
 }
 
 /* The queue is empty: is it the end? A sender that goes may have sent until then: look at the senders first. */
-static ssize_t take_or_end(struct mq_state *state) {
+static ssize_t take_or_end(const struct leat_channel *channel) {
+        struct mq_state *state = channel->state;
         ssize_t n = take(state, state->queue.fd);
         if (n != -EAGAIN || !state->end || !mq_end_all_gone(state->end))
                 return n;
         n = take(state, state->queue.fd);
         if (n != -EAGAIN)
                 return n;
-        mq_end_tell(state->end);
+        if (channel->aside.messages == 0) /* until those are received it is told again */
+                mq_end_tell(state->end);
         return -ENODATA;
 }
 
@@ -122,7 +124,7 @@ static int receive_one(struct leat_channel *channel, struct incoming *message) {
         if (*message->reads == 0)
                 return -EAGAIN;
         --*message->reads;
-        ssize_t n = take_or_end(state);
+        ssize_t n = take_or_end(channel);
         if (n < 0)
                 return (int)n;
         state->held = n;

@@ -34,16 +34,28 @@
 #define SANITIZED 0
 #endif
 
+#define LARGE_BYTES (UINT64_C(1) << 17)
+
 /* A number of rounds: fewer where a sanitizer makes each of them slow. */
 #define ROUNDS(many, few) (SANITIZED ? (few) : (many))
 
 /* ---- what differs between transports ---- */
+
+struct place;
 
 struct conformance_transport {
         const char *scheme;
         const char *address; /* with %s for a path of its own; NULL: without a name, both ends are made at once */
         const char *bare;    /* with %s for a name without a directory; or NULL */
         const char *given;   /* with %d for a descriptor that was given; or NULL */
+        unsigned traits;     /* of those below that a declaration does not show */
+        const char *end;     /* the option of both ends where the end is told only to who asks; or NULL */
+        const char *types;   /* the option of a receiver that is alone and so may choose by type; or NULL */
+        bool types_of_senders_too;
+        /* What must be there before the first end is opened; or NULL. */
+        void (*prepare)(const char *path);
+        /* Put these bytes there as one message of a program that knows nothing of Leat; or NULL. */
+        void (*put)(const struct place *place, const void *bytes, size_t size);
 };
 
 extern const struct conformance_transport conformance_transports[];
@@ -70,6 +82,21 @@ enum trait {
         PLAIN = 512,    /* bytes alone */
         STREAM = 1024,  /* the framing lies on a stream and cannot take back what it began */
         GIVEN = 2048,   /* an end can be opened on a descriptor that was given */
+        SHARED = 4096,  /* several receivers, each message for one of them */
+        SPREAD = 8192,  /* several receivers, each message for all of them */
+        PUT = 16384,    /* other programs can put messages there */
+        BARE = 1 << 24, /* names without a directory live in the user's own */
+        LARGE = 32768,  /* a message may be larger than what fits in at once */
+
+        /* These stand in transports.c. */
+        LISTENS = 1 << 16,  /* one end binds the name, the others connect to it */
+        EITHER = 1 << 17,   /* and either end may be the one that binds; so it is where both are made at once */
+        KEEPS = 1 << 18,    /* what was sent outlives its senders and its receivers */
+        PLACED = 1 << 19,   /* its name is a path in the test's directory, and so is what stands for it */
+        DETACHES = 1 << 20, /* ends can be turned into plain descriptors */
+        BY_PID = 1 << 21,   /* the name is the receiving process's: it has one */
+        SELECTS = 1 << 22,  /* the mechanism itself selects by type: nothing is set aside */
+        FLAT = 1 << 23,     /* its names have no directories */
 };
 unsigned subject_traits(const struct subject *subject);
 
@@ -79,9 +106,10 @@ struct conformance_test {
         enum leat_row row;
         const char *name;
         void (*run)(const struct subject *subject);
-        bool denied;     /* for declarations whose row is no; else for those whose row is yes or peer */
-        unsigned traits; /* all of these */
-        uint32_t also;   /* rows that must be promised too */
+        bool denied;      /* for declarations whose row is no; else for those whose row is yes or peer */
+        unsigned traits;  /* all of these */
+        unsigned without; /* and none of these */
+        uint32_t also;    /* rows that must be promised too */
         int timeout_s;
         struct conformance_test *next;
 };
@@ -107,12 +135,15 @@ bool promises(const struct subject *subject, enum leat_row row);
 /* Where a receiver and a sender meet. Of a pair the "receiver" is the end that listens. */
 struct place {
         const struct subject *subject;
+        char path[128];
         char receiver_address[256], sender_address[256];
         struct leat_channel *receiver, *sender; /* of what has no name: made at once, until they are taken */
 };
 
 /* options: more of them for both ends ("aside=64k&need=sync"), or "". */
 void place_new(struct place *place, const struct subject *subject, const char *options);
+/* Where what is kept would crowd the system: the place is over. No end is open any more. */
+void place_remove(const struct place *place);
 /* A place where the sender binds and the receivers connect. */
 void place_new_swapped(struct place *place, const struct subject *subject, const char *options);
 
@@ -130,8 +161,10 @@ pid_t place_fork_sender(struct place *place, end_function *function, void *argum
 
 unsigned receiver_flags(const struct subject *subject);
 unsigned sender_flags(const struct subject *subject);
-/* The options of pattern and framing: "?pattern=queue&framing=leat" and so on. */
-void subject_options(const struct subject *subject, char *ret_text, size_t size);
+/* The options that each end has: "?pattern=queue&framing=leat" and so on. */
+void subject_options(const struct subject *subject, bool receives, char *ret_text, size_t size);
+/* Is the test about types, and its receiver opened as the only one for that? */
+bool chooses_types(const struct subject *subject);
 
 /* ---- messages ---- */
 
@@ -159,8 +192,9 @@ void take_text(struct leat_channel *receiver, int64_t select, const char *text);
 ssize_t receive_now(struct leat_channel *receiver);
 /* Receive until it says -EAGAIN, which settles what is accepted and arms leat_fd. It must say so. */
 void settle(struct leat_channel *receiver);
+/* All senders are gone, and all was taken: the end, or nothing more where the end is not promised. */
 void expect_end(struct leat_channel *receiver);
-/* Send records, from `number` on, until the channel is full. Returns how many it took. */
+/* Send records, from `number` on, until the channel is full, or a thousand where it never is. Returns how many it took. */
 uint64_t fill_up(struct leat_channel *sender, uint64_t number);
 
 /* The channel's last call was refused for this row, and says why. */

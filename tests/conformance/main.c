@@ -25,16 +25,28 @@ bool promises(const struct subject *subject, enum leat_row row) {
         return subject->declaration->rows[row].verdict != LEAT_NO;
 }
 
-unsigned subject_traits(const struct subject *subject) {
-        const struct leat_declaration *declaration = subject->declaration;
-        const char *framing = declaration->framing;
+static unsigned traits_of_framing(const struct subject *subject) {
+        const char *framing = subject->declaration->framing;
         unsigned delimited = strcmp(framing, "lines") == 0 || strcmp(framing, "nul") == 0 ? DELIMITED : 0;
         unsigned framed = promises(subject, LEAT_ROW_BOUNDARIES) ? FRAMED : 0;
         unsigned plain = strcmp(framing, "leat") == 0 ? LEAT : PLAIN;
         unsigned stream = plain == PLAIN && (!framed || strcmp(framing, "raw") != 0) ? STREAM : 0;
-        return delimited | framed | plain | stream | (subject->transport->address ? NAMED : UNNAMED) |
-               (declaration->parties[0] == 'n' ? MANY : 0) | (declaration->pattern == LEAT_PAIR ? TWO_WAY : ONE_WAY) |
-               (declaration->two_way ? CALLS : 0) | (subject->transport->given ? GIVEN : 0);
+        unsigned large = subject->declaration->largest_bytes >= LARGE_BYTES ? LARGE : 0;
+        return delimited | framed | plain | stream | large;
+}
+
+static unsigned traits_of_pattern(const struct leat_declaration *declaration) {
+        bool several = strchr(declaration->parties, ':')[1] != '1';
+        unsigned receivers = !several ? 0 : declaration->pattern == LEAT_BROADCAST ? SPREAD : SHARED;
+        return receivers | (declaration->parties[0] == 'n' ? MANY : 0) |
+               (declaration->pattern == LEAT_PAIR ? TWO_WAY : ONE_WAY) | (declaration->two_way ? CALLS : 0);
+}
+
+unsigned subject_traits(const struct subject *subject) {
+        const struct conformance_transport *transport = subject->transport;
+        return traits_of_framing(subject) | traits_of_pattern(subject->declaration) | transport->traits |
+               (transport->address ? NAMED : UNNAMED) | (transport->given ? GIVEN : 0) | (transport->put ? PUT : 0) |
+               (transport->bare ? BARE : 0);
 }
 
 static const char *pattern_name(enum leat_pattern pattern) {
@@ -44,13 +56,27 @@ static const char *pattern_name(enum leat_pattern pattern) {
         return names[pattern];
 }
 
-void subject_options(const struct subject *subject, char *ret_text, size_t size) {
-        snprintf(ret_text, size, "?pattern=%s&framing=%s", pattern_name(subject->declaration->pattern),
-                 subject->declaration->framing);
+static bool is_about(const struct conformance_test *test, enum leat_row row) {
+        return test->row == row || (test->also & ROW(row));
+}
+
+bool chooses_types(const struct subject *subject) {
+        return is_about(subject->test, LEAT_ROW_TYPES) && subject->transport->types &&
+               (subject_traits(subject) & SHARED) && promises(subject, LEAT_ROW_TYPES);
+}
+
+void subject_options(const struct subject *subject, bool receives, char *ret_text, size_t size) {
+        const struct conformance_transport *transport = subject->transport;
+        bool end = transport->end && promises(subject, LEAT_ROW_END);
+        bool types = chooses_types(subject) && (receives || transport->types_of_senders_too);
+        snprintf(ret_text, size, "?pattern=%s&framing=%s%s%s%s%s", pattern_name(subject->declaration->pattern),
+                 subject->declaration->framing, end ? "&" : "", end ? transport->end : "", types ? "&" : "",
+                 types ? transport->types : "");
 }
 
 static bool applies(const struct conformance_test *test, const struct subject *subject) {
-        if (promises(subject, test->row) == test->denied || (test->traits & ~subject_traits(subject)))
+        unsigned traits = subject_traits(subject);
+        if (promises(subject, test->row) == test->denied || (test->traits & ~traits) || (test->without & traits))
                 return false;
         for (int row = 1; row <= LEAT_ROW_MAX; row++)
                 if ((test->also & ROW(row)) && !promises(subject, (enum leat_row)row))

@@ -9,16 +9,18 @@ static const enum leat_row needable[] = { LEAT_ROW_ORDER, LEAT_ROW_END, LEAT_ROW
 
 /* Make a channel with these options more; what came of it. */
 static int open_with_need(const struct subject *subject, const char *need, struct leat_reason *ret_reason) {
-        char address[256], options[64];
-        subject_options(subject, options, sizeof options);
+        char address[300], options[96];
         if (subject->transport->address) {
-                char base[128], path[96];
-                snprintf(path, sizeof path, "%s/needs", harness_tmpdir());
-                snprintf(base, sizeof base, subject->transport->address, path);
-                snprintf(address, sizeof address, "%s%s&listen&need=%s", base, options, need);
+                struct place place;
+                place_new(&place, subject, "");
+                bool alone = strcmp(need, "types") == 0 && subject->transport->types &&
+                             (subject_traits(subject) & SHARED) && promises(subject, LEAT_ROW_TYPES);
+                snprintf(address, sizeof address, "%s&need=%s%s%s", place.receiver_address, need, alone ? "&" : "",
+                         alone ? subject->transport->types : "");
                 return try_open(address, receiver_flags(subject), SOON, ret_reason);
         }
         struct leat_channel *receiver = NULL, *sender = NULL;
+        subject_options(subject, true, options, sizeof options);
         snprintf(address, sizeof address, "%s:%s&need=%s", subject->declaration->scheme, options, need);
         int r = leat_pair(address, ret_reason, &receiver, &sender);
         leat_close(receiver);

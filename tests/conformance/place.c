@@ -6,6 +6,8 @@
 
 #include <inttypes.h>
 
+#define ENOUGH 1000 /* records in what is never full */
+
 unsigned receiver_flags(const struct subject *subject) {
         return subject->declaration->pattern == LEAT_PAIR ? LEAT_SEND | LEAT_RECEIVE : LEAT_RECEIVE;
 }
@@ -14,34 +16,81 @@ unsigned sender_flags(const struct subject *subject) {
         return subject->declaration->pattern == LEAT_PAIR ? LEAT_SEND | LEAT_RECEIVE : LEAT_SEND;
 }
 
-static void compose(const struct subject *subject, const char *path, const char *more, const char *options,
+/* The part of an address before its options, and the options. */
+static void compose(const struct place *place, bool receives, const char *name, const char *more, const char *options,
                     char *ret_address, size_t size) {
-        char common[64];
-        int n = subject->transport->address ? snprintf(ret_address, size, subject->transport->address, path)
-                                            : snprintf(ret_address, size, "%s:", subject->declaration->scheme);
-        subject_options(subject, common, sizeof common);
+        const struct conformance_transport *transport = place->subject->transport;
+        char common[96];
+        int n = transport->address ? snprintf(ret_address, size, transport->address, name)
+                                   : snprintf(ret_address, size, "%s:", place->subject->declaration->scheme);
+        subject_options(place->subject, receives, common, sizeof common);
         n += snprintf(ret_address + n, size - (size_t)n, "%s%s%s%s", common, more, options[0] ? "&" : "", options);
         CHECK(n < (int)size);
 }
 
-static void make(struct place *place, const struct subject *subject, const char *options, bool swapped) {
-        static int number;
-        char path[128];
-        bool named = subject->transport->address != NULL;
-        bool pair = subject->declaration->pattern == LEAT_PAIR;
-        *place = (struct place){ .subject = subject };
-        snprintf(path, sizeof path, "%s/channel%d", harness_tmpdir(), number++);
-        const char *listens = !named ? "" : swapped ? "&connect" : pair ? "&listen" : "";
-        const char *connects = named && swapped ? "&listen" : "";
-        compose(subject, path, listens, options, place->receiver_address, sizeof place->receiver_address);
-        compose(subject, path, connects, options, place->sender_address, sizeof place->sender_address);
-        if (named)
-                return;
+/* By process: senders name the one that receives, which names none. */
+static void name_receiving_process(struct place *place, pid_t pid) {
+        char options[200];
+        snprintf(options, sizeof options, "%s", strchr(place->sender_address, '?'));
+        snprintf(place->sender_address, sizeof place->sender_address, "%s:%d%s", place->subject->declaration->scheme,
+                 (int)pid, options);
+}
+
+/* As unique as the path. */
+static void flatten(const char *path, char *ret_name) {
+        for (path++; (*ret_name = *path == '/' ? '-' : *path); path++)
+                ret_name++;
+}
+
+static void remove_address(const char *address) {
+        leat_remove(address, NULL);
+}
+
+/* What is kept elsewhere than in the test's directory. */
+static void remove_later(const struct place *place) {
+        unsigned traits = subject_traits(place->subject);
+        if ((traits & KEEPS) && !(traits & PLACED)) {
+                char address[sizeof place->receiver_address];
+                snprintf(address, sizeof address, "%.*s", (int)strcspn(place->receiver_address, "?"),
+                         place->receiver_address);
+                harness_remove_later(remove_address, address);
+        }
+}
+
+void place_remove(const struct place *place) {
+        if (subject_traits(place->subject) & KEEPS)
+                CHECK_EQ(leat_remove(place->receiver_address, NULL), 0);
+}
+
+static void make_pair(struct place *place) {
         struct leat_reason reason = { 0 };
         int r = leat_pair(place->receiver_address, &reason, &place->receiver, &place->sender);
         if (r < 0)
                 FAIL("leat_pair(%s): %s (%s)", place->receiver_address, leat_strerror(r),
                      reason.text ? reason.text : "");
+}
+
+static void make(struct place *place, const struct subject *subject, const char *options, bool swapped) {
+        static int number;
+        unsigned traits = subject_traits(subject);
+        bool named = subject->transport->address != NULL;
+        bool pair = subject->declaration->pattern == LEAT_PAIR;
+        *place = (struct place){ .subject = subject };
+        snprintf(place->path, sizeof place->path, "%s/channel%d", harness_tmpdir(), number++);
+        if (subject->transport->prepare)
+                subject->transport->prepare(place->path);
+        const char *listens = !named ? "" : swapped ? "&connect" : pair ? "&listen" : "";
+        const char *connects = named && swapped ? "&listen" : "";
+        char flat[sizeof place->path];
+        flatten(place->path, flat);
+        const char *name = traits & BY_PID ? "" : traits & FLAT ? flat : place->path;
+        compose(place, true, name, listens, options, place->receiver_address, sizeof place->receiver_address);
+        compose(place, false, name, connects, options, place->sender_address, sizeof place->sender_address);
+        if (traits & BY_PID)
+                name_receiving_process(place, getpid());
+        remove_later(place);
+        if (!named)
+                make_pair(place);
 }
 
 void place_new(struct place *place, const struct subject *subject, const char *options) {
@@ -124,7 +173,10 @@ static pid_t fork_end(struct job *job, struct leat_channel **end) {
 
 pid_t place_fork_receiver(struct place *place, end_function *function, void *argument) {
         struct job job = { place, place_receiver, function, argument };
-        return fork_end(&job, &place->receiver);
+        pid_t pid = fork_end(&job, &place->receiver);
+        if (subject_traits(place->subject) & BY_PID)
+                name_receiving_process(place, pid);
+        return pid;
 }
 
 pid_t place_fork_sender(struct place *place, end_function *function, void *argument) {
@@ -230,12 +282,19 @@ void settle(struct leat_channel *receiver) {
 
 void expect_end(struct leat_channel *receiver) {
         char buffer[256];
+        if (info_of(receiver).declaration->rows[LEAT_ROW_END].verdict == LEAT_NO) {
+                settle(receiver);
+                return;
+        }
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, SOON, NULL), -ENODATA);
 }
 
 uint64_t fill_up(struct leat_channel *sender, uint64_t number) {
         uint64_t first = number;
+        bool fills = info_of(sender).declaration->rows[LEAT_ROW_FULL].verdict != LEAT_NO;
         for (;; number++) {
+                if (!fills && number - first == ENOUGH)
+                        return ENOUGH;
                 char record[RECORD_BYTES + 1];
                 snprintf(record, sizeof record, "%016" PRIx64, number);
                 int r = leat_send(sender, 1, record, RECORD_BYTES, LEAT_NOW);

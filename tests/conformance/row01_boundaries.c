@@ -134,7 +134,7 @@ CONFORMS(LEAT_ROW_BOUNDARIES, every_byte_arrives) {
 }
 
 /* The control: this is what the framings are for. */
-DENIES(LEAT_ROW_BOUNDARIES, messages_run_together) {
+DENIES(LEAT_ROW_BOUNDARIES, messages_run_together, .without = PUT) {
         struct leat_channel *receiver, *sender;
         char buffer[64];
         place_both_new(subject, "", &receiver, &sender);
@@ -147,5 +147,19 @@ DENIES(LEAT_ROW_BOUNDARIES, messages_run_together) {
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer + 2, 62, SOON, NULL), 3);
         CHECK_MEM(buffer, "apart", 5);
         leat_close(sender);
+        leat_close(receiver);
+}
+
+/* The same of what plain programs write. */
+DENIES(LEAT_ROW_BOUNDARIES, what_is_put_there_runs_together, .traits = PUT) {
+        struct place place;
+        char buffer[64];
+        place_new(&place, subject, "");
+        struct leat_channel *receiver = place_receiver(&place);
+        settle(receiver);
+        subject->transport->put(&place, "Hello", 5);
+        subject->transport->put(&place, "Hello", 5);
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, SOON, NULL), 10);
+        CHECK_MEM(buffer, "HelloHello", 10);
         leat_close(receiver);
 }

@@ -58,7 +58,7 @@ CONFORMS(LEAT_ROW_TYPES, extremes) {
         leat_close(receiver);
 }
 
-CONFORMS(LEAT_ROW_TYPES, priority_travels) {
+CONFORMS(LEAT_ROW_TYPES, priority_travels, .traits = LEAT) {
         struct leat_channel *receiver, *sender;
         struct leat_send_options options = LEAT_SEND_OPTIONS_INIT;
         place_both_new(subject, "", &receiver, &sender);
@@ -94,7 +94,7 @@ static void send_more_than_aside(struct leat_channel *sender, void *argument) {
         send_text(sender, 2, "wanted");
 }
 
-CONFORMS(LEAT_ROW_TYPES, aside_has_a_limit) {
+CONFORMS(LEAT_ROW_TYPES, aside_has_a_limit, .without = SELECTS) {
         static uint8_t bytes[ASIDE_BYTES];
         struct place place;
         place_new(&place, subject, "aside=64k");
@@ -196,13 +196,9 @@ CONFORMS(LEAT_ROW_TYPES, not_from_another_sender, .also = ROW(LEAT_ROW_WHO)) {
 
 DENIES(LEAT_ROW_TYPES, selections_are_refused) {
         struct leat_channel *receiver, *sender;
-        struct leat_send_options options = LEAT_SEND_OPTIONS_INIT;
         char buffer[8];
         place_both_new(subject, "", &receiver, &sender);
         CHECK_EQ(leat_send(sender, 2, "x", 1, SOON), -ENOTSUP);
-        check_why(sender, LEAT_ROW_TYPES, -ENOTSUP);
-        options.priority = 1;
-        CHECK_EQ(leat_send_with(sender, "x", 1, &options), -ENOTSUP);
         check_why(sender, LEAT_ROW_TYPES, -ENOTSUP);
         CHECK_EQ(leat_receive(receiver, LEAT_TYPE(1), buffer, sizeof buffer, LEAT_NOW, NULL), -ENOTSUP);
         check_why(receiver, LEAT_ROW_TYPES, -ENOTSUP);
@@ -210,4 +206,46 @@ DENIES(LEAT_ROW_TYPES, selections_are_refused) {
         settle(receiver);
         leat_close(sender);
         leat_close(receiver);
+}
+
+/* Bytes alone have none, but the mechanism may have them itself. */
+DENIES(LEAT_ROW_TYPES, priorities_are_refused_or_kept) {
+        struct leat_channel *receiver, *sender;
+        struct leat_send_options options = LEAT_SEND_OPTIONS_INIT;
+        struct leat_message about = LEAT_MESSAGE_INIT;
+        char buffer[8];
+        place_both_new(subject, "", &receiver, &sender);
+        options.priority = 1;
+        int r = leat_send_with(sender, "x", 1, &options);
+        if (r == -ENOTSUP)
+                check_why(sender, LEAT_ROW_TYPES, -ENOTSUP);
+        else {
+                CHECK_EQ(r, 0);
+                CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, SOON, &about), 1);
+                CHECK_EQ(about.priority, 1);
+        }
+        settle(receiver);
+        leat_close(sender);
+        leat_close(receiver);
+}
+
+/* Where receivers compete, types are for one that is alone. */
+CONFORMS(LEAT_ROW_TYPES, not_where_others_would_miss_what_is_set_aside, .traits = SHARED, .without = SELECTS) {
+        struct place place;
+        struct leat_reason reason = { 0 };
+        char address[300], buffer[8];
+        place_new(&place, subject, "");
+        struct leat_channel *alone = place_receiver(&place);
+        CHECK(try_open(place.receiver_address, receiver_flags(subject), LEAT_NOW, &reason) < 0);
+        CHECK(reason.text && reason.text[0]);
+        leat_close(alone);
+        const char *types = strstr(place.receiver_address, subject->transport->types) - 1;
+        snprintf(address, sizeof address, "%.*s%s", (int)(types - place.receiver_address), place.receiver_address,
+                 types + 1 + strlen(subject->transport->types));
+        struct leat_channel *one_of_several;
+        CHECK_EQ(leat_open(address, receiver_flags(subject), SOON, &one_of_several), 0);
+        CHECK_EQ(leat_receive(one_of_several, LEAT_TYPE(2), buffer, sizeof buffer, LEAT_NOW, NULL), -ENOTSUP);
+        check_why(one_of_several, LEAT_ROW_TYPES, -ENOTSUP);
+        settle(one_of_several);
+        leat_close(one_of_several);
 }

@@ -20,8 +20,10 @@ CONFORMS(LEAT_ROW_WAITING, now_never_waits) {
         settle(receiver);
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, 1, NULL), -ETIMEDOUT);
         CHECK(fill_up(sender, 0) > 0);
-        CHECK_EQ(leat_send(sender, 1, FULL, LEAT_NOW), -EAGAIN);
-        CHECK_EQ(leat_send(sender, 1, FULL, 1), -ETIMEDOUT);
+        if (promises(subject, LEAT_ROW_FULL)) {
+                CHECK_EQ(leat_send(sender, 1, FULL, LEAT_NOW), -EAGAIN);
+                CHECK_EQ(leat_send(sender, 1, FULL, 1), -ETIMEDOUT);
+        }
         take_record_numbered(receiver, 0);
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, RECORD_BYTES, 1, NULL),
                  RECORD_BYTES); /* the past: tries once */
@@ -38,6 +40,13 @@ CONFORMS(LEAT_ROW_WAITING, a_deadline_is_not_early) {
                 CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, deadline, NULL), -ETIMEDOUT);
                 CHECK(leat_now() >= deadline);
         }
+        leat_close(sender);
+        leat_close(receiver);
+}
+
+CONFORMS(LEAT_ROW_WAITING, a_deadline_of_a_send_is_not_early, .also = ROW(LEAT_ROW_FULL)) {
+        struct leat_channel *receiver, *sender;
+        place_both_new(subject, "", &receiver, &sender);
         fill_up(sender, 0);
         for (int i = 0; i < 5; i++) {
                 int64_t deadline = leat_in_us(1 + (int64_t)harness_random_below(3000));
@@ -48,7 +57,7 @@ CONFORMS(LEAT_ROW_WAITING, a_deadline_is_not_early) {
         leat_close(receiver);
 }
 
-CONFORMS(LEAT_ROW_WAITING, opening_waits_too, .traits = NAMED) {
+CONFORMS(LEAT_ROW_WAITING, opening_waits_too, .traits = NAMED, .without = KEEPS) {
         struct place place;
         struct leat_reason reason = { 0 };
         place_new(&place, subject, "");
@@ -92,12 +101,14 @@ static void wait_in_storm(const struct subject *subject, int flags) {
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, deadline, NULL), -ETIMEDOUT);
         CHECK(leat_now() >= deadline);
         end_storm();
-        fill_up(sender, 0);
-        start_storm(flags);
-        deadline = leat_in_ms(SHORT_MS);
-        CHECK_EQ(leat_send(sender, 1, FULL, deadline), -ETIMEDOUT);
-        CHECK(leat_now() >= deadline);
-        end_storm();
+        if (promises(subject, LEAT_ROW_FULL)) {
+                fill_up(sender, 0);
+                start_storm(flags);
+                deadline = leat_in_ms(SHORT_MS);
+                CHECK_EQ(leat_send(sender, 1, FULL, deadline), -ETIMEDOUT);
+                CHECK(leat_now() >= deadline);
+                end_storm();
+        }
         leat_close(sender);
         leat_close(receiver);
 }
@@ -110,7 +121,7 @@ CONFORMS(LEAT_ROW_WAITING, restarting_handlers_do_not_end_it) {
         wait_in_storm(subject, SA_RESTART);
 }
 
-CONFORMS(LEAT_ROW_WAITING, handlers_do_not_end_opening, .traits = NAMED) {
+CONFORMS(LEAT_ROW_WAITING, handlers_do_not_end_opening, .traits = NAMED, .without = KEEPS) {
         struct place place;
         place_new(&place, subject, "");
         start_storm(0);
@@ -124,13 +135,19 @@ CONFORMS(LEAT_ROW_WAITING, handlers_do_not_end_opening, .traits = NAMED) {
 #define STORM_BYTES 60000
 #define STORM_COUNT ROUNDS(50, 10)
 
+static size_t storm_bytes(struct leat_channel *channel) {
+        uint64_t largest = info_of(channel).largest_bytes;
+        return largest < STORM_BYTES ? (size_t)largest : STORM_BYTES;
+}
+
 static void send_in_storm(struct leat_channel *sender, void *argument) {
         static uint8_t bytes[STORM_BYTES];
+        size_t size = storm_bytes(sender);
         (void)argument;
         start_storm(0);
         for (uint64_t i = 0; i < STORM_COUNT; i++) {
-                fill(bytes, sizeof bytes, i);
-                CHECK_EQ(leat_send(sender, 1, bytes, sizeof bytes, SOON), 0);
+                fill(bytes, size, i);
+                CHECK_EQ(leat_send(sender, 1, bytes, size, SOON), 0);
         }
 }
 
@@ -140,10 +157,11 @@ CONFORMS(LEAT_ROW_WAITING, handlers_lose_nothing) {
         place_new(&place, subject, "");
         pid_t pid = place_fork_sender(&place, send_in_storm, NULL);
         struct leat_channel *receiver = place_receiver(&place);
+        size_t size = storm_bytes(receiver);
         start_storm(SA_RESTART);
         for (uint64_t i = 0; i < STORM_COUNT; i++) {
-                take_exactly(receiver, bytes, sizeof bytes);
-                check_filled(bytes, sizeof bytes, i);
+                take_exactly(receiver, bytes, size);
+                check_filled(bytes, size, i);
         }
         expect_end(receiver);
         struct itimerval timer = { { 0, 0 }, { 0, 0 } };
@@ -165,8 +183,10 @@ CONFORMS(LEAT_ROW_WAITING, an_early_interrupt_ends_the_next_wait_once) {
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, leat_in_ms(SHORT_MS), NULL), -ETIMEDOUT);
         uint64_t count = fill_up(sender, 0);
         CHECK_EQ(leat_interrupt(sender), 0);
-        CHECK_EQ(leat_send(sender, 1, FULL, SOON), -ECANCELED);
-        CHECK_EQ(leat_send(sender, 1, FULL, leat_in_ms(SHORT_MS)), -ETIMEDOUT);
+        if (promises(subject, LEAT_ROW_FULL)) {
+                CHECK_EQ(leat_send(sender, 1, FULL, SOON), -ECANCELED);
+                CHECK_EQ(leat_send(sender, 1, FULL, leat_in_ms(SHORT_MS)), -ETIMEDOUT);
+        }
         for (uint64_t i = 0; i < count; i++)
                 take_record_numbered(receiver, i);
         settle(receiver);
@@ -188,6 +208,16 @@ CONFORMS(LEAT_ROW_WAITING, a_thread_interrupts) {
         CHECK_EQ(pthread_create(&thread, NULL, interrupt_when_asleep, receiver), 0);
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, SOON, NULL), -ECANCELED);
         CHECK_EQ(pthread_join(thread, NULL), 0);
+        send_record(sender, 0); /* and it goes on */
+        take_record_numbered(receiver, 0);
+        leat_close(sender);
+        leat_close(receiver);
+}
+
+CONFORMS(LEAT_ROW_WAITING, a_thread_interrupts_a_send, .also = ROW(LEAT_ROW_FULL)) {
+        struct leat_channel *receiver, *sender;
+        pthread_t thread;
+        place_both_new(subject, "", &receiver, &sender);
         uint64_t count = fill_up(sender, 0);
         CHECK_EQ(pthread_create(&thread, NULL, interrupt_when_asleep, sender), 0);
         CHECK_EQ(leat_send(sender, 1, FULL, SOON), -ECANCELED);
@@ -218,7 +248,7 @@ CONFORMS(LEAT_ROW_WAITING, a_handler_interrupts) {
         place_both_new(subject, "", &receiver, &sender);
         CHECK_EQ(sigaction(SIGALRM, &action, NULL), 0);
         fill_up(sender, 0);
-        for (int i = 0; i < 10; i++) {
+        for (int i = 0; i < 10 && promises(subject, LEAT_ROW_FULL); i++) {
                 struct itimerval once = { { 0, 0 }, { 0, 1 + (suseconds_t)harness_random_below(2000) } };
                 interrupted = sender;
                 CHECK_EQ(setitimer(ITIMER_REAL, &once, NULL), 0);
@@ -290,7 +320,8 @@ static void send_and_give_up(struct leat_channel *sender, struct sent *sent) {
         free(bytes);
 }
 
-CONFORMS(LEAT_ROW_WAITING, a_deadline_within_a_message, .traits = FRAMED, .timeout_s = 60) {
+CONFORMS(LEAT_ROW_WAITING, a_deadline_within_a_message, .traits = FRAMED | LARGE, .also = ROW(LEAT_ROW_FULL),
+         .timeout_s = 60) {
         for (int round = 0; round < HALF_ROUNDS; round++) {
                 struct sent sent = { .may_finish = subject_traits(subject) & STREAM };
                 struct leat_channel *sender;

@@ -71,7 +71,7 @@ CONFORMS(LEAT_ROW_FULL, drop_the_newest) {
  * One that fits in part: "dropped" must mean that none of it is seen. Where the framing cannot take it back it is not
  * called dropped.
  */
-CONFORMS(LEAT_ROW_FULL, a_dropped_one_is_not_seen, .traits = FRAMED) {
+CONFORMS(LEAT_ROW_FULL, a_dropped_one_is_not_seen, .traits = FRAMED | LARGE) {
         static uint8_t bytes[1 << 20];
         struct leat_channel *receiver, *sender;
         int results[4], dropped = 0;
@@ -102,13 +102,48 @@ CONFORMS(LEAT_ROW_FULL, a_dropped_one_is_not_seen, .traits = FRAMED) {
         leat_close(receiver);
 }
 
+static int send_for_the_oldest(struct leat_channel *sender, const char record[RECORD_BYTES]) {
+        struct leat_send_options options = LEAT_SEND_OPTIONS_INIT;
+        options.flags = LEAT_DROP_OLDEST;
+        options.deadline = LEAT_NOW;
+        return leat_send_with(sender, record, RECORD_BYTES, &options);
+}
+
+/* Where a sender can take what others have sent; elsewhere it is refused, and says so. */
 CONFORMS(LEAT_ROW_FULL, the_oldest_is_dropped_only_where_it_is_said) {
         struct leat_channel *receiver, *sender;
-        struct leat_send_options options = LEAT_SEND_OPTIONS_INIT;
         place_both_new(subject, "", &receiver, &sender);
-        options.flags = LEAT_DROP_OLDEST;
-        CHECK_EQ(leat_send_with(sender, "new", 3, &options), -ENOTSUP);
+        int r = send_for_the_oldest(sender, "0000000000000000");
+        if (r == -ENOTSUP)
+                check_why(sender, LEAT_ROW_FULL, -ENOTSUP);
+        else {
+                CHECK_EQ(r, 0); /* there is room: nothing is dropped */
+                CHECK_EQ(info_of(sender).dropped, 0);
+                uint64_t count = fill_up(sender, 1);
+                CHECK_EQ(send_for_the_oldest(sender, "00000000000fffff"), 0);
+                uint64_t dropped = info_of(sender).dropped;
+                CHECK(dropped >= 1);
+                for (uint64_t i = dropped; i <= count; i++)
+                        take_record_numbered(receiver, i);
+                take_record_numbered(receiver, 0xfffff);
+        }
+        settle(receiver);
+        leat_close(sender);
+        leat_close(receiver);
+}
+
+/* It is never full: what would drop something has nothing to drop, or is refused. */
+DENIES(LEAT_ROW_FULL, nothing_waits_for_room) {
+        struct leat_channel *receiver, *sender;
+        place_both_new(subject, "", &receiver, &sender);
+        uint64_t count = fill_up(sender, 0);
+        CHECK_EQ(send_or_drop(sender, "000000000000ffff", RECORD_BYTES, LEAT_NOW), 0);
+        CHECK_EQ(send_for_the_oldest(sender, "00000000000fffff"), -ENOTSUP);
         check_why(sender, LEAT_ROW_FULL, -ENOTSUP);
+        CHECK_EQ(info_of(sender).dropped, 0);
+        for (uint64_t i = 0; i < count; i++)
+                take_record_numbered(receiver, i);
+        take_record_numbered(receiver, 0xffff);
         settle(receiver);
         leat_close(sender);
         leat_close(receiver);

@@ -98,7 +98,7 @@ CONFORMS(LEAT_ROW_END, a_listener_is_told_once_for_each, .traits = NAMED) {
         leat_close(receiver);
 }
 
-CONFORMS(LEAT_ROW_END, one_that_connected_is_told_each_time) {
+CONFORMS(LEAT_ROW_END, one_that_connected_is_told_each_time, .traits = EITHER) {
         struct place place;
         struct leat_channel *receiver, *sender;
         place_new_swapped(&place, subject, "");
@@ -161,7 +161,7 @@ static void expect_broken(struct leat_channel *sender) {
         check_sigpipe();
 }
 
-CONFORMS(LEAT_ROW_END, the_last_receiver_closes) {
+CONFORMS(LEAT_ROW_END, the_last_receiver_closes, .without = KEEPS) {
         struct leat_channel *receiver, *sender;
         signal(SIGPIPE, SIG_DFL);
         place_both_new(subject, "", &receiver, &sender);
@@ -173,7 +173,7 @@ CONFORMS(LEAT_ROW_END, the_last_receiver_closes) {
 }
 
 /* It never took notice of this sender. */
-CONFORMS(LEAT_ROW_END, the_last_receiver_closes_before_it_looked) {
+CONFORMS(LEAT_ROW_END, the_last_receiver_closes_before_it_looked, .without = KEEPS) {
         struct leat_channel *receiver, *sender;
         signal(SIGPIPE, SIG_DFL);
         place_both_new(subject, "", &receiver, &sender);
@@ -190,7 +190,7 @@ static void take_one_and_wait(struct leat_channel *receiver, void *argument) {
                 pause();
 }
 
-CONFORMS(LEAT_ROW_END, the_last_receiver_is_killed) {
+CONFORMS(LEAT_ROW_END, the_last_receiver_is_killed, .without = KEEPS) {
         struct harness_event *took = harness_event_new();
         struct place place;
         signal(SIGPIPE, SIG_DFL);
@@ -211,7 +211,7 @@ static void kill_when_asleep(void *argument) {
 }
 
 /* It dies while the sender waits for room. */
-CONFORMS(LEAT_ROW_END, a_blocked_sender_is_told) {
+CONFORMS(LEAT_ROW_END, a_blocked_sender_is_told, .without = KEEPS) {
         struct harness_event *took = harness_event_new();
         struct place place;
         signal(SIGPIPE, SIG_DFL);
@@ -266,4 +266,45 @@ CONFORMS(LEAT_ROW_END, a_listening_sender_is_told_once, .traits = TWO_WAY | NAME
                 CHECK_EQ(leat_send(listening, 1, LOST, SOON), -EPIPE);
         }
         leat_close(listening);
+}
+
+/* ---- where what was sent outlives its receivers ---- */
+
+/* Nobody is there, and that is no error: the next receiver finds it. */
+CONFORMS(LEAT_ROW_END, a_store_takes_without_a_receiver, .traits = KEEPS) {
+        struct place place;
+        struct leat_channel *receiver, *sender;
+        place_new(&place, subject, "");
+        place_both(&place, &receiver, &sender);
+        send_record(sender, 0);
+        take_record_numbered(receiver, 0);
+        leat_close(receiver);
+        for (uint64_t i = 1; i < 4; i++)
+                send_record(sender, i);
+        receiver = place_receiver(&place);
+        for (uint64_t i = subject_traits(subject) & SPREAD ? 0 : 1; i < 4; i++)
+                take_record_numbered(receiver, i);
+        settle(receiver);
+        leat_close(sender);
+        expect_end(receiver);
+        leat_close(receiver);
+}
+
+/* Bare bytes do not tell that a sender came, so there is no telling that it went. */
+DENIES(LEAT_ROW_END, nobody_is_told) {
+        struct place place;
+        struct leat_reason reason = { 0 };
+        char address[300], buffer[64];
+        struct leat_channel *receiver, *sender;
+        place_new(&place, subject, "");
+        snprintf(address, sizeof address, "%s&need=end", place.receiver_address);
+        CHECK_EQ(try_open(address, receiver_flags(subject), SOON, &reason), -ENOTSUP);
+        check_reason(&reason, LEAT_ROW_END, -ENOTSUP);
+        place_both(&place, &receiver, &sender);
+        send_record(sender, 0);
+        leat_close(sender);
+        take_record_numbered(receiver, 0);
+        settle(receiver);
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, leat_in_ms(20), NULL), -ETIMEDOUT);
+        leat_close(receiver);
 }

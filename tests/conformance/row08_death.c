@@ -32,11 +32,11 @@ static void send_without_end(struct leat_channel *sender, void *argument) {
         }
 }
 
-/* The next message; it must be whole, and the one after `last`. Or the end: 0. */
-static uint64_t take_next(struct leat_channel *receiver, uint64_t last, size_t largest) {
+/* The next message; it must be whole, and the one after `last`. Or 0: the end, or nothing more by then. */
+static uint64_t take_next_until(struct leat_channel *receiver, uint64_t last, size_t largest, int64_t deadline) {
         static uint8_t bytes[LARGEST + RECORD_BYTES];
-        ssize_t n = leat_receive(receiver, LEAT_ANY, bytes, sizeof bytes, SOON, NULL);
-        if (n == -ENODATA)
+        ssize_t n = leat_receive(receiver, LEAT_ANY, bytes, sizeof bytes, deadline, NULL);
+        if (n == -ENODATA || (n == -EAGAIN && deadline == LEAT_NOW))
                 return 0;
         if (n < 0)
                 FAIL("after message %d: %s", (int)last, leat_strerror((int)n));
@@ -44,6 +44,10 @@ static uint64_t take_next(struct leat_channel *receiver, uint64_t last, size_t l
         CHECK_EQ(number, last + 1);
         CHECK_EQ(n, size_of(number, largest));
         return number;
+}
+
+static uint64_t take_next(struct leat_channel *receiver, uint64_t last, size_t largest) {
+        return take_next_until(receiver, last, largest, SOON);
 }
 
 CONFORMS(LEAT_ROW_DEATH, a_sender_is_killed_anywhere, .timeout_s = 60) {
@@ -63,12 +67,14 @@ CONFORMS(LEAT_ROW_DEATH, a_sender_is_killed_anywhere, .timeout_s = 60) {
                 while (leat_now() < until)
                         ;
                 kill_child(pid);
-                while ((next = take_next(receiver, last, largest)) > 0)
+                int64_t rest = promises(subject, LEAT_ROW_END) ? SOON : LEAT_NOW;
+                while ((next = take_next_until(receiver, last, largest, rest)) > 0)
                         last = next;
                 if (last < account->sent || last > account->begun)
                         FAIL("%d were sent, %d begun and %d received", (int)account->sent, (int)account->begun,
                              (int)last);
                 leat_close(receiver);
+                place_remove(&place);
         }
 }
 
@@ -103,7 +109,7 @@ static void send_until_broken(struct leat_channel *sender, pid_t receiver, struc
         CHECK_EQ(harness_wait(receiver), -SIGKILL);
 }
 
-CONFORMS(LEAT_ROW_DEATH, a_receiver_is_killed) {
+CONFORMS(LEAT_ROW_DEATH, a_receiver_is_killed, .without = KEEPS) {
         struct harness_event *took = harness_event_new();
         struct place place;
         place_new(&place, subject, "");
@@ -114,7 +120,7 @@ CONFORMS(LEAT_ROW_DEATH, a_receiver_is_killed) {
 }
 
 /* The next receiver begins anew: it sees whole messages of new senders, and nothing of the old ones. */
-CONFORMS(LEAT_ROW_DEATH, another_receiver_follows, .traits = NAMED) {
+CONFORMS(LEAT_ROW_DEATH, another_receiver_follows, .traits = NAMED | LISTENS, .without = BY_PID) {
         struct place place;
         place_new(&place, subject, "");
         for (int i = 0; i < 3; i++) {
@@ -132,6 +138,38 @@ CONFORMS(LEAT_ROW_DEATH, another_receiver_follows, .traits = NAMED) {
                 leat_close(sender);
                 leat_close(receiver);
         }
+}
+
+#define KEPT 5
+
+static void take_all_and_die(struct leat_channel *receiver, void *argument) {
+        atomic_int *taken = argument;
+        for (int i = 0;; i++) {
+                take_record_numbered(receiver, (uint64_t)i);
+                atomic_store(taken, i + 1);
+                if (i == KEPT)
+                        raise(SIGKILL);
+        }
+}
+
+/* What it did not take, its successor takes; of what it did, a store of one position may at most lose the last. */
+CONFORMS(LEAT_ROW_DEATH, what_is_kept_outlives_its_receiver, .traits = KEEPS) {
+        atomic_int *taken = harness_shared(sizeof *taken);
+        struct place place;
+        place_new(&place, subject, "");
+        pid_t pid = place_fork_receiver(&place, take_all_and_die, taken);
+        struct leat_channel *sender = place_sender(&place);
+        for (uint64_t i = 0; i < 2 * KEPT; i++)
+                send_record(sender, i);
+        CHECK_EQ(harness_wait(pid), -SIGKILL);
+        CHECK_EQ(atomic_load(taken), KEPT + 1);
+        struct leat_channel *receiver = place_receiver(&place);
+        for (uint64_t i = subject_traits(subject) & SPREAD ? 0 : KEPT + 1; i < 2 * KEPT; i++)
+                take_record_numbered(receiver, i);
+        settle(receiver);
+        leat_close(sender);
+        expect_end(receiver);
+        leat_close(receiver);
 }
 
 /* ---- one that stands still lives ---- */

@@ -108,7 +108,7 @@ static void place_for_others(struct place *place, const struct subject *subject,
         place_new(place, subject, options);
 }
 
-CONFORMS(LEAT_ROW_WHO, another_user, .traits = NAMED) {
+CONFORMS(LEAT_ROW_WHO, another_user, .traits = NAMED | PLACED) {
         struct place place;
         place_for_others(&place, subject, "mode=0666");
         struct leat_channel *receiver = place_receiver(&place);
@@ -118,7 +118,7 @@ CONFORMS(LEAT_ROW_WHO, another_user, .traits = NAMED) {
         leat_close(receiver);
 }
 
-CONFORMS(LEAT_ROW_WHO, modes_keep_others_out, .traits = NAMED) {
+CONFORMS(LEAT_ROW_WHO, modes_keep_others_out, .traits = NAMED | PLACED) {
         struct place place;
         place_for_others(&place, subject, "mode=0600");
         struct leat_channel *receiver = place_receiver(&place);
@@ -155,7 +155,7 @@ static void can_unshare(void *argument) {
         _exit(unshare(CLONE_NEWPID) == 0 ? 0 : 77);
 }
 
-CONFORMS(LEAT_ROW_WHO, one_that_cannot_be_named_here, .traits = NAMED) {
+CONFORMS(LEAT_ROW_WHO, one_that_cannot_be_named_here, .traits = NAMED | PLACED) {
         struct spaces spaces = { .ready = harness_event_new() };
         if (harness_wait(harness_fork(can_unshare, NULL)) != 0)
                 SKIP("a pid name space cannot be made here (CAP_SYS_ADMIN)");

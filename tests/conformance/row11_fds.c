@@ -79,10 +79,10 @@ CONFORMS(LEAT_ROW_DESCRIPTORS, from_one_to_the_most) {
         leat_close(receiver);
 }
 
-#define LARGE_BYTES 200000
+#define LARGE_SIZE 200000
 
 static void send_large_with_files(struct leat_channel *sender, void *argument) {
-        static uint8_t bytes[LARGE_BYTES];
+        static uint8_t bytes[LARGE_SIZE];
         int fds[3];
         (void)argument;
         make_files(fds, 3);
@@ -94,7 +94,7 @@ static void send_large_with_files(struct leat_channel *sender, void *argument) {
 }
 
 CONFORMS(LEAT_ROW_DESCRIPTORS, with_a_large_message) {
-        static uint8_t bytes[LARGE_BYTES];
+        static uint8_t bytes[LARGE_SIZE];
         struct place place;
         place_new(&place, subject, "");
         pid_t pid = place_fork_sender(&place, send_large_with_files, NULL);

@@ -46,7 +46,7 @@ static void send_one(struct leat_channel *sender, void *argument) {
         send_record(sender, 3);
 }
 
-CONFORMS(LEAT_ROW_POLLING, when_another_process_sends_and_ends) {
+CONFORMS(LEAT_ROW_POLLING, when_another_process_sends_and_ends, .also = ROW(LEAT_ROW_END)) {
         struct place place;
         place_new(&place, subject, "");
         struct leat_channel *receiver = place_receiver(&place);
@@ -90,7 +90,7 @@ static void *send_large(void *argument) {
         return NULL;
 }
 
-CONFORMS(LEAT_ROW_POLLING, while_a_large_one_comes, .traits = LEAT) {
+CONFORMS(LEAT_ROW_POLLING, while_a_large_one_comes, .traits = LEAT | LARGE) {
         static uint8_t bytes[1 << 20];
         struct leat_channel *receiver, *sender;
         pthread_t thread;

@@ -20,7 +20,7 @@ CONFORMS(LEAT_ROW_LISTENING, the_receiver_comes_first) {
         leat_close(receiver);
 }
 
-CONFORMS(LEAT_ROW_LISTENING, the_sender_comes_first) {
+CONFORMS(LEAT_ROW_LISTENING, the_sender_comes_first, .without = KEEPS) {
         struct place place;
         place_new(&place, subject, "");
         pid_t pid = place_fork_sender(&place, send_hello, NULL);
@@ -32,7 +32,7 @@ CONFORMS(LEAT_ROW_LISTENING, the_sender_comes_first) {
         leat_close(receiver);
 }
 
-CONFORMS(LEAT_ROW_LISTENING, the_sender_binds) {
+CONFORMS(LEAT_ROW_LISTENING, the_sender_binds, .traits = EITHER) {
         struct place place;
         struct leat_channel *receiver, *sender;
         place_new_swapped(&place, subject, "");
@@ -54,7 +54,7 @@ static void take_hello(struct leat_channel *receiver, void *argument) {
         expect_end(receiver);
 }
 
-CONFORMS(LEAT_ROW_LISTENING, a_sender_that_binds_waits) {
+CONFORMS(LEAT_ROW_LISTENING, a_sender_that_binds_waits, .traits = EITHER) {
         struct place place;
         place_new_swapped(&place, subject, "");
         struct leat_channel *sender = place_sender(&place);
@@ -66,7 +66,7 @@ CONFORMS(LEAT_ROW_LISTENING, a_sender_that_binds_waits) {
         CHECK_EQ(harness_wait(pid), 0);
 }
 
-CONFORMS(LEAT_ROW_LISTENING, a_second_listener_is_refused) {
+CONFORMS(LEAT_ROW_LISTENING, a_second_listener_is_refused, .traits = LISTENS) {
         struct place place;
         struct leat_reason reason = { 0 };
         place_new(&place, subject, "");
@@ -83,17 +83,19 @@ CONFORMS(LEAT_ROW_LISTENING, a_second_listener_is_refused) {
 }
 
 #define SENDERS 20
+#define SENDERS_TO_ENTRIES 8 /* all that they send fits at once */
 
 CONFORMS(LEAT_ROW_LISTENING, many_senders, .traits = MANY | FRAMED) {
         struct place place;
         pid_t pids[SENDERS];
+        int senders = subject_traits(subject) & LARGE ? SENDERS : SENDERS_TO_ENTRIES;
         place_new(&place, subject, "");
         struct leat_channel *receiver = place_receiver(&place);
-        for (int i = 0; i < SENDERS; i++)
+        for (int i = 0; i < senders; i++)
                 pids[i] = place_fork_sender(&place, send_hello, NULL);
-        for (int i = 0; i < SENDERS; i++)
+        for (int i = 0; i < senders; i++)
                 CHECK_EQ(harness_wait(pids[i]), 0);
-        for (int i = 0; i < SENDERS; i++)
+        for (int i = 0; i < senders; i++)
                 take_text(receiver, LEAT_ANY, "hello");
         expect_end(receiver);
         leat_close(receiver);
@@ -134,7 +136,7 @@ CONFORMS(LEAT_ROW_LISTENING, a_pair_has_no_third, .traits = TWO_WAY) {
         one_too_many(subject, "", 1);
 }
 
-CONFORMS(LEAT_ROW_LISTENING, no_more_connections_than_were_asked_for, .traits = MANY) {
+CONFORMS(LEAT_ROW_LISTENING, no_more_connections_than_were_asked_for, .traits = MANY | LISTENS) {
         one_too_many(subject, "connections=2", 2);
 }
 
@@ -157,14 +159,15 @@ CONFORMS(LEAT_ROW_LISTENING, a_pair_finds_its_next_partner, .traits = TWO_WAY) {
 
 /* Both ends at once, without a name; or it is said why not. */
 CONFORMS(LEAT_ROW_LISTENING, both_ends_at_once) {
-        char address[128], options[64];
+        char address[160], options[96];
         struct leat_reason reason = { 0 };
         struct leat_channel *receiver, *sender;
-        subject_options(subject, options, sizeof options);
+        subject_options(subject, true, options, sizeof options);
         snprintf(address, sizeof address, "%s:%s", subject->declaration->scheme, options);
         int r = leat_pair(address, &reason, &receiver, &sender);
         if (r < 0) {
-                check_reason(&reason, reason.row, -ENOTSUP);
+                CHECK_EQ(r, reason.error);
+                CHECK(reason.text && reason.text[0]);
                 return;
         }
         for (uint64_t i = 0; i < 3; i++) {
@@ -179,4 +182,79 @@ CONFORMS(LEAT_ROW_LISTENING, both_ends_at_once) {
         expect_end(receiver);
         expect_end(receiver);
         leat_close(receiver);
+}
+
+/* ---- several receivers ---- */
+
+#define RECEIVERS 3
+#define MESSAGES 30
+
+/* Who takes what, in memory that the test shares with the receivers. */
+struct takers {
+        struct harness_event *ready, *took;
+        atomic_int taken[MESSAGES], total;
+};
+
+static void take_some(struct leat_channel *receiver, void *argument) {
+        struct takers *takers = argument;
+        uint64_t last = 0;
+        harness_event_signal(takers->ready);
+        for (;;) {
+                uint64_t number = take_record(receiver);
+                CHECK(number < MESSAGES && (last == 0 || number > last));
+                last = number;
+                atomic_fetch_add(&takers->taken[number], 1);
+                atomic_fetch_add(&takers->total, 1);
+                harness_event_signal(takers->took);
+        }
+}
+
+static void with_receivers(const struct subject *subject, int times) {
+        struct takers *takers = harness_shared(sizeof *takers);
+        struct place place;
+        pid_t pids[RECEIVERS];
+        takers->ready = harness_event_new();
+        takers->took = harness_event_new();
+        place_new(&place, subject, "");
+        for (int i = 0; i < RECEIVERS; i++)
+                pids[i] = place_fork_receiver(&place, take_some, takers);
+        for (int i = 0; i < RECEIVERS; i++)
+                harness_event_wait(takers->ready);
+        struct leat_channel *sender = place_sender(&place);
+        for (uint64_t i = 0; i < MESSAGES; i++)
+                send_record(sender, i);
+        while (atomic_load(&takers->total) < times * MESSAGES)
+                harness_event_wait(takers->took);
+        for (int i = 0; i < MESSAGES; i++)
+                CHECK_EQ(atomic_load(&takers->taken[i]), times);
+        for (int i = 0; i < RECEIVERS; i++)
+                kill_child(pids[i]);
+        leat_close(sender);
+}
+
+CONFORMS(LEAT_ROW_LISTENING, each_message_is_taken_by_one, .traits = SHARED | FRAMED) {
+        with_receivers(subject, 1);
+}
+
+CONFORMS(LEAT_ROW_LISTENING, each_message_reaches_all, .traits = SPREAD) {
+        with_receivers(subject, RECEIVERS);
+}
+
+/* No one can do it with what the kernel gives: it is said what can. */
+CONFORMS(LEAT_ROW_LISTENING, broadcast_is_done_or_refused, .traits = NAMED | ONE_WAY) {
+        char address[300];
+        struct leat_reason reason = { 0 };
+        struct place place;
+        place_new(&place, subject, "");
+        snprintf(address, sizeof address, "%.*s?pattern=broadcast", (int)strcspn(place.receiver_address, "?"),
+                 place.receiver_address);
+        const struct leat_declaration *declaration;
+        bool done = false;
+        for (size_t n = 0; (declaration = leat_declaration_at(n)); n++)
+                done |= declaration->pattern == LEAT_BROADCAST &&
+                        strcmp(declaration->scheme, subject->declaration->scheme) == 0;
+        int r = try_open(address, LEAT_RECEIVE, LEAT_NOW, &reason);
+        CHECK_EQ(r, done ? 0 : -ENOTSUP);
+        if (!done)
+                CHECK(strstr(reason.text, "log:") != NULL);
 }

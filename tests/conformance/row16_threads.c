@@ -109,7 +109,7 @@ static void *send_records(void *argument) {
         return NULL;
 }
 
-CONFORMS(LEAT_ROW_THREADS, each_has_its_own_channel) {
+CONFORMS(LEAT_ROW_THREADS, each_has_its_own_channel, .without = BY_PID) {
         struct leat_channel *receivers[3], *senders[3];
         pthread_t threads[3];
         for (int i = 0; i < 3; i++)

@@ -26,11 +26,7 @@ struct stranger {
 
 static void make_stranger(struct leat_channel *sender, struct stranger *ret_stranger) {
         int fds[2];
-        int r = leat_detach(sender, fds);
-        if (r < 0) {
-                leat_close(sender);
-                SKIP("this transport has no plain descriptors to write a stranger's frames to");
-        }
+        CHECK_EQ(leat_detach(sender, fds), 0);
         *ret_stranger = (struct stranger){ fds[0], fds[1] };
 }
 
@@ -83,7 +79,7 @@ static void refuse_stranger(const struct subject *subject, const char *options, 
         leat_close(receiver);
 }
 
-CONFORMS(LEAT_ROW_VERSIONS, another_version_is_refused) {
+CONFORMS(LEAT_ROW_VERSIONS, another_version_is_refused, .traits = DETACHES) {
         uint8_t frame[HEADER_BYTES + 1];
         for (int version = 0; version < 256; version += version == 0 ? 2 : 253) {
                 make_frame(frame, (uint8_t)version);
@@ -91,14 +87,14 @@ CONFORMS(LEAT_ROW_VERSIONS, another_version_is_refused) {
         }
 }
 
-CONFORMS(LEAT_ROW_VERSIONS, other_bytes_are_refused) {
+CONFORMS(LEAT_ROW_VERSIONS, other_bytes_are_refused, .traits = DETACHES) {
         static const uint8_t garbage[HEADER_BYTES] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
         refuse_stranger(subject, "need=sync", garbage, -EBADMSG, LEAT_ROW_BOUNDARIES);
         refuse_stranger(subject, "", garbage, -EBADMSG, LEAT_ROW_BOUNDARIES);
 }
 
 /* The other way round: the library tells its program that the other end refused it. */
-CONFORMS(LEAT_ROW_VERSIONS, a_refused_sender_is_told) {
+CONFORMS(LEAT_ROW_VERSIONS, a_refused_sender_is_told, .traits = DETACHES | EITHER) {
         struct place place;
         struct leat_channel *receiver, *sender;
         uint8_t frame[HEADER_BYTES + 1];
@@ -106,11 +102,7 @@ CONFORMS(LEAT_ROW_VERSIONS, a_refused_sender_is_told) {
         place_new_swapped(&place, subject, "need=sync");
         place_both(&place, &receiver, &sender);
         send_text(sender, 1, "x"); /* so that the sender knows of it */
-        if (leat_detach(receiver, fds) < 0) {
-                leat_close(sender);
-                leat_close(receiver);
-                SKIP("this transport has no plain descriptors to refuse with");
-        }
+        CHECK_EQ(leat_detach(receiver, fds), 0);
         make_frame(frame, 9); /* it speaks version 9 */
         frame[3] = KIND_REFUSE;
         frame[16] = EPROTONOSUPPORT;
@@ -127,18 +119,14 @@ CONFORMS(LEAT_ROW_VERSIONS, a_refused_sender_is_told) {
 }
 
 /* What is sent begins with the magic number and the version, little-endian, as docs/wire.md says. */
-CONFORMS(LEAT_ROW_VERSIONS, frames_lie_as_it_is_written) {
+CONFORMS(LEAT_ROW_VERSIONS, frames_lie_as_it_is_written, .traits = DETACHES | EITHER) {
         struct place place;
         struct leat_channel *receiver, *sender;
         int fds[2];
         uint8_t frame[HEADER_BYTES + 16];
         place_new_swapped(&place, subject, "");
         place_both(&place, &receiver, &sender);
-        if (leat_detach(receiver, fds) < 0) {
-                leat_close(sender);
-                leat_close(receiver);
-                SKIP("this transport has no plain descriptors to look at");
-        }
+        CHECK_EQ(leat_detach(receiver, fds), 0);
         CHECK_EQ(leat_send(sender, 0x0102030405060708, "abc", 3, SOON), 0);
         ssize_t n = read(fds[0], frame, sizeof frame);
         CHECK(n == HEADER_BYTES + 3 || n == HEADER_BYTES + 4);
@@ -149,4 +137,87 @@ CONFORMS(LEAT_ROW_VERSIONS, frames_lie_as_it_is_written) {
                 close(fds[1]);
         close(fds[0]);
         leat_close(sender);
+}
+
+/* ---- where any program may put messages, without a connection ---- */
+
+CONFORMS(LEAT_ROW_VERSIONS, another_version_that_was_put_there_is_told, .traits = PUT) {
+        struct place place;
+        struct leat_channel *receiver, *sender;
+        uint8_t frame[HEADER_BYTES + 1];
+        char buffer[64];
+        place_new(&place, subject, "");
+        place_both(&place, &receiver, &sender);
+        settle(receiver);
+        make_frame(frame, 9);
+        subject->transport->put(&place, frame, HEADER_BYTES);
+        send_text(sender, 1, "unharmed");
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, SOON, NULL), -EPROTONOSUPPORT);
+        check_why(receiver, LEAT_ROW_VERSIONS, -EPROTONOSUPPORT);
+        CHECK_EQ(info_of(receiver).refused, 1);
+        take_text(receiver, LEAT_ANY, "unharmed");
+        settle(receiver);
+        leat_close(sender);
+        leat_close(receiver);
+}
+
+/* What is no frame of ours is another program's message, and comes as it is. */
+CONFORMS(LEAT_ROW_VERSIONS, what_others_put_there_comes_as_it_is, .traits = PUT | KEEPS) {
+        struct place place;
+        struct leat_message about = LEAT_MESSAGE_INIT;
+        struct leat_channel *receiver, *sender;
+        char buffer[64];
+        place_new(&place, subject, "");
+        place_both(&place, &receiver, &sender);
+        settle(receiver);
+        subject->transport->put(&place, "GET / HTTP/1.1\r\n", 16);
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, SOON, &about), 16);
+        CHECK_MEM(buffer, "GET / HTTP/1.1\r\n", 16);
+        CHECK_EQ(about.type, 1);
+        CHECK_EQ(about.sequence, 0);
+        send_text(sender, 3, "unharmed");
+        take_text(receiver, LEAT_ANY, "unharmed");
+        settle(receiver);
+        leat_close(sender);
+        leat_close(receiver);
+}
+
+/* Where it may run together with what others put there, nothing would tell where it ends. */
+CONFORMS(LEAT_ROW_VERSIONS, what_others_put_there_is_refused, .traits = PUT, .without = KEEPS) {
+        struct place place;
+        struct leat_channel *receiver, *sender;
+        char buffer[64];
+        place_new(&place, subject, "");
+        place_both(&place, &receiver, &sender);
+        settle(receiver);
+        subject->transport->put(&place, "GET / HTTP/1.1\r\n", 16);
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, SOON, NULL), -EBADMSG);
+        check_why(receiver, LEAT_ROW_BOUNDARIES, -EBADMSG);
+        CHECK_EQ(info_of(receiver).refused, 1);
+        send_text(sender, 1, "unharmed");
+        take_text(receiver, LEAT_ANY, "unharmed");
+        settle(receiver);
+        leat_close(sender);
+        leat_close(receiver);
+}
+
+/* A file that says its version at its beginning (docs/design/log.md). */
+CONFORMS(LEAT_ROW_VERSIONS, a_file_of_another_version_is_refused, .traits = KEEPS | PLACED) {
+        struct place place;
+        struct leat_reason reason = { 0 };
+        char begins[8] = "";
+        place_new(&place, subject, "");
+        struct leat_channel *sender = place_sender(&place);
+        send_text(sender, 1, "hello");
+        leat_close(sender);
+        FILE *file = fopen(place.path, "r+e");
+        CHECK(file != NULL);
+        CHECK_EQ(fread(begins, 1, 8, file), 8);
+        CHECK_MEM(begins, "LeatLog\1", 8);
+        CHECK_EQ(fseek(file, 7, SEEK_SET), 0);
+        CHECK_EQ(fputc(9, file), 9);
+        CHECK_EQ(fclose(file), 0);
+        CHECK_EQ(try_open(place.receiver_address, receiver_flags(subject), SOON, &reason), -EPROTONOSUPPORT);
+        check_reason(&reason, LEAT_ROW_VERSIONS, -EPROTONOSUPPORT);
+        CHECK_EQ(try_open(place.sender_address, sender_flags(subject), SOON, &reason), -EPROTONOSUPPORT);
 }

@@ -86,7 +86,7 @@ int64_t harness_deadline_ms(int64_t milliseconds);
 const char *harness_tmpdir(void);
 
 /* What outlives every process (a queue of the system): remove(what) is called when this test has ended, however it did.
- * `what` is copied: up to 159 bytes, up to 16 of them; one that is told twice counts once. */
+ * `what` is copied: up to 159 bytes, up to 64 of them; one that is told twice counts once. */
 void harness_remove_later(void (*remove)(const char *what), const char *what);
 
 /* Run function(argument) in a child; it ends with 0 when the function returns. */
