@@ -236,6 +236,25 @@ CONFORMS(LEAT_ROW_LISTENING, each_message_is_taken_by_one, .traits = SHARED | FR
         with_receivers(subject, 1);
 }
 
+/* One that has taken holds nothing more back from the others. */
+CONFORMS(LEAT_ROW_LISTENING, nobody_reads_ahead, .traits = SHARED) {
+        struct place place;
+        struct leat_channel *receivers[2];
+        place_new(&place, subject, "");
+        for (int i = 0; i < 2; i++)
+                receivers[i] = place_receiver(&place);
+        struct leat_channel *sender = place_sender(&place);
+        for (uint64_t round = 0; round < 3; round++) {
+                send_record(sender, 2 * round);
+                send_record(sender, 2 * round + 1);
+                for (uint64_t i = 0; i < 2; i++)
+                        take_record_numbered(receivers[i], 2 * round + i);
+        }
+        leat_close(sender);
+        for (int i = 0; i < 2; i++)
+                leat_close(receivers[i]);
+}
+
 CONFORMS(LEAT_ROW_LISTENING, each_message_reaches_all, .traits = SPREAD) {
         with_receivers(subject, RECEIVERS);
 }
