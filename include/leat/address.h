@@ -49,10 +49,11 @@
  *   temporary                it goes with its last process
  *   depth=N                  how many messages it holds
  *   from=start|end|N|TIME    where a reader of a log begins (leat_log(7), as the next)
- *   rotate=BYTES retain=BYTES   when a log begins a new file, and what it keeps of full ones
+ *   rotate=BYTES rotate-age=TIME   when a log begins a new file
+ *   retain=BYTES retain-age=TIME retain-files=N   what it keeps of full ones
  *   durable=none|each|group  what a log does against loss of power
  *
- * Sizes take k, M, G (1024, 1024^2, 1024^3).
+ * Sizes take k, M, G (1024, 1024^2, 1024^3), durations s, m, h or d (90s, 24h).
  */
 
 #include <leat/error.h>

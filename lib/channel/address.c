@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-enum kind { KIND_FLAG, KIND_SIZE, KIND_MODE, KIND_CHOICE, KIND_ROWS, KIND_FROM };
+enum kind { KIND_FLAG, KIND_SIZE, KIND_MODE, KIND_CHOICE, KIND_ROWS, KIND_FROM, KIND_DURATION };
 
 static const char
         *const patterns[] = { [LEAT_QUEUE] = "queue", [LEAT_PAIR] = "pair", [LEAT_BROADCAST] = "broadcast", NULL };
@@ -21,9 +21,11 @@ static const char *const wrong[] = {
         [KIND_MODE] = "permission bits are wanted here, in octal: 0660",
         [KIND_CHOICE] =
                 ("this option has no such value: patterns are queue, pair, broadcast; framings leat, raw, lines, "
-                 "nul, length; who is connection or message"),
+                 "nul, length; who is connection or message; durable is none, each or group"),
         [KIND_ROWS] = "rows that can be needed are: order, end, types, sync, who, fds",
-        [KIND_FROM] = "start, end, the number of a message, or a time is wanted: from=start, from=17, from=2026-01-31T12:00:00Z",
+        [KIND_FROM] = "start, end, the number of a message, or a time is wanted: from=start, from=17, "
+                      "from=2026-01-31T12:00:00Z",
+        [KIND_DURATION] = "a time from 1s to 36500d is wanted here, in s, m, h or d: 90s, 24h, 7d",
 };
 
 static const struct option {
@@ -34,6 +36,8 @@ static const struct option {
         uint64_t least, most;
         enum leat_row row; /* that it is about */
 } options[OPTION_COUNT] = {
+#define SECOND UINT64_C(1000000000)
+#define CENTURY (UINT64_C(36500) * 86400 * SECOND) /* 100 years */
 #define AT(field) offsetof(struct address, field)
         [OPTION_OPEN] = { "open", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_OPENING },
         [OPTION_CREATE] = { "create", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_OPENING },
@@ -57,7 +61,12 @@ static const struct option {
         [OPTION_FROM] = { "from", KIND_FROM, AT(from), NULL, 0, 0, LEAT_ROW_OPENING },
         [OPTION_DURABLE] = { "durable", KIND_CHOICE, AT(durable), durables, 0, 0, LEAT_ROW_LIFETIME },
         [OPTION_ROTATE] = { "rotate", KIND_SIZE, AT(rotate), NULL, 4096, UINT64_C(1) << 50, LEAT_ROW_LIFETIME },
+        [OPTION_ROTATE_AGE] = { "rotate-age", KIND_DURATION, AT(rotate_age_ns), NULL, SECOND, CENTURY,
+                                LEAT_ROW_LIFETIME },
         [OPTION_RETAIN] = { "retain", KIND_SIZE, AT(retain), NULL, 0, UINT64_C(1) << 50, LEAT_ROW_LIFETIME },
+        [OPTION_RETAIN_AGE] = { "retain-age", KIND_DURATION, AT(retain_age_ns), NULL, SECOND, CENTURY,
+                                LEAT_ROW_LIFETIME },
+        [OPTION_RETAIN_FILES] = { "retain-files", KIND_SIZE, AT(retain_files), NULL, 0, INT32_MAX, LEAT_ROW_LIFETIME },
 #undef AT
 };
 
@@ -107,14 +116,23 @@ static bool is_digit(char c) {
         return c >= '0' && c <= '9';
 }
 
-bool address_parse_size(const char *text, uint64_t *ret_size) {
-        uint64_t size = 0;
-        if (!is_digit(*text))
+/* The digits at *text, which then points behind them. */
+static bool parse_digits(const char **text, uint64_t *ret_number) {
+        uint64_t number = 0;
+        if (!is_digit(**text))
                 return false;
-        for (; is_digit(*text); text++)
-                if (__builtin_mul_overflow(size, UINT64_C(10), &size) ||
-                    __builtin_add_overflow(size, (uint64_t)(*text - '0'), &size))
+        for (; is_digit(**text); ++*text)
+                if (__builtin_mul_overflow(number, UINT64_C(10), &number) ||
+                    __builtin_add_overflow(number, (uint64_t)(**text - '0'), &number))
                         return false;
+        *ret_number = number;
+        return true;
+}
+
+bool address_parse_size(const char *text, uint64_t *ret_size) {
+        uint64_t size;
+        if (!parse_digits(&text, &size))
+                return false;
         static const char units[] = "kMG";
         const char *unit = *text ? strchr(units, *text == 'K' ? 'k' : *text) : NULL;
         if (unit) {
@@ -125,6 +143,20 @@ bool address_parse_size(const char *text, uint64_t *ret_size) {
         }
         *ret_size = size;
         return *text == '\0';
+}
+
+bool address_parse_duration(const char *text, uint64_t *ret_ns) {
+        static const struct {
+                char unit;
+                uint64_t seconds;
+        } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+        uint64_t number;
+        if (!parse_digits(&text, &number))
+                return false;
+        for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+                if (*text == units[i].unit && text[1] == '\0')
+                        return !__builtin_mul_overflow(number, units[i].seconds * SECOND, ret_ns);
+        return false;
 }
 
 static bool parse_mode(const char *text, uint64_t *ret_mode) {
@@ -190,6 +222,9 @@ static bool parse_value(const struct option *option, const char *text, uint64_t 
         switch (option->kind) {
         case KIND_SIZE:
                 return address_parse_size(text, ret_value) && *ret_value >= option->least && *ret_value <= option->most;
+        case KIND_DURATION:
+                return address_parse_duration(text, ret_value) && *ret_value >= option->least &&
+                       *ret_value <= option->most;
         case KIND_MODE:
                 return parse_mode(text, ret_value) && *ret_value <= option->most;
         case KIND_CHOICE:

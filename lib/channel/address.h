@@ -39,7 +39,10 @@ enum address_option {
         OPTION_FROM,
         OPTION_DURABLE,
         OPTION_ROTATE,
+        OPTION_ROTATE_AGE,
         OPTION_RETAIN,
+        OPTION_RETAIN_AGE,
+        OPTION_RETAIN_FILES,
         OPTION_COUNT
 };
 
@@ -71,14 +74,17 @@ struct address {
         uint64_t from;    /* where a reader of a log begins: below */
         uint64_t durable; /* 0 none, 1 each, 2 group */
         uint64_t rotate;  /* bytes after which a log begins a new file; 0: never */
-        uint64_t retain;  /* bytes of old files that are kept; 0: all */
+        uint64_t rotate_age_ns;
+        uint64_t retain; /* bytes of full files that a log keeps; only if given, as the next two */
+        uint64_t retain_age_ns;
+        uint64_t retain_files;
 };
 
 /* The values of ?from=: the two highest bits say what the rest is. */
 #define FROM_START UINT64_C(0)
 #define FROM_END (UINT64_C(1) << 62)
-#define FROM_NUMBER (UINT64_C(2) << 62)  /* the sequence in the log */
-#define FROM_TIME (UINT64_C(3) << 62)    /* ns since 1970, CLOCK_REALTIME */
+#define FROM_NUMBER (UINT64_C(2) << 62) /* the sequence in the log */
+#define FROM_TIME (UINT64_C(3) << 62)   /* ns since 1970, CLOCK_REALTIME */
 #define FROM_KIND(from) ((from) & (UINT64_C(3) << 62))
 #define FROM_VALUE(from) ((from) & ~(UINT64_C(3) << 62))
 
@@ -95,5 +101,8 @@ int address_check_options(const struct address *address, uint32_t known, struct 
 
 /* "64k", "1M": a number with a unit of bytes. false: it is none. */
 bool address_parse_size(const char *text, uint64_t *ret_size);
+
+/* "90s", "5m", "24h", "7d": a number with a unit of time. false: it is none. */
+bool address_parse_duration(const char *text, uint64_t *ret_ns);
 
 #endif

@@ -48,12 +48,12 @@ int declaration_find(const struct transport *transport, const struct address *ad
         const char *framing = framing_names[address->framing];
         enum leat_pattern pattern = pattern_of(transport, address, flags);
         const struct leat_declaration *found = find(transport, pattern, framing);
-        if (!found && pattern == LEAT_BROADCAST)
-                return reason_set(reason, -ENOTSUP, LEAT_ROW_LISTENING,
-                                  "here each message is taken by one receiver; to reach every one use log:");
         if (!found && find(transport, pattern, framing_names[FRAMING_LEAT]))
                 return reason_set(reason, -ENOTSUP, LEAT_ROW_BOUNDARIES,
                                   "this transport has no such framing; `leat transports` lists them");
+        if (!found && pattern == LEAT_BROADCAST)
+                return reason_set(reason, -ENOTSUP, LEAT_ROW_LISTENING,
+                                  "here each message is taken by one receiver; to reach every one use log:");
         if (!found)
                 return reason_set(reason, -ENOTSUP, LEAT_ROW_LISTENING,
                                   "this transport has no such pattern; `leat transports` lists them");

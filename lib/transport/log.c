@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+#define SEND_AGAIN_US 1000
+
 #define ROWS_LOG                                                                                                       \
         [LEAT_ROW_BOUNDARIES] = YES, [LEAT_ROW_ORDER] = YES, [LEAT_ROW_WAITING] = YES_BUT("a sender never waits"),     \
         [LEAT_ROW_SYNC] = NO("a store has no one who answers; use unix:"),                                             \
@@ -52,6 +54,17 @@ static int explain(struct leat_channel *channel, int error) {
         if (error == -ENOSPC || error == -EDQUOT)
                 return channel_refuse(channel, error, LEAT_ROW_FULL,
                                       "the disk under the log is full; make room, or use ?rotate= with ?retain=");
+        if (error == -EEXIST)
+                return channel_refuse(channel, error, LEAT_ROW_LIFETIME, log_overwritten);
+        if (error == -EIO)
+                return channel_refuse(channel, error, LEAT_ROW_LIFETIME,
+                                      "the disk under the log failed; what was being sent may be read, and may be gone "
+                                      "after a loss of power");
+        if (error == -EOPNOTSUPP || error == -ENOSYS)
+                return channel_refuse(
+                        channel, error, LEAT_ROW_ORDER,
+                        "this file system, or a sandbox, refuses to append by pwritev2 and RWF_APPEND; put "
+                        "the log on another");
         if (error == -EFBIG) {
                 struct leat_reason why;
                 reason_limit(&why, error, "RLIMIT_FSIZE",
@@ -90,7 +103,11 @@ static void log_taken(struct leat_channel *channel, uint64_t link, uint64_t sequ
 /* ---- what the channel asks ---- */
 
 static int log_arm(struct leat_channel *channel, enum direction direction, struct wait *wait) {
-        return direction == DIRECTION_RECEIVE ? log_receive_arm(channel->state, wait) : 0;
+        if (direction == DIRECTION_RECEIVE)
+                return log_receive_arm(channel->state, wait);
+        /* Somebody is cutting the file to go on with; no event tells when he has. */
+        wait_look_again(wait, leat_in_us(SEND_AGAIN_US));
+        return 0;
 }
 
 static bool log_hears(struct leat_channel *channel) {
@@ -99,8 +116,7 @@ static bool log_hears(struct leat_channel *channel) {
 }
 
 static int log_poll_fd(struct leat_channel *channel) {
-        const struct log_state *state = channel->state;
-        return state->reader.notify;
+        return log_receive_poll_fd(channel->state);
 }
 
 static void log_info(struct leat_channel *channel, struct leat_info *info) {
@@ -136,9 +152,13 @@ static void log_after_fork(struct leat_channel *channel) {
         state->reader.fd = close_fd(state->reader.fd);
         state->reader.notify = close_fd(state->reader.notify);
         state->queue.fd = close_fd(state->queue.fd);
+        state->poll_epoll = close_fd(state->poll_epoll);
+        state->poll_timer = close_fd(state->poll_timer);
 }
 
 static struct log_state *state_free(struct log_state *state) {
+        close_fd(state->poll_epoll);
+        close_fd(state->poll_timer);
         log_queue_close(&state->queue);
         log_reader_clear(&state->reader);
         log_writer_clear(&state->writer);
@@ -197,17 +217,28 @@ static unsigned how_to_open(const struct leat_channel *channel) {
         return how;
 }
 
+static uint64_t limit_of(const struct address *address, enum address_option option, uint64_t value) {
+        return address_given(address, option) ? value : UINT64_MAX;
+}
+
+static struct log_wishes wishes_of(const struct address *address) {
+        return (struct log_wishes){
+                .durable = (enum log_durable)address->durable,
+                .rotate_bytes = address->rotate,
+                .rotate_age_ns = address->rotate_age_ns,
+                .retention = { .bytes = limit_of(address, OPTION_RETAIN, address->retain),
+                               .files = limit_of(address, OPTION_RETAIN_FILES, address->retain_files),
+                               .age_ns = limit_of(address, OPTION_RETAIN_AGE, address->retain_age_ns) },
+        };
+}
+
 static int open_sender(struct leat_channel *channel, struct log_state *state, int64_t deadline,
                        struct leat_reason *reason) {
         const struct address *address = &channel->address;
-        int r = log_writer_init(&state->writer, &state->log, deadline, reason);
-        if (r < 0)
-                return r;
-        state->writer.durable = (enum log_durable)address->durable;
-        state->writer.rotate = address->rotate;
-        state->writer.retain = address->retain;
-        state->writer.retains = address_given(address, OPTION_RETAIN);
-        r = log_lock(state->log.anchor, LOG_LOCK_ENDER, F_RDLCK);
+        const struct log_wishes wishes = wishes_of(address);
+        int r = log_writer_init(&state->writer, &state->log, &wishes, deadline, reason);
+        if (r == 0)
+                r = log_lock(state->log.anchor, LOG_LOCK_ENDER, F_RDLCK);
         if (r == 0 && address_given(address, OPTION_END)) {
                 const struct record hello = { .kind = RECORD_HELLO, .type = 1, .sender = state->writer.sender };
                 r = log_writer_append(&state->writer, &hello, NULL);
@@ -224,6 +255,7 @@ static int log_open_channel(struct leat_channel *channel, int64_t deadline, stru
                 return -ENOMEM;
         state->log = LOG_NONE;
         state->writer.fd = state->reader.fd = state->reader.notify = state->queue.fd = -1;
+        state->poll_epoll = state->poll_timer = -1;
         state->writes = channel->flags & LEAT_SEND;
         state->reads = channel->flags & LEAT_RECEIVE;
         r = log_open(&channel->address, how_to_open(channel), (mode_t)channel->address.mode, deadline, reason,
@@ -246,7 +278,8 @@ const struct transport transport_log = {
         .summary = "a shared file to which all append: messages persist, for every receiver or one queue of them",
         .options = OPTION_BIT(OPTION_NEW) | OPTION_BIT(OPTION_MODE) | OPTION_BIT(OPTION_EXCLUSIVE) |
                    OPTION_BIT(OPTION_TEMPORARY) | OPTION_BIT(OPTION_END) | OPTION_BIT(OPTION_FROM) |
-                   OPTION_BIT(OPTION_DURABLE) | OPTION_BIT(OPTION_ROTATE) | OPTION_BIT(OPTION_RETAIN),
+                   OPTION_BIT(OPTION_DURABLE) | OPTION_BIT(OPTION_ROTATE) | OPTION_BIT(OPTION_ROTATE_AGE) |
+                   OPTION_BIT(OPTION_RETAIN) | OPTION_BIT(OPTION_RETAIN_AGE) | OPTION_BIT(OPTION_RETAIN_FILES),
         .declarations = declarations,
         .declarations_count = sizeof(declarations) / sizeof(declarations[0]),
         .open = log_open_channel,

@@ -70,22 +70,30 @@ int log_create(const struct address *address, mode_t mode, bool new_only, struct
         return log_open(address, how, mode, leat_in_s(5), reason, &log);
 }
 
+struct mode_change {
+        const struct log *log;
+        mode_t mode;
+        int error;
+};
+
+static void change_mode(const char *name, struct mode_change *change) {
+        if (fchmodat(change->log->place.directory, name, change->mode, 0) < 0 && errno != ENOENT)
+                change->error = -errno;
+}
+
+static void change_found(const struct log_found *found, void *argument) {
+        change_mode(found->name, argument);
+}
+
 static int set_mode(const struct log *log, mode_t mode) {
-        uint64_t lowest, highest;
+        struct mode_change change = { .log = log, .mode = mode };
         char name[NAME_MAX + 1];
-        int r = log_numbers(log, &lowest, &highest);
-        if (r < 0)
-                return r;
         if (fchmod(log->anchor, mode) < 0)
                 return -errno;
-        for (uint64_t number = lowest > 1 ? lowest : 2; number <= highest; number++)
-                if (log_file_name(&log->place, number, name, sizeof(name)) &&
-                    fchmodat(log->place.directory, name, mode, 0) < 0 && errno != ENOENT)
-                        return -errno;
-        if (snprintf(name, sizeof(name), "%s.position", log->place.base) < (int)sizeof(name) &&
-            fchmodat(log->place.directory, name, mode, 0) < 0 && errno != ENOENT)
-                return -errno;
-        return 0;
+        if (snprintf(name, sizeof(name), "%s.position", log->place.base) < (int)sizeof(name))
+                change_mode(name, &change);
+        int r = log_each_file(log, change_found, &change);
+        return r < 0 ? r : change.error;
 }
 
 int log_set(const struct address *address, const char *property, const char *value, struct leat_reason *reason) {
@@ -108,5 +116,5 @@ int log_remove_address(const struct address *address, struct leat_reason *reason
         int r = look(address, 0, reason, &log);
         if (r < 0)
                 return r;
-        return log_remove(&log.place);
+        return log_remove(&log);
 }

@@ -6,11 +6,16 @@
 #include "transport/log_reader.h"
 #include "wait/wait.h"
 
-#include <dirent.h>
 #include <leat/deadline.h>
-#include <string.h>
-#include <sys/uio.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
 
+#ifndef RWF_APPEND
+#define RWF_APPEND 0x10
+#endif
+
+#define SEAL_IN_LAST_BYTES (UINT64_C(256) << 10)
 #define LOCKS_AT (INT64_C(1) << 62)
 #define RETRY_FIRST_US 100
 #define RETRY_MOST_US 20000
@@ -49,84 +54,6 @@ bool log_lock_is_held(int fd, enum log_lock which) {
         return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-/* ---- names ---- */
-
-bool log_file_name(const struct place *place, uint64_t number, char *ret_name, size_t size) {
-        int n = number == 1 ? snprintf(ret_name, size, "%s", place->base)
-                            : snprintf(ret_name, size, "%s.%llu", place->base, (unsigned long long)number);
-        return n > 0 && (size_t)n < size;
-}
-
-/* The number that a name of the directory says, or 0: it is none of ours. */
-static uint64_t number_of(const struct place *place, const char *name) {
-        size_t length = strlen(place->base);
-        uint64_t number;
-        if (strncmp(name, place->base, length) != 0 || name[length] != '.' || name[length + 1] < '1' ||
-            name[length + 1] > '9' || strlen(name + length + 1) > 19 || !address_parse_size(name + length + 1, &number))
-                return 0;
-        char again[NAME_MAX + 1];
-        return log_file_name(place, number, again, sizeof(again)) && strcmp(again, name) == 0 ? number : 0;
-}
-
-static int list(const struct place *place, uint64_t *ret_lowest, uint64_t *ret_highest) {
-        int fd = openat(place->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
-        const struct dirent *entry;
-        if (!directory) {
-                int error = -errno;
-                close_fd(fd);
-                return error;
-        }
-        *ret_lowest = UINT64_MAX;
-        *ret_highest = 1;
-        while ((entry = readdir(directory))) {
-                uint64_t number = number_of(place, entry->d_name);
-                if (number > *ret_highest)
-                        *ret_highest = number;
-                if (number > 1 && number < *ret_lowest)
-                        *ret_lowest = number;
-        }
-        (void)closedir(directory);
-        return 0;
-}
-
-int log_numbers(const struct log *log, uint64_t *ret_lowest, uint64_t *ret_highest) {
-        struct stat status;
-        int r = list(&log->place, ret_lowest, ret_highest);
-        if (r < 0)
-                return r;
-        bool emptied = fstat(log->anchor, &status) == 0 && status.st_size <= LOG_EMPTIED_BYTES && *ret_highest > 1;
-        if (!emptied)
-                *ret_lowest = 1;
-        return 0;
-}
-
-int log_file_open(const struct log *log, uint64_t number, int flags) {
-        char name[NAME_MAX + 1];
-        struct stat status;
-        if (!log_file_name(&log->place, number, name, sizeof(name)))
-                return -ENAMETOOLONG;
-        if (fstat(log->anchor, &status) < 0)
-                return -errno;
-        int fd = openat(log->place.directory, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, status.st_mode & 0777);
-        return fd < 0 ? -errno : fd;
-}
-
-/* The highest may still be empty: then its maker was killed, or is about to write. */
-int log_file_open_newest(const struct log *log, int flags) {
-        uint64_t lowest, highest;
-        struct stat status;
-        int r = log_numbers(log, &lowest, &highest);
-        for (uint64_t number = highest; r == 0; number--) {
-                CLOSE_AT_EXIT int fd = log_file_open(log, number, flags);
-                if (fd < 0 || fstat(fd, &status) < 0)
-                        return fd < 0 ? fd : -errno;
-                if (status.st_size > 0 || number == 1)
-                        return take_fd(&fd);
-        }
-        return r;
-}
-
 /* ---- headers ---- */
 
 int log_file_header(int fd, struct log_header *ret_header) {
@@ -137,22 +64,32 @@ int log_file_header(int fd, struct log_header *ret_header) {
         return log_header_decode(bytes, (size_t)n, ret_header);
 }
 
-/* The first file's: the same for all who open the same empty file at once. */
-static struct log_header first_header(int fd, bool temporary) {
+/* The first file's. Of two who open the same empty file at once the one that appends first names it. */
+static struct log_header first_header(bool temporary) {
         struct log_header header = { .number = 1, .temporary = temporary };
-        struct statx status = { 0 };
-        (void)statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &status);
-        put_le64(header.identity, status.stx_ino ^ (uint64_t)status.stx_dev_minor << 48);
-        put_le64(header.identity + 8, (uint64_t)status.stx_btime.tv_sec * 1000000000 + status.stx_btime.tv_nsec);
+        struct timespec now;
+        (void)clock_gettime(CLOCK_REALTIME, &now); /* for an early boot without random bytes */
+        put_le64(header.identity, (uint64_t)now.tv_sec);
+        put_le64(header.identity + 8, (uint64_t)now.tv_nsec);
+        (void)getrandom(header.identity, sizeof(header.identity), GRND_NONBLOCK);
         return header;
+}
+
+/* RWF_APPEND and not O_APPEND: the header is written in place, by the same descriptor. musl has pwritev2 only since 1.2.5. */
+ssize_t log_append(int fd, const struct iovec *parts, int count) {
+        ssize_t n;
+        do
+                n = syscall(SYS_pwritev2, fd, parts, (long)count, -1L, -1L, RWF_APPEND);
+        while (n < 0 && errno == EINTR);
+        return n < 0 ? -errno : n;
 }
 
 int log_file_begin(int fd, const struct log_header *header) {
         uint8_t bytes[LOG_HEADER_BYTES];
         const struct iovec part = { bytes, sizeof(bytes) };
         log_header_encode(header, bytes);
-        ssize_t n = pwritev2(fd, &part, 1, -1, RWF_APPEND);
-        return n == (ssize_t)sizeof(bytes) ? 0 : n < 0 ? -errno : -ENOSPC;
+        ssize_t n = log_append(fd, &part, 1);
+        return n == (ssize_t)sizeof(bytes) ? 0 : n < 0 ? (int)n : -ENOSPC;
 }
 
 static const char not_a_file[] = "what lies at that path is no file; it is left alone, choose another";
@@ -165,7 +102,7 @@ static int check_header(struct log *log, unsigned how, struct leat_reason *reaso
                 return reason_set(reason, -EEXIST, LEAT_ROW_OPENING, not_a_file);
         int r = 0;
         if (status.st_size == 0 && log->writable) {
-                const struct log_header first = first_header(log->anchor, how & LOG_TEMPORARY);
+                const struct log_header first = first_header(how & LOG_TEMPORARY);
                 r = log_file_begin(log->anchor, &first);
         }
         if (r == 0)
@@ -212,6 +149,9 @@ static int open_anchor(struct log *log, unsigned how, mode_t mode, struct leat_r
                 return reason_set(reason, -ENOENT, LEAT_ROW_OPENING, "there is no such log");
         if (errno == EISDIR || errno == ENXIO)
                 return reason_set(reason, -EEXIST, LEAT_ROW_OPENING, not_a_file);
+        if (errno == EEXIST && !(how & LOG_NEW))
+                return reason_set(reason, -EEXIST, LEAT_ROW_OPENING,
+                                  "a symbolic link to nothing lies there; make what it leads to, or remove it");
         if (errno == EEXIST)
                 return reason_set(reason, -EEXIST, LEAT_ROW_OPENING, "it is there already");
         return -errno;
@@ -230,11 +170,6 @@ static void open_empty(struct log *log) {
         log->writable = true;
 }
 
-bool log_is_removed(const struct log *log) {
-        struct stat status;
-        return fstat(log->anchor, &status) == 0 && status.st_nlink == 0;
-}
-
 /* Whoever gets the lock alone found nobody there: the users of a temporary log were killed. 1: it was, begin anew. */
 static int take_party(struct log *log, int64_t deadline) {
         if (log->header.temporary && !log->writable)
@@ -243,7 +178,7 @@ static int take_party(struct log *log, int64_t deadline) {
                 struct stat status;
                 bool left = fstat(log->anchor, &status) == 0 && status.st_size > LOG_HEADER_BYTES;
                 if (left && status.st_nlink > 0)
-                        (void)log_remove(&log->place);
+                        (void)log_remove(log);
                 if (left)
                         return 1;
         }
@@ -284,31 +219,6 @@ void log_clear(struct log *log) {
         place_clear(&log->place);
 }
 
-/* ---- removing ---- */
-
-int log_remove(const struct place *place) {
-        char name[NAME_MAX + 1];
-        uint64_t lowest, highest;
-        int r = list(place, &lowest, &highest);
-        if (r < 0)
-                return r;
-        /* PATH first: from then on nobody can begin to use the others. */
-        r = unlinkat(place->directory, place->base, 0) < 0 ? -errno : 0;
-        if (r < 0 && r != -ENOENT)
-                return r;
-        for (uint64_t number = lowest; number <= highest && number > 1; number++)
-                if (log_file_name(place, number, name, sizeof(name)))
-                        (void)unlinkat(place->directory, name, 0);
-        if (snprintf(name, sizeof(name), "%s.position", place->base) < (int)sizeof(name))
-                (void)unlinkat(place->directory, name, 0);
-        return r;
-}
-
-void log_remove_if_alone(struct log *log) {
-        if (log->writable && log_lock(log->anchor, LOG_LOCK_PARTY, F_WRLCK) == 0 && !log_is_removed(log))
-                (void)log_remove(&log->place);
-}
-
 /* ---- looking through a file ---- */
 
 static int64_t find_seal(int fd, uint64_t from, uint64_t *ret_messages) {
@@ -334,6 +244,18 @@ int64_t log_file_seal(int fd, uint64_t from, uint64_t *ret_messages) {
         return r;
 }
 
+int64_t log_file_seal_at_end(int fd, uint64_t from) {
+        uint64_t messages;
+        struct stat status;
+        if (fstat(fd, &status) < 0)
+                return -errno;
+        if ((uint64_t)status.st_size <= from)
+                return 0;
+        if ((uint64_t)status.st_size - from > SEAL_IN_LAST_BYTES)
+                from = (uint64_t)status.st_size - SEAL_IN_LAST_BYTES;
+        return log_file_seal(fd, from, &messages);
+}
+
 /* What stands behind the first SEAL does not count: so a SEAL in the place of the first record empties the file at once,
  * and a sender that comes to append to it still finds it sealed. */
 int log_file_empty(const struct log *log) {
@@ -347,7 +269,7 @@ int log_file_empty(const struct log *log) {
 }
 
 int64_t log_file_cut(int fd) {
-        CLEANUP(log_cursor_clear) struct log_cursor cursor;
+        CLEANUP(log_cursor_clear) struct log_cursor cursor = { .fd = -1 };
         const struct record *record;
         struct stat status;
         int r = log_lock(fd, LOG_LOCK_WRITER, F_WRLCK);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 /* Bytes far beyond any data, on which parties hold locks (OFD: F_OFD_SETLK). The first two are of PATH. */
 enum log_lock { LOG_LOCK_PARTY, LOG_LOCK_ENDER, LOG_LOCK_WRITER };
@@ -41,28 +42,57 @@ int log_open(const struct address *address, unsigned how, mode_t mode, int64_t d
              struct log *ret_log);
 void log_clear(struct log *log);
 
-/* If nobody else has it open: remove it. */
-void log_remove_if_alone(struct log *log);
-
-/* Remove all files of a log. 0; -ENOENT: PATH was not there. */
-int log_remove(const struct place *place);
-
-/* Is it still there, under its name? */
-bool log_is_removed(const struct log *log);
-
-/* ---- one of its files ---- */
+/* ---- its files, in log_names.c ---- */
 
 /* The name of file `number`. false: too long. */
 bool log_file_name(const struct place *place, uint64_t number, char *ret_name, size_t size);
 
-/* Which numbers there are; both 1 if only PATH. The lowest counts from 2 if PATH holds no records any more. */
-int log_numbers(const struct log *log, uint64_t *ret_lowest, uint64_t *ret_highest);
+/* Whose a file is that bears the name of number N. */
+enum log_owner {
+        LOG_OURS,
+        LOG_EMPTY,   /* its maker was killed, or is about to write its header */
+        LOG_UNKNOWN, /* it does not begin as one of a log */
+        LOG_FOREIGN  /* it is of another log, or of this one with another number: left of an earlier one, or a copy */
+};
+enum log_owner log_file_owner(const struct log *log, int fd, uint64_t number);
 
-/* The newest file that has its header. */
-int log_file_open_newest(const struct log *log, int flags);
+/* Is there a PATH.N that is ours? */
+bool log_file_exists(const struct log *log, uint64_t number);
 
-/* Open file `number` with these flags of open(2) beside O_CLOEXEC. */
+/* Open file `number`, or another name beside PATH, with these flags of open(2) beside O_CLOEXEC. O_CREAT: with PATH's mode. */
 int log_file_open(const struct log *log, uint64_t number, int flags);
+int log_open_beside(const struct log *log, const char *name, int flags);
+
+/* Visit all of ours but PATH, in no order. */
+struct log_found {
+        const char *name;
+        uint64_t number;
+        struct stat status;
+};
+int log_each_file(const struct log *log, void (*visit)(const struct log_found *found, void *argument), void *argument);
+
+/* The highest number of ours; 1: PATH alone. */
+int log_newest(const struct log *log, uint64_t *ret_number);
+
+/* The lowest from `from` on; not 1 if PATH holds no records any more, and others do. -ENOENT: there is none. */
+int log_oldest(const struct log *log, uint64_t from, uint64_t *ret_number);
+
+/* Wait until the names are on the disk: without them what was written to a new file is lost with the power. */
+int log_sync_names(const struct log *log);
+
+/* Is PATH still what we have open, under its name? Costs a look at the directory. */
+bool log_is_removed(const struct log *log);
+
+/* Remove all files. 0; -ENOENT: PATH was not there. */
+int log_remove(const struct log *log);
+
+/* The same if nobody else has it open. */
+void log_remove_if_alone(const struct log *log);
+
+/* ---- one of its files ---- */
+
+/* Append, all parts as one. How many bytes, or a negative errno. */
+ssize_t log_append(int fd, const struct iovec *parts, int count);
 
 /* Write the header of an empty file. It is appended: a second one, of who saw the file empty too, is noise and
  * cannot undo what has been written since (`sealing`). */
@@ -73,6 +103,9 @@ int log_file_header(int fd, struct log_header *ret_header);
 
 /* Where the first SEAL ends, looking from `from`; 0: there is none; a negative errno. messages: how many stand between. */
 int64_t log_file_seal(int fd, uint64_t from, uint64_t *ret_messages);
+
+/* The same for a SEAL that is not announced: it is at the end, but for the few records that raced with it. */
+int64_t log_file_seal_at_end(int fd, uint64_t from);
 
 /* Take all records away of PATH, which is sealed. */
 int log_file_empty(const struct log *log);

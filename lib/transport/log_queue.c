@@ -22,17 +22,15 @@ static int lock_byte(int fd, int byte, short type) {
 
 static int open_position(const struct log *log, int flags) {
         char name[NAME_MAX + 1];
-        struct stat status;
         if (snprintf(name, sizeof(name), "%s.position", log->place.base) >= (int)sizeof(name))
                 return -ENAMETOOLONG;
-        if (fstat(log->anchor, &status) < 0)
-                return -errno;
-        int fd = openat(log->place.directory, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, status.st_mode & 0777);
-        return fd < 0 ? -errno : fd;
+        return log_open_beside(log, name, flags);
 }
 
 int log_queue_open(struct log_queue *queue, const struct log *log, bool exclusive, struct leat_reason *reason) {
         CLOSE_AT_EXIT int fd = open_position(log, O_RDWR | O_CREAT);
+        if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
+                return fd; /* told with its limit */
         if (fd < 0)
                 return reason_set(reason, fd, LEAT_ROW_OPENING,
                                   "the position of the queue's receivers, PATH.position, cannot be written");

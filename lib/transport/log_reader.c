@@ -1,126 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/* From file to file, woken by inotify. log_cursor.c: within one. */
+
 #include "transport/log_reader.h"
 
 #include "base/cleanup.h"
 #include "base/error.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <sys/inotify.h>
-
-#define BUFFER_BYTES ((size_t)128 << 10)
-
-/* ---- in one file ---- */
-
-void log_cursor_init(struct log_cursor *cursor, int fd, uint64_t at, uint64_t largest) {
-        *cursor = (struct log_cursor){ .fd = fd, .at = at, .largest = largest };
-}
-
-void log_cursor_clear(struct log_cursor *cursor) {
-        free(cursor->buffer);
-        cursor->buffer = NULL;
-        cursor->begin = cursor->end = cursor->capacity = 0;
-        cursor->has = false;
-}
-
-static void forget_buffered(struct log_cursor *cursor) {
-        cursor->end = cursor->begin;
-        cursor->searched = 0;
-        cursor->has = cursor->pieced = false;
-}
-
-void log_cursor_seek(struct log_cursor *cursor, uint64_t at) {
-        if (at == cursor->at)
-                return;
-        if (at < cursor->at || at - cursor->at > cursor->end - cursor->begin)
-                forget_buffered(cursor);
-        else
-                cursor->begin += (size_t)(at - cursor->at);
-        cursor->at = at;
-        cursor->searched = 0;
-        cursor->has = false;
-}
-
-void log_cursor_consume(struct log_cursor *cursor) {
-        cursor->begin += cursor->found.need;
-        cursor->at += cursor->found.need;
-        cursor->searched = 0;
-        cursor->has = false;
-}
-
-/* Room behind what is buffered. It doubles only when it is full, so that a length that was never written takes no memory. */
-static int make_room(struct log_cursor *cursor) {
-        size_t kept = cursor->end - cursor->begin;
-        if (cursor->begin > 0 && kept > 0)
-                memmove(cursor->buffer, cursor->buffer + cursor->begin, kept);
-        cursor->begin = 0;
-        cursor->end = kept;
-        if (kept < cursor->capacity)
-                return 0;
-        size_t capacity = cursor->capacity ? 2 * cursor->capacity : BUFFER_BYTES;
-        uint8_t *buffer = realloc(cursor->buffer, capacity);
-        if (!buffer)
-                return -ENOMEM;
-        cursor->buffer = buffer;
-        cursor->capacity = capacity;
-        return 0;
-}
-
-static int nothing_more(struct log_cursor *cursor) {
-        struct stat status;
-        /* What is not whole may be cut off and written anew before the next look. */
-        forget_buffered(cursor);
-        if (fstat(cursor->fd, &status) < 0)
-                return -errno;
-        return (uint64_t)status.st_size < cursor->at ? -ESTALE : -EAGAIN;
-}
-
-static int fill(struct log_cursor *cursor, unsigned *reads) {
-        if (reads && *reads == 0)
-                return -EINPROGRESS;
-        int r = make_room(cursor);
-        if (r < 0)
-                return r;
-        size_t kept = cursor->end;
-        ssize_t n = pread(cursor->fd, cursor->buffer + kept, cursor->capacity - kept, (off_t)(cursor->at + kept));
-        if (n < 0)
-                return -errno;
-        if (n == 0)
-                return nothing_more(cursor);
-        if (reads)
-                --*reads;
-        cursor->pieced = kept > 0;
-        cursor->end += (size_t)n;
-        return 0;
-}
-
-static void skip_noise(struct log_cursor *cursor) {
-        cursor->noise += !cursor->in_noise;
-        cursor->noise_bytes += cursor->found.at;
-        cursor->in_noise = true;
-        cursor->begin += cursor->found.at;
-        cursor->at += cursor->found.at;
-        cursor->found.at = 0;
-}
-
-int log_cursor_next(struct log_cursor *cursor, unsigned *reads, const struct record **ret_record) {
-        while (!cursor->has) {
-                cursor->has = record_find(cursor->buffer + cursor->begin, cursor->end - cursor->begin, cursor->largest,
-                                          &cursor->searched, &cursor->found);
-                if (cursor->found.at > 0 && cursor->pieced) {
-                        /* Between two reads a torn end may have been cut off and written anew: read it at once. */
-                        forget_buffered(cursor);
-                } else if (cursor->found.at > 0) {
-                        skip_noise(cursor);
-                }
-                int r = cursor->has ? 0 : fill(cursor, reads);
-                if (r < 0)
-                        return r;
-        }
-        cursor->in_noise = false;
-        *ret_record = &cursor->found.record;
-        return 1;
-}
 
 /* ---- watching ---- */
 
@@ -208,18 +94,35 @@ static int enter(struct log_reader *reader, int fd, uint64_t number) {
         reader->file_watch = wd;
         reader->directory_watch = -1;
         reader->sealed = reader->begun = false;
-        forget_buffered(&reader->cursor);
-        reader->cursor.fd = fd;
-        reader->cursor.at = 0;
+        log_cursor_restart(&reader->cursor, fd);
         return 0;
 }
 
+/* The n-th file, which may be empty yet. -ENOENT: there is none; -EXDEV: what bears its name is not of this log. */
 static int open_number(struct log_reader *reader, uint64_t number) {
-        int fd = number == 1 ? fcntl(reader->log->anchor, F_DUPFD_CLOEXEC, 3)
-                             : log_file_open(reader->log, number, O_RDONLY);
+        if (number == 1) {
+                int fd = fcntl(reader->log->anchor, F_DUPFD_CLOEXEC, 3);
+                return fd < 0 ? -errno : enter(reader, fd, number);
+        }
+        CLOSE_AT_EXIT int fd = log_file_open(reader->log, number, O_RDONLY);
         if (fd < 0)
-                return number == 1 ? -errno : fd;
-        return enter(reader, fd, number);
+                return fd;
+        if (log_file_owner(reader->log, fd, number) == LOG_FOREIGN)
+                return -EXDEV;
+        return enter(reader, take_fd(&fd), number);
+}
+
+/* The oldest file from that number on. -ENOENT: there is none. */
+static int open_from(struct log_reader *reader, uint64_t number) {
+        uint64_t oldest;
+        int r;
+        do { /* it may be removed meanwhile */
+                r = log_oldest(reader->log, number, &oldest);
+                if (r < 0)
+                        return r;
+                r = open_number(reader, oldest);
+        } while (r == -ENOENT || r == -EXDEV);
+        return r;
 }
 
 /* Behind the header, once there is one. -EAGAIN: not yet. */
@@ -238,13 +141,7 @@ static int begin(struct log_reader *reader) {
 }
 
 int log_reader_to_start(struct log_reader *reader) {
-        uint64_t lowest, highest;
-        int r;
-        do { /* the oldest may be removed meanwhile */
-                r = log_numbers(reader->log, &lowest, &highest);
-                if (r == 0)
-                        r = open_number(reader, lowest);
-        } while (r == -ENOENT);
+        int r = open_from(reader, 1);
         if (r == 0)
                 r = begin(reader);
         return r == -EAGAIN ? 0 : r; /* its header is about to be written */
@@ -252,35 +149,44 @@ int log_reader_to_start(struct log_reader *reader) {
 
 int log_reader_to_end(struct log_reader *reader) {
         struct log_header header = { 0 };
-        uint64_t lowest, highest, messages;
+        uint64_t newest, messages;
         struct stat status;
-        int r = log_numbers(reader->log, &lowest, &highest);
+        int r = log_newest(reader->log, &newest);
         if (r == 0)
-                r = open_number(reader, highest);
+                r = open_from(reader, newest);
         if (r == 0)
                 r = begin(reader);
         if (r < 0)
                 return r == -EAGAIN ? 0 : r;
-        /* The size first: a SEAL that is not announced after it stands behind it. */
+        /* The size first: a SEAL that came since stands behind it, and is read. */
         if (fstat(reader->fd, &status) < 0)
                 return -errno;
         (void)log_file_header(reader->fd, &header);
-        int64_t seal = header.sealing ? log_file_seal(reader->fd, header.bytes, &messages) : 0;
+        int64_t seal = header.sealing ? log_file_seal(reader->fd, header.bytes, &messages)
+                                      : log_file_seal_at_end(reader->fd, header.bytes);
         if (seal < 0)
                 return (int)seal;
-        reader->sealed = seal > 0;
+        reader->sealed = seal > 0 && seal <= status.st_size;
         log_cursor_seek(&reader->cursor, (uint64_t)status.st_size);
         return 0;
+}
+
+/* That file is gone: on with the oldest of those that came after it, or else where new ones will. */
+static int seek_beyond(struct log_reader *reader, uint64_t number) {
+        int r = open_from(reader, number);
+        if (r == 0)
+                r = begin(reader);
+        if (r == -ENOENT)
+                r = log_reader_to_end(reader);
+        return r < 0 && r != -EAGAIN ? r : -ESTALE;
 }
 
 int log_reader_seek(struct log_reader *reader, uint64_t number, uint64_t offset) {
         int r = 0;
         if (reader->fd < 0 || reader->number != number)
                 r = open_number(reader, number);
-        if (r == -ENOENT) {
-                r = log_reader_to_start(reader);
-                return r < 0 ? r : -ESTALE;
-        }
+        if (r == -ENOENT || r == -EXDEV)
+                return seek_beyond(reader, number);
         if (r == 0 && !reader->begun)
                 r = begin(reader);
         if (r < 0)
@@ -290,27 +196,35 @@ int log_reader_seek(struct log_reader *reader, uint64_t number, uint64_t offset)
         return 0;
 }
 
+/* The next number whose name is not another log's. -ENOENT: it is not there. */
+static int open_next(struct log_reader *reader) {
+        uint64_t number = reader->number;
+        int r;
+        do
+                r = open_number(reader, ++number);
+        while (r == -EXDEV);
+        return r;
+}
+
 /* This file is sealed: the next one. -EAGAIN: it is not there yet. -ESTALE: it is not there any more. */
 static int advance(struct log_reader *reader) {
-        uint64_t number = reader->number, lowest, highest;
+        uint64_t number = reader->number, later;
         if (reader->directory_watch < 0) {
                 reader->directory_watch = watch(reader, reader->log->place.directory, IN_CREATE | IN_MOVED_TO);
                 if (reader->directory_watch < -1)
                         return reader->directory_watch;
         }
-        int r = open_number(reader, number + 1);
+        int r = open_next(reader);
         if (r != -ENOENT)
                 return r;
-        r = log_numbers(reader->log, &lowest, &highest);
+        r = log_oldest(reader->log, number + 1, &later);
         if (r < 0)
-                return r;
-        if (highest <= number)
-                return -EAGAIN;
-        /* They are made in order, so it has been there: it is, or was removed. */
-        r = open_number(reader, number + 1);
+                return r == -ENOENT ? -EAGAIN : r;
+        /* They are made in order, so the next has been there: it is, or was removed. */
+        r = open_next(reader);
         if (r != -ENOENT)
                 return r;
-        r = log_reader_to_start(reader);
+        r = open_from(reader, number + 1);
         return r < 0 ? r : -ESTALE;
 }
 
@@ -338,15 +252,39 @@ static bool stands_behind_emptied(const struct log_reader *reader) {
                status.st_size == LOG_EMPTIED_BYTES && log_file_header(reader->fd, &header) == 0 && header.sealing;
 }
 
+static int look_in_file(struct log_reader *reader, unsigned *reads, const struct record **ret_record) {
+        int r = reader->begun ? 0 : begin(reader);
+        if (r == 0)
+                r = log_cursor_next(&reader->cursor, reads, ret_record);
+        return r == -EAGAIN && stands_behind_emptied(reader) ? -ESTALE : r;
+}
+
+/* The next file is only made behind a SEAL. If it is there and this one, looked at again, has none, its end was cut off, or did
+ * not reach the disk before the power was lost. */
+static int look_for_lost_end(struct log_reader *reader, unsigned *reads, const struct record **ret_record) {
+        if (!log_file_exists(reader->log, reader->number + 1))
+                return -EAGAIN;
+        int r = look_in_file(reader, reads, ret_record);
+        if (r != -EAGAIN)
+                return r;
+        r = open_from(reader, reader->number + 1);
+        if (r == 0)
+                r = begin(reader);
+        if (r == -ENOENT)
+                return -EAGAIN;
+        return r < 0 && r != -EAGAIN ? r : -ESTALE;
+}
+
 static int look(struct log_reader *reader, unsigned *reads, const struct record **ret_record) {
         for (;;) {
                 int r = reader->sealed ? advance(reader) : 0;
-                if (r == 0 && !reader->begun)
-                        r = begin(reader);
                 if (r < 0)
                         return r;
-                r = log_cursor_next(&reader->cursor, reads, ret_record);
-                if (r == -ESTALE || (r == -EAGAIN && stands_behind_emptied(reader)))
+                uint64_t number = reader->number;
+                r = look_in_file(reader, reads, ret_record);
+                if (r == -EAGAIN)
+                        r = look_for_lost_end(reader, reads, ret_record);
+                if (r == -ESTALE && reader->number == number)
                         return go_on(reader);
                 if (r != 1 || (*ret_record)->kind != RECORD_SEAL)
                         return r;

@@ -27,6 +27,9 @@ struct log_cursor {
 void log_cursor_init(struct log_cursor *cursor, int fd, uint64_t at, uint64_t largest);
 void log_cursor_clear(struct log_cursor *cursor);
 
+/* Go to the beginning of another file. */
+void log_cursor_restart(struct log_cursor *cursor, int fd);
+
 /* Go somewhere else; what is buffered there is used. */
 void log_cursor_seek(struct log_cursor *cursor, uint64_t at);
 

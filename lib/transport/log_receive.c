@@ -7,6 +7,8 @@
 #include "base/cleanup.h"
 
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
 
 #define BUSY_FIRST_US 100
 #define BUSY_MOST_US 20000
@@ -154,6 +156,8 @@ static int take_shared(struct log_state *state, struct incoming *message) {
                 r = take_locked(state, message);
         } else if (r == -EAGAIN) {
                 state->busy_us = state->busy_us ? state->busy_us * 2 : BUSY_FIRST_US;
+                if (state->busy_us > BUSY_MOST_US)
+                        state->busy_us = BUSY_MOST_US;
         }
         if (r == -ESTALE) { /* what was to be read is gone: so say all of them, once */
                 state->queue.position.number = state->reader.number;
@@ -193,7 +197,43 @@ static int explain(struct leat_channel *channel, int error) {
                         "receive on to go on with what is there");
         if (error == -EIDRM)
                 return channel_refuse(channel, error, LEAT_ROW_LIFETIME, "the log was removed; open it again");
+        if (error == -ENOSPC || error == -EDQUOT)
+                return channel_refuse(channel, error, LEAT_ROW_FULL,
+                                      "the disk is full, and PATH.position, which says what the queue's receivers have "
+                                      "taken, could not be written; make room");
         return error;
+}
+
+/* ---- waiting ---- */
+
+/* When to look again although no event will tell; 0: that is not needed. */
+static int64_t look_again_us(const struct log_state *state) {
+        if (state->look_again)
+                return 1;
+        int64_t us = state->busy_us < BUSY_MOST_US ? state->busy_us : BUSY_MOST_US;
+        return state->close_us > 0 && (us == 0 || state->close_us < us) ? state->close_us : us;
+}
+
+static void set_timer(const struct log_state *state) {
+        int64_t us = look_again_us(state);
+        const struct itimerspec once = { .it_value = { us / 1000000, us % 1000000 * 1000 } };
+        if (state->poll_timer >= 0)
+                (void)timerfd_settime(state->poll_timer, 0, &once, NULL); /* at 0: it is not readable any more */
+}
+
+int log_receive_poll_fd(struct log_state *state) {
+        struct epoll_event event = { .events = EPOLLIN };
+        if (state->poll_epoll >= 0)
+                return state->poll_epoll;
+        CLOSE_AT_EXIT int epoll = epoll_create1(EPOLL_CLOEXEC);
+        CLOSE_AT_EXIT int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+        if (epoll < 0 || timer < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &event) < 0 ||
+            epoll_ctl(epoll, EPOLL_CTL_ADD, state->reader.notify, &event) < 0)
+                return -errno;
+        state->poll_timer = take_fd(&timer);
+        state->poll_epoll = take_fd(&epoll);
+        set_timer(state);
+        return state->poll_epoll;
 }
 
 int log_receive(struct leat_channel *channel, struct incoming *messages, int count) {
@@ -205,23 +245,24 @@ int log_receive(struct leat_channel *channel, struct incoming *messages, int cou
                 /* What they wrote last was written before they were gone. */
                 r = take(state, messages);
                 if (r == -EAGAIN && state->busy_us == 0) {
-                        state->passed_ended = state->passed;
+                        if (channel->aside.messages == 0) /* until those are received it is told again */
+                                state->passed_ended = state->passed;
                         state->close_us = 0;
                         r = -ENODATA;
                 }
         }
         channel->counters.refused += state->reader.cursor.noise - noise;
         state->look_again = r == -EINPROGRESS;
+        set_timer(state);
         return r == -EINPROGRESS ? -EAGAIN : explain(channel, r);
 }
 
 int log_receive_arm(struct log_state *state, struct wait *wait) {
+        int64_t us = look_again_us(state);
         if (state->look_again)
                 return 1;
         wait_add(wait, state->reader.notify, POLLIN);
-        if (state->busy_us > 0)
-                wait_look_again(wait, leat_in_us(state->busy_us < BUSY_MOST_US ? state->busy_us : BUSY_MOST_US));
-        if (state->close_us > 0)
-                wait_look_again(wait, leat_in_us(state->close_us));
+        if (us > 0)
+                wait_look_again(wait, leat_in_us(us));
         return 0;
 }

@@ -260,5 +260,5 @@ int log_position_decode(const uint8_t bytes[POSITION_BYTES], struct log_position
         ret_position->offset = get_le64(bytes + 40);
         ret_position->taken = get_le64(bytes + 48);
         ret_position->passed = get_le64(bytes + 56);
-        return 0;
+        return ret_position->offset <= INT64_MAX ? 0 : -EBADMSG;
 }

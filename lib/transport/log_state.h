@@ -19,12 +19,15 @@ struct log_state {
         bool look_again;               /* a try was ended before all was looked at */
         int64_t busy_us;               /* the position's lock was held: how long to sleep; 0: it was not */
         unsigned close_us;             /* a sender is just closing: likewise */
+        int poll_epoll, poll_timer;    /* what leat_fd() gives, and what makes it readable for the three above; -1 */
 };
 
 /* Open what a receiver needs, at the place that the address says. */
 int log_receive_open(struct leat_channel *channel, struct log_state *state, struct leat_reason *reason);
 
 int log_receive(struct leat_channel *channel, struct incoming *messages, int count);
+/* For leat_fd(): made when it is first asked for. */
+int log_receive_poll_fd(struct log_state *state);
 int log_receive_arm(struct log_state *state, struct wait *wait);
 
 /* On addresses. */

@@ -4,28 +4,29 @@
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "transport/log_reader.h"
 
 #include <leat/deadline.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <sys/uio.h>
 #include <time.h>
 
 #define GROUP_APPENDS 64
 #define GROUP_NS 10000000
+#define FIRST_READS 64
 #define FILES_AT_MOST 1000 /* that one append goes through to find the current one */
+
+const char log_overwritten[] =
+        "the newest of the log's files (PATH.N) was overwritten, and begins as none: move it away";
 
 /* ---- one write ---- */
 
-/* RWF_APPEND and not O_APPEND: the header is written in place, by the same descriptor. */
-static ssize_t write_parts(int fd, const struct iovec *parts, int count) {
-        ssize_t n;
-        do
-                n = pwritev2(fd, parts, count, -1, RWF_APPEND);
-        while (n < 0 && errno == EINTR);
-        return n < 0 ? -errno : n;
+static int64_t now_ns(void) {
+        struct timespec now;
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+        return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 /* Beyond RLIMIT_FSIZE the kernel would send SIGXFSZ. */
@@ -54,7 +55,7 @@ static int write_whole(const struct log_writer *writer, const struct iovec *part
         int r = check_limit(writer, total);
         if (r < 0)
                 return r;
-        ssize_t n = write_parts(writer->fd, parts, count);
+        ssize_t n = log_append(writer->fd, parts, count);
         if (n < 0)
                 return (int)n;
         if ((size_t)n == total)
@@ -86,88 +87,100 @@ static int write_record(const struct log_writer *writer, const struct record *re
 
 /* ---- the next file ---- */
 
-static int use(struct log_writer *writer, int fd, const struct log_header *header) {
+static int use(struct log_writer *writer, int fd, uint64_t number, const struct log_header *header) {
         close_fd(writer->fd);
         writer->fd = fd;
+        writer->number = number;
         writer->header = *header;
+        writer->first_ns = 0;
+        writer->left_behind = false;
         return 0;
 }
 
 /* Its header follows from the sealed file alone, so that two who write it write the same. */
-static int write_next_header(const struct log_writer *writer, int fd, uint64_t seal, uint64_t messages) {
+static int write_next_header(const struct log_writer *writer, int fd, uint64_t number, uint64_t seal,
+                             uint64_t messages) {
         struct log_header header = writer->header;
-        header.number++;
+        header.number = number;
         header.base += seal;
         header.records += messages;
         header.sealing = false;
         return log_file_begin(fd, &header);
 }
 
-static int open_for_writing(struct log_writer *writer, int fd, int64_t deadline) {
+static int open_for_writing(struct log_writer *writer, int fd, uint64_t number, int64_t deadline) {
         CLOSE_AT_EXIT int guarded = fd;
         struct log_header header;
         int r = log_lock_until(fd, LOG_LOCK_WRITER, F_RDLCK, deadline);
         if (r == 0)
                 r = log_file_header(fd, &header);
-        return r < 0 ? r : use(writer, take_fd(&guarded), &header);
+        if (r == -EBADMSG) /* it was overwritten: readers skip to what is right in it, but nobody may add to it */
+                return -EEXIST;
+        return r < 0 ? r : use(writer, take_fd(&guarded), number, &header);
 }
 
-/* The oldest files go while the sealed ones hold more than they may. PATH stays, as its header. */
-static void retain(const struct log_writer *writer) {
-        uint64_t lowest, highest, total = 0, number;
-        char name[NAME_MAX + 1];
-        struct stat status;
-        const struct place *place = &writer->log->place;
-        if (!writer->retains || log_numbers(writer->log, &lowest, &highest) < 0)
-                return;
-        for (number = highest - 1; number >= lowest && total <= writer->retain; number--)
-                if (log_file_name(place, number, name, sizeof(name)) &&
-                    fstatat(place->directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
-                        total += (uint64_t)status.st_size;
-        /* The oldest first, so that a kill leaves no gap. */
-        for (uint64_t old = lowest; total > writer->retain && old <= number + 1; old++)
-                if (old == 1 ? log_file_empty(writer->log) < 0
-                             : log_file_name(place, old, name, sizeof(name)) &&
-                                       unlinkat(place->directory, name, 0) < 0 && errno != ENOENT)
-                        return;
+/* The file that follows this one, made if it is not there: its number is the next that no other log uses. */
+static int open_next(const struct log_writer *writer, uint64_t *ret_number) {
+        for (uint64_t number = writer->number + 1; number <= writer->number + FILES_AT_MOST; number++) {
+                CLOSE_AT_EXIT int fd = log_file_open(writer->log, number, O_RDWR | O_CREAT);
+                if (fd < 0 && fd != -ELOOP && fd != -EISDIR && fd != -ENXIO)
+                        return fd;
+                if (fd < 0 || log_file_owner(writer->log, fd, number) == LOG_FOREIGN)
+                        continue;
+                *ret_number = number;
+                return take_fd(&fd);
+        }
+        return -EEXIST;
 }
 
-/* This file is sealed, up to `seal`, with so many messages in it: go to the newest, or make the next. */
-static int go_on(struct log_writer *writer, uint64_t seal, uint64_t messages) {
-        uint64_t lowest, highest, number = writer->header.number;
-        int r = log_numbers(writer->log, &lowest, &highest);
-        if (r < 0)
-                return r;
-        if (log_is_removed(writer->log))
-                return -EIDRM;
-        if (writer->durable != LOG_DURABLE_NONE && fdatasync(writer->fd) < 0)
-                return -errno;
-        bool make = highest <= number + 1;
-        CLOSE_AT_EXIT int fd = make ? log_file_open(writer->log, number + 1, O_RDWR | O_CREAT)
-                                    : log_file_open_newest(writer->log, O_RDWR);
+/* What has been written to this file, and then the name of the next, before anything in it counts as kept. */
+static int sync_files(const struct log_writer *writer) {
+        if (writer->wishes.durable == LOG_DURABLE_NONE)
+                return 0;
+        return fdatasync(writer->fd) < 0 ? -errno : log_sync_names(writer->log);
+}
+
+/* This file is sealed, up to `seal`, with so many messages in it: make the next. */
+static int make_next(struct log_writer *writer, uint64_t seal, uint64_t messages) {
         struct stat status;
+        uint64_t number;
+        CLOSE_AT_EXIT int fd = open_next(writer, &number);
         if (fd < 0 || fstat(fd, &status) < 0)
                 return fd < 0 ? fd : -errno;
-        if (status.st_size == 0)
-                r = write_next_header(writer, fd, seal, messages);
-        if (r == 0 && writer->durable != LOG_DURABLE_NONE) {
-                CLOSE_AT_EXIT int directory = openat(writer->log->place.directory, ".", O_RDONLY | O_CLOEXEC);
-                (void)fsync(directory);
-        }
+        int r = status.st_size == 0 ? write_next_header(writer, fd, number, seal, messages) : 0;
         if (r == 0)
-                r = open_for_writing(writer, take_fd(&fd), LEAT_NOW);
-        if (r == 0 && make)
-                retain(writer);
+                r = sync_files(writer);
+        return r < 0 ? r : open_for_writing(writer, take_fd(&fd), number, LEAT_NOW);
+}
+
+static int open_newest(struct log_writer *writer, int64_t deadline) {
+        uint64_t number = 1;
+        int r = log_newest(writer->log, &number);
+        if (r < 0)
+                return r;
+        int fd = log_file_open(writer->log, number, O_RDWR);
+        return fd < 0 ? fd : open_for_writing(writer, fd, number, deadline);
+}
+
+/* To the newest file, which is made if it is this one's follower. */
+static int go_on(struct log_writer *writer, uint64_t seal, uint64_t messages) {
+        uint64_t newest;
+        if (log_is_removed(writer->log))
+                return -EIDRM;
+        int r = log_newest(writer->log, &newest);
+        if (r < 0)
+                return r;
+        if (newest > writer->number) {
+                r = sync_files(writer);
+                return r < 0 ? r : open_newest(writer, LEAT_NOW);
+        }
+        r = make_next(writer, seal, messages);
+        if (r == 0)
+                log_retain(writer->log, &writer->wishes.retention, now_ns());
         return r;
 }
 
 /* ---- sealing ---- */
-
-static int64_t now_ns(void) {
-        struct timespec now;
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 static int append_seal(const struct log_writer *writer) {
         const struct record seal = { .kind = RECORD_SEAL, .type = 1, .time_ns = now_ns(), .sender = writer->sender };
@@ -189,15 +202,72 @@ static int announce_seal(const struct log_writer *writer) {
         return pwrite(writer->fd, sealing, sizeof(sealing), LOG_SEALING_AT) == sizeof(sealing) ? 0 : -errno;
 }
 
+/* From the current file, whose SEAL was found. A failure is for the next append to overcome. */
+static int leave_sealed(struct log_writer *writer) {
+        int r = go_on(writer, writer->seal, writer->seal_messages);
+        writer->left_behind = r < 0;
+        return r == -ENOENT ? -EIDRM : r; /* the newest is never removed but with all */
+}
+
 /* The file is, or is to be, sealed. end: of a record of ours in it, or 0. 1: that counts; 0: it does not. */
 static int leave_file(struct log_writer *writer, uint64_t end) {
         uint64_t messages;
         int64_t seal = find_seal(writer, &messages);
         if (seal <= 0)
                 return seal < 0 ? (int)seal : -EIO;
-        int r = go_on(writer, (uint64_t)seal, messages);
+        writer->seal = (uint64_t)seal;
+        writer->seal_messages = messages;
+        int r = leave_sealed(writer);
         /* What counts, counts: the next append tries again to go on. */
         return end > 0 && end < (uint64_t)seal ? 1 : r;
+}
+
+/* After a loss of power a SEAL may be on the disk without its announcement, and what is sent behind it would not count. */
+static int mend_announcement(const struct log_writer *writer) {
+        if (writer->header.sealing || writer->header.bytes == 0)
+                return 0;
+        int64_t seal = log_file_seal_at_end(writer->fd, writer->header.bytes);
+        return seal > 0 ? announce_seal(writer) : (int)seal;
+}
+
+/* ---- when a file is full, or old ---- */
+
+/* A file that lost its header, since another program cut it, has no place for the announcement: it grows on. */
+static bool can_rotate(const struct log_writer *writer, const struct log_header *now) {
+        return writer->header.bytes > 0 && now->bytes > 0;
+}
+
+static void rotate(struct log_writer *writer) {
+        /* What fails here fails again, and is told, at the next append. */
+        if (announce_seal(writer) == 0)
+                (void)leave_file(writer, 0);
+}
+
+/* The time of the current file's first message; 0: it has none. */
+static int64_t find_first(const struct log_writer *writer, int64_t now) {
+        CLEANUP(log_cursor_clear) struct log_cursor cursor;
+        const struct record *record;
+        unsigned reads = FIRST_READS;
+        int r;
+        log_cursor_init(&cursor, writer->fd, writer->header.bytes, RECORD_LARGEST_BYTES);
+        while ((r = log_cursor_next(&cursor, &reads, &record)) == 1 && record->kind == RECORD_HELLO)
+                log_cursor_consume(&cursor);
+        if (r == 1)
+                return record->kind == RECORD_MESSAGE ? record->time_ns : 0;
+        return r == -EINPROGRESS ? now : 0; /* behind so much noise: from now on, then */
+}
+
+static void rotate_if_old(struct log_writer *writer, int64_t now) {
+        struct log_header header = { 0 };
+        if (writer->wishes.rotate_age_ns == 0)
+                return;
+        if (writer->first_ns == 0)
+                writer->first_ns = find_first(writer, now);
+        if (writer->first_ns == 0 || now < writer->first_ns ||
+            (uint64_t)(now - writer->first_ns) < writer->wishes.rotate_age_ns)
+                return;
+        if (log_file_header(writer->fd, &header) == 0 && can_rotate(writer, &header))
+                rotate(writer);
 }
 
 /* ---- appending ---- */
@@ -208,28 +278,22 @@ static int sync_appends(struct log_writer *writer) {
 }
 
 static int make_durable(struct log_writer *writer) {
-        if (writer->durable == LOG_DURABLE_NONE)
+        if (writer->wishes.durable == LOG_DURABLE_NONE)
                 return 0;
         if (writer->unsynced++ == 0)
                 writer->unsynced_since = leat_now();
-        if (writer->durable == LOG_DURABLE_GROUP && writer->unsynced < GROUP_APPENDS &&
+        if (writer->wishes.durable == LOG_DURABLE_GROUP && writer->unsynced < GROUP_APPENDS &&
             leat_now() - writer->unsynced_since < GROUP_NS)
                 return 0;
         return sync_appends(writer);
-}
-
-static void rotate_if_full(struct log_writer *writer, uint64_t size) {
-        if (writer->rotate == 0 || size < writer->rotate || writer->header.bytes == 0)
-                return;
-        /* What fails here fails again, and is told, at the next append. */
-        if (announce_seal(writer) == 0)
-                (void)leave_file(writer, 0);
 }
 
 /* One try in the current file. 1: it stands. 0: it does not, and the current file is another. */
 static int append_here(struct log_writer *writer, const struct record *record, const void *bytes) {
         struct log_header header = { 0 };
         struct stat status;
+        if (writer->left_behind)
+                return leave_sealed(writer);
         int r = write_record(writer, record, bytes);
         if (r < 0)
                 return r;
@@ -241,33 +305,45 @@ static int append_here(struct log_writer *writer, const struct record *record, c
                 return leave_file(writer, (uint64_t)lseek(writer->fd, 0, SEEK_CUR));
         if (status.st_nlink == 0)
                 return -EIDRM;
-        rotate_if_full(writer, (uint64_t)status.st_size);
+        if (writer->wishes.rotate_bytes > 0 && (uint64_t)status.st_size >= writer->wishes.rotate_bytes &&
+            can_rotate(writer, &header))
+                rotate(writer);
         return 1;
 }
 
 int log_writer_append(struct log_writer *writer, const struct record *record, const void *bytes) {
         int r = 0;
+        if (!writer->left_behind)
+                rotate_if_old(writer, record->time_ns);
         for (int i = 0; i < FILES_AT_MOST && r == 0; i++)
                 r = append_here(writer, record, bytes);
-        return r == 1 ? make_durable(writer) : r == 0 ? -EAGAIN : r;
+        if (r != 1)
+                return r == 0 ? -EAGAIN : r;
+        if (log_retain_due(&writer->wishes.retention, record->time_ns))
+                log_retain(writer->log, &writer->wishes.retention, record->time_ns);
+        return make_durable(writer);
 }
 
 /* ---- life ---- */
 
-int log_writer_init(struct log_writer *writer, const struct log *log, int64_t deadline, struct leat_reason *reason) {
+int log_writer_init(struct log_writer *writer, const struct log *log, const struct log_wishes *wishes, int64_t deadline,
+                    struct leat_reason *reason) {
         uint32_t random = 0;
-        *writer = (struct log_writer){ .log = log, .fd = -1 };
+        *writer = (struct log_writer){ .log = log, .wishes = *wishes, .fd = -1 };
         (void)getrandom(&random, sizeof(random), GRND_NONBLOCK);
         writer->sender = (uint64_t)random << 32 | (uint32_t)getpid();
         struct rlimit limit = { .rlim_cur = RLIM_INFINITY };
         (void)getrlimit(RLIMIT_FSIZE, &limit);
         writer->limit = limit.rlim_cur;
-        int fd = log_file_open_newest(log, O_RDWR);
-        if (fd < 0)
-                return fd;
-        int r = open_for_writing(writer, fd, deadline);
+        int r = open_newest(writer, deadline);
         if (r == -EAGAIN || r == -ETIMEDOUT)
                 return reason_set(reason, r, LEAT_ROW_OPENING, "another process is cutting this log");
+        if (r == -EEXIST)
+                return reason_set(reason, r, LEAT_ROW_OPENING, log_overwritten);
+        if (r == 0)
+                r = mend_announcement(writer);
+        if (r == 0 && wishes->durable != LOG_DURABLE_NONE)
+                r = log_sync_names(log);
         return r;
 }
 

@@ -6,31 +6,44 @@
  * Writing a log: one append for each record, and the next file when one is full (docs/design/log.md).
  */
 
-#include "transport/log_file.h"
+#include "transport/log_retain.h"
 
 enum log_durable { LOG_DURABLE_NONE, LOG_DURABLE_EACH, LOG_DURABLE_GROUP };
 
+/* What the address asks of a sender. */
+struct log_wishes {
+        enum log_durable durable;
+        uint64_t rotate_bytes, rotate_age_ns; /* when the next file begins; 0: never */
+        struct log_retention retention;
+};
+
 struct log_writer {
         const struct log *log; /* borrowed */
-        int fd;                /* of the current file, of which it holds LOG_LOCK_WRITER */
+        struct log_wishes wishes;
+        int fd; /* of the current file, of which it holds LOG_LOCK_WRITER */
+        uint64_t number;
         struct log_header header;
-        uint64_t limit;  /* RLIMIT_FSIZE */
-        uint64_t sender; /* as records name it */
-        enum log_durable durable;
-        uint64_t rotate; /* bytes; 0: never */
-        bool retains;
-        uint64_t retain;   /* bytes of sealed files that stay, if it `retains` */
-        unsigned unsynced; /* appends since the last fdatasync */
+        int64_t first_ns;             /* of the current file's first message; 0: not known */
+        bool left_behind;             /* the current file is sealed, and the next could not be gone to yet */
+        uint64_t seal, seal_messages; /* then: where its SEAL ends, and the messages before it */
+        uint64_t limit;               /* RLIMIT_FSIZE */
+        uint64_t sender;              /* as records name it */
+        unsigned unsynced;            /* appends since the last fdatasync */
         int64_t unsynced_since;
 };
 
+/* What -EEXIST means, of the opening and of an append. */
+extern const char log_overwritten[];
+
 /* deadline: until when to wait for one who cuts the file. */
-int log_writer_init(struct log_writer *writer, const struct log *log, int64_t deadline, struct leat_reason *reason);
+int log_writer_init(struct log_writer *writer, const struct log *log, const struct log_wishes *wishes, int64_t deadline,
+                    struct leat_reason *reason);
 
 /* Sync what is not, and close. */
 void log_writer_clear(struct log_writer *writer);
 
-/* Append a record, whole: 0. Else none of it counts: -ENOSPC, -EDQUOT, -EFBIG, -EIDRM (the log was removed), -EIO ... */
+/* Append a record, whole: 0. Else none of it counts: -ENOSPC, -EDQUOT, -EFBIG, -EIDRM (the log was removed), -EAGAIN (the next
+ * file is being cut, or files come faster than it can follow) ... But -EIO of a durable one: it may count. */
 int log_writer_append(struct log_writer *writer, const struct record *record, const void *bytes);
 
 #endif

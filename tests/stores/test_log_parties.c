@@ -32,13 +32,14 @@ static struct leat_channel *open_end(const char *options, unsigned flags) {
 #else
 #define WRITERS 2000u
 #endif
-#define AT_ONCE 4u
+#define AT_ONCE 2u
 #define LARGEST 400000u
-#define LONGEST_US 1500
+#define LONGEST_US 300     /* from the beginning of a send to the kill: what the largest takes, and some */
 #define MESSAGES_MAX 4096u /* of one writer */
 
 struct shared {
         _Atomic unsigned returned[WRITERS]; /* sends that returned success */
+        _Atomic unsigned begun_sends[WRITERS];
         struct harness_event *begun, *go;
 };
 
@@ -66,6 +67,7 @@ static void write_until_killed(void *options) {
         harness_event_wait(shared->go);
         for (unsigned number = 0; number < MESSAGES_MAX; number++) {
                 int64_t type = type_of(writer, number);
+                shared->begun_sends[writer] = number + 1;
                 int r = leat_send(sender, type, bytes_of(type), size_of(type), SOON);
                 if (r < 0)
                         FAIL("send: %s", leat_strerror(r));
@@ -75,13 +77,11 @@ static void write_until_killed(void *options) {
 
 static unsigned taken[WRITERS]; /* what must come next of each, at most one further than what returned */
 
-/* Until nothing is there, or a time. */
-static ssize_t take_until(struct leat_channel *receiver, int64_t deadline) {
+static ssize_t take_all(struct leat_channel *receiver) {
         static unsigned char buffer[LARGEST];
         struct leat_message about = LEAT_MESSAGE_INIT;
-        ssize_t n = 0;
-        while (leat_now() < deadline &&
-               (n = leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NOW, &about)) >= 0) {
+        ssize_t n;
+        while ((n = leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NOW, &about)) >= 0) {
                 unsigned who = (unsigned)((about.type - 1) / MESSAGES_MAX);
                 CHECK(about.type >= 1 && who < WRITERS);
                 CHECK_EQ((about.type - 1) % MESSAGES_MAX, taken[who]);
@@ -90,6 +90,17 @@ static ssize_t take_until(struct leat_channel *receiver, int64_t deadline) {
                 CHECK_MEM(buffer, bytes_of(about.type), (size_t)n);
         }
         return n;
+}
+
+/* One of its first sends has begun; and a moment within it, chosen at random, has come. */
+static void wait_for_the_middle(unsigned who) {
+        unsigned send = 1 + (unsigned)harness_random_below(3);
+        int64_t give_up = SOON;
+        while (shared->begun_sends[who] < send && leat_now() < give_up)
+                ;
+        int64_t moment = leat_in_us((int64_t)harness_random_below(LONGEST_US));
+        while (leat_now() < moment)
+                ;
 }
 
 static void kill_some(struct leat_channel *receiver, unsigned first, const char *options) {
@@ -103,20 +114,17 @@ static void kill_some(struct leat_channel *receiver, unsigned first, const char 
         for (unsigned i = 0; i < AT_ONCE; i++)
                 harness_event_signal(shared->go);
         for (unsigned i = 0; i < AT_ONCE; i++) {
-                /* The time of the kill is a deadline that we read until. */
-                int64_t deadline = leat_in_us((int64_t)harness_random_below(LONGEST_US));
-                while (leat_now() < deadline)
-                        (void)take_until(receiver, deadline);
+                wait_for_the_middle(first + i);
                 CHECK_EQ(kill(pids[i], SIGKILL), 0);
         }
         for (unsigned i = 0; i < AT_ONCE; i++)
                 CHECK_EQ(harness_wait(pids[i]), -SIGKILL);
-        CHECK_EQ(take_until(receiver, LEAT_NEVER), -EAGAIN);
+        CHECK_EQ(take_all(receiver), -EAGAIN);
         for (unsigned i = first; i < first + AT_ONCE; i++)
                 CHECK(taken[i] == shared->returned[i] || taken[i] == shared->returned[i] + 1);
 }
 
-static void kill_writers(const char *options) {
+static void kill_writers(const char *options, unsigned writers) {
         shared = harness_shared(sizeof *shared);
         shared->begun = harness_event_new();
         shared->go = harness_event_new();
@@ -124,27 +132,27 @@ static void kill_writers(const char *options) {
                 pattern[i] = (unsigned char)(i % 251 ^ i / 251 * 7);
         struct leat_channel *receiver = open_end("", LEAT_RECEIVE);
         uint64_t sent = 0, more = 0;
-        for (unsigned first = 0; first < WRITERS; first += AT_ONCE)
+        for (unsigned first = 0; first < writers; first += AT_ONCE)
                 kill_some(receiver, first, options);
-        for (unsigned i = 0; i < WRITERS; i++) {
+        for (unsigned i = 0; i < writers; i++) {
                 sent += shared->returned[i];
                 more += taken[i] - shared->returned[i];
         }
         struct leat_info info = LEAT_INFO_INIT;
         CHECK_EQ(leat_channel_info(receiver, &info), 0);
         dprintf(diagnostics, "# %u writers killed, %llu sends returned, %llu more were whole, %llu torn (seed %llu)\n",
-                WRITERS, (unsigned long long)sent, (unsigned long long)more, (unsigned long long)info.refused,
+                writers, (unsigned long long)sent, (unsigned long long)more, (unsigned long long)info.refused,
                 (unsigned long long)harness_seed());
         leat_close(receiver);
 }
 
 TEST(writers_killed_in_mid_append, .timeout_s = 120) {
-        kill_writers("?rotate=32M&retain=512M");
+        kill_writers("?rotate=32M&retain=512M", WRITERS);
 }
 
 /* Files so small that many are killed while they make the next one. */
 TEST(writers_killed_while_they_rotate, .timeout_s = 120) {
-        kill_writers("?rotate=1M&retain=512M");
+        kill_writers("?rotate=1M&retain=512M", WRITERS / 4);
 }
 
 /* ---- several senders and readers over many files ---- */

@@ -73,6 +73,15 @@ static const struct {
         { "pipe:fd=3,3", -EINVAL, 6 },
         { "pipe:fd=99999999999", -EINVAL, 6 },
         { "pipe:3", -EINVAL, 6 },
+        { "log:/x?rotate-age=24", -EINVAL, 19 },
+        { "log:/x?rotate-age=h", -EINVAL, 19 },
+        { "log:/x?rotate-age=1hh", -EINVAL, 19 },
+        { "log:/x?rotate-age=0s", -EINVAL, 19 },
+        { "log:/x?retain-age=36501d", -EINVAL, 19 },
+        { "log:/x?retain-age=18446744073709551615d", -EINVAL, 19 },
+        { "log:/x?retain-files=-1", -EINVAL, 21 },
+        { "log:/x?durable=never", -EINVAL, 16 },
+        { "unix:/x?rotate-age=1h", -ENOTSUP, 9 },
 };
 
 TEST(refuses_what_is_wrong_and_says_where) {
@@ -106,6 +115,17 @@ TEST(reads_sizes) {
         CHECK(address_parse_size("18446744073709551615", &size) && size == UINT64_MAX);
         CHECK(!address_parse_size("18446744073709551616", &size));
         CHECK(!address_parse_size("", &size) && !address_parse_size("k", &size) && !address_parse_size("1kk", &size));
+}
+
+TEST(reads_durations) {
+        uint64_t ns;
+        CHECK(address_parse_duration("90s", &ns) && ns == UINT64_C(90000000000));
+        CHECK(address_parse_duration("5m", &ns) && ns == UINT64_C(300000000000));
+        CHECK(address_parse_duration("24h", &ns) && ns == UINT64_C(86400000000000));
+        CHECK(address_parse_duration("7d", &ns) && ns == UINT64_C(604800000000000));
+        CHECK(!address_parse_duration("", &ns) && !address_parse_duration("s", &ns) &&
+              !address_parse_duration("1", &ns) && !address_parse_duration("1M", &ns) &&
+              !address_parse_duration("-1s", &ns) && !address_parse_duration("1s ", &ns));
 }
 
 TEST_MAIN()

@@ -62,6 +62,10 @@ static int walk(struct looking *looking, int (*visit)(struct looking *looking, c
         return code ? code : r == -EAGAIN ? DONE : report(looking->file, r, ASKING, NULL);
 }
 
+static const char *plural(uint64_t count) {
+        return count == 1 ? "" : "s";
+}
+
 static int print_findings(const struct looking *looking, uint64_t size) {
         uint64_t torn = size - looking->cursor.at;
         if (looking->options->format == FORMAT_JSON) {
@@ -73,13 +77,15 @@ static int print_findings(const struct looking *looking, uint64_t size) {
                                   looking->has_header == 0, "sealed", looking->seals > 0);
                 return output_json(value);
         }
-        printf("%" PRIu64 " messages in %" PRIu64 " bytes; file %" PRIu64 " of its log, %s\n", looking->messages, size,
-               looking->header.number, looking->seals > 0 ? "sealed: the next one follows" : "the last one");
+        printf("%" PRIu64 " message%s in %" PRIu64 " bytes; ", looking->messages, plural(looking->messages), size);
         if (looking->has_header != 0)
                 printf("no header: channels do not open it\n");
+        else
+                printf("file %" PRIu64 " of its log, %s\n", looking->header.number,
+                       looking->seals > 0 ? "sealed: the next one follows" : "the last one");
         if (looking->cursor.noise > 0)
-                printf("%" PRIu64 " stretches, %" PRIu64 " bytes, are no record and are skipped\n",
-                       looking->cursor.noise, looking->cursor.noise_bytes);
+                printf("%" PRIu64 " stretch%s, %" PRIu64 " bytes in all, no record: skipped\n", looking->cursor.noise,
+                       looking->cursor.noise == 1 ? "" : "es", looking->cursor.noise_bytes);
         if (torn > 0)
                 printf("a record of which %" PRIu64 " bytes are there is torn, or being written, at its end\n", torn);
         return DONE;
@@ -113,7 +119,9 @@ static int cut(struct looking *looking) {
         }
         if (r < 0)
                 return report(looking->file, (int)r, ASKING, NULL);
-        printf("%" PRId64 " bytes cut off\n", r);
+        if (looking->options->format == FORMAT_JSON)
+                return output_json(json_pack("{s:I}", "cut_bytes", (json_int_t)r));
+        printf("%" PRId64 " byte%s cut off\n", r, plural((uint64_t)r));
         return DONE;
 }
 
@@ -123,14 +131,32 @@ static const struct {
         int flags; /* of open(2) */
 } actions[] = { { "verify", verify, O_RDONLY }, { "cat", cat, O_RDONLY }, { "truncate", cut, O_RDWR } };
 
+/* 0, or what to end with. */
+static int open_file(const char *file, int flags, int *ret_fd) {
+        struct stat status;
+        CLOSE_AT_EXIT int fd = open(file, flags | O_CLOEXEC | O_NONBLOCK);
+        if (fd < 0 && strncmp(file, "log:", 4) == 0)
+                return complain_usage(file,
+                                      "is an address; write the path of one file, /var/tmp/jobs or /var/tmp/jobs.2");
+        if (fd < 0 || fstat(fd, &status) < 0)
+                return report(file, -errno, ASKING, NULL);
+        if (!S_ISREG(status.st_mode)) {
+                complain(file, "is no file of a log; name one that is, /var/tmp/jobs or /var/tmp/jobs.2");
+                return ANSWER_NO;
+        }
+        *ret_fd = take_fd(&fd);
+        return DONE;
+}
+
 static int run_action(size_t action, const struct options *options) {
         struct looking looking = { .file = options->operands[1], .options = options };
-        CLOSE_AT_EXIT int fd = open(looking.file, actions[action].flags | O_CLOEXEC | O_NONBLOCK);
-        if (fd < 0)
-                return report(looking.file, -errno, ASKING, NULL);
+        CLOSE_AT_EXIT int fd = -1;
+        int code = open_file(looking.file, actions[action].flags, &fd);
+        if (code)
+                return code;
         looking.has_header = log_file_header(fd, &looking.header);
         log_cursor_init(&looking.cursor, fd, looking.header.bytes, RECORD_LARGEST_BYTES);
-        int code = actions[action].run(&looking);
+        code = actions[action].run(&looking);
         log_cursor_clear(&looking.cursor);
         return code;
 }
