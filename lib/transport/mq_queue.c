@@ -60,6 +60,15 @@ static bool is_marked(int fd) {
         return fstat(fd, &status) == 0 && (status.st_mode & MARK_TEMPORARY);
 }
 
+/* 0; -EAGAIN: another has it. */
+static int lock(int fd, int how) {
+        int r;
+        do
+                r = flock(fd, how | LOCK_NB);
+        while (r < 0 && errno == EINTR);
+        return r == 0 ? 0 : errno == EWOULDBLOCK ? -EAGAIN : -errno;
+}
+
 int mq_queue_again(const char *name, int fd, int access) {
         struct stat ours, theirs;
         CLOSE_AT_EXIT int again = mq_open(name, access | O_NONBLOCK | O_CLOEXEC);
@@ -88,7 +97,7 @@ static struct mq_attr attributes_of(const struct address *address) {
         };
 }
 
-static bool can_have_a_descriptor(void) {
+bool mq_queue_blames_memory(void) {
         CLOSE_AT_EXIT int fd = eventfd(0, EFD_CLOEXEC);
         return fd >= 0;
 }
@@ -103,7 +112,7 @@ static int explain_making(int error, const struct mq_attr *attributes, struct le
         if (error == -ENOSPC)
                 return reason_limit(reason, error, "fs.mqueue.queues_max",
                                     "the system has as many queues as it may; remove some, or raise the limit");
-        if (error == -EMFILE && can_have_a_descriptor())
+        if (error == -EMFILE && mq_queue_blames_memory())
                 return reason_limit(
                         reason, error, "RLIMIT_MSGQUEUE",
                         "this user's queues may take no more memory; remove some, ask for a smaller ?depth= "
@@ -150,11 +159,37 @@ int mq_queue_look(const char *name, struct leat_reason *reason) {
 
 /* ---- temporary ones ---- */
 
-/* Remove a marked queue if nobody has it open. `fd` holds no place any more. Whoever cannot leaves it to the next opener. */
-static void remove_unused(const char *name, int fd) {
-        CLOSE_AT_EXIT int again = mq_queue_again(name, fd, O_RDWR);
-        if (again >= 0 && presence_take_all(again) == 0 && has_name(again))
-                (void)mq_unlink(name);
+/* Where the whole is locked nobody has it open, and nobody opens it. Writing is opened for that, whose close a receiver
+ * with ?end takes for a sender's that goes: so there must be no receiver, nor one that comes, while that is open. */
+static int remove_locked(const char *name, int fd) {
+        CLOSE_AT_EXIT int writing = mq_queue_again(name, fd, O_RDWR);
+        int r = writing < 0 ? writing : presence_take_all(writing);
+        if (r < 0 || !has_name(writing))
+                return r;
+        return mq_unlink(name) < 0 ? -errno : 0;
+}
+
+/* Remove a marked queue if nobody has it open. `fd` holds no place any more. Whoever cannot leaves it to the next opener.
+ * 0; -EAGAIN, -ENOENT: others have it, or removed it; -EPERM and -EACCES: it is another user's. */
+static int remove_unused(const char *name, int fd) {
+        CLOSE_AT_EXIT int look = mq_queue_again(name, fd, O_RDONLY);
+        if (look < 0 || presence_has_any(look))
+                return look < 0 ? look : -EAGAIN;
+        int r = lock(look, LOCK_EX);
+        if (r < 0)
+                return r;
+        /* Without a name any more, the name is that of a new one, which is not to be opened for writing. */
+        return has_name(look) ? remove_locked(name, fd) : -ENOENT;
+}
+
+/* Make room for a new one where killed parties left theirs. -EAGAIN: look again. */
+static int remove_stale(const char *name, int fd, struct leat_reason *reason) {
+        int r = remove_unused(name, fd);
+        if (r == -EACCES || r == -EPERM)
+                return reason_set(reason, -EPERM, LEAT_ROW_LIFETIME,
+                                  "a temporary queue was left behind by killed processes of another user; its owner "
+                                  "removes it, with `leat rm`");
+        return r == 0 || r == -ENOENT ? -EAGAIN : r;
 }
 
 /* What is there is not what was asked for. */
@@ -187,13 +222,12 @@ static int find_or_make(const struct address *address, int access, struct leat_r
         return errno == ENOENT ? -EAGAIN : -errno;
 }
 
-/* Receivers share a lock, or the only one has it alone. */
+/* Receivers share a lock, or the only one has it alone. Who removes it has it alone too, and no place. */
 static int lock_receivers(const struct address *address, int fd, struct leat_reason *reason) {
         bool alone = address_given(address, OPTION_EXCLUSIVE);
-        if (flock(fd, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
-                return 0;
-        if (errno != EWOULDBLOCK)
-                return -errno;
+        int r = lock(fd, alone ? LOCK_EX : LOCK_SH);
+        if (r != -EAGAIN || (is_marked(fd) && !presence_has_receiver(fd)))
+                return r;
         return reason_set(reason, -EADDRINUSE, LEAT_ROW_LISTENING,
                           alone ? "others receive from it, so this cannot be the one receiver (?exclusive)"
                                 : "it has its one receiver, which opened it with ?exclusive");
@@ -224,10 +258,8 @@ static int take_part(const struct address *address, bool sends, bool made, struc
         queue->temporary = is_marked(queue->fd);
         /* Before the place is taken: two that come at once would each take the other for a party that has it open, and
          * go on with what killed ones have left. */
-        if (queue->temporary && !made && !presence_has_any(queue->fd)) {
-                remove_unused(address->rest, queue->fd);
-                return -EAGAIN;
-        }
+        if (queue->temporary && !made && !presence_has_any(queue->fd))
+                return remove_stale(address->rest, queue->fd, reason);
         int r = presence_take(queue->fd, sends, &queue->presence);
         if (r < 0)
                 return r;
@@ -258,7 +290,7 @@ static int try_open(const struct address *address, bool sends, struct leat_reaso
 }
 
 /* Sleep a little longer each time, but not before the first few: what was removed as stale is made anew at once. */
-static int look_again_later(unsigned tries, int64_t deadline) {
+int mq_queue_pause(unsigned tries, int64_t deadline) {
         struct wait wait;
         int64_t us = LOOK_FIRST_US << (tries < 8 ? tries : 8);
         if (tries < TRIES_AT_ONCE)
@@ -274,7 +306,7 @@ int mq_queue_open(const struct address *address, bool sends, int64_t deadline, s
                   struct mq_queue *ret_queue) {
         int r;
         for (unsigned tries = 0; (r = try_open(address, sends, reason, ret_queue)) == -EAGAIN; tries++) {
-                r = look_again_later(tries, deadline);
+                r = mq_queue_pause(tries, deadline);
                 if (r < 0)
                         return reason_set(reason, r, LEAT_ROW_OPENING, "another process is removing the queue");
         }
@@ -285,8 +317,10 @@ void mq_queue_close(struct mq_queue *queue, const char *name, bool ours) {
         if (ours) {
                 /* Before the close, of which inotify tells: who is told looks at the place. */
                 presence_leave(&queue->presence);
-                if (queue->temporary)
-                        remove_unused(name, queue->fd);
+                if (queue->temporary) {
+                        (void)flock(queue->fd, LOCK_UN);
+                        (void)remove_unused(name, queue->fd);
+                }
         }
         queue->fd = close_fd(queue->fd);
 }

@@ -39,4 +39,10 @@ int mq_queue_measure(int fd, uint64_t *ret_depth, uint64_t *ret_entry_bytes, uin
 /* A second description of the same queue, with this access mode; -ENOENT: the name is gone or another's. */
 int mq_queue_again(const char *name, int fd, int access);
 
+/* Of what does EMFILE tell, RLIMIT_MSGQUEUE (or else RLIMIT_NOFILE)? */
+bool mq_queue_blames_memory(void);
+
+/* Between two tries at a queue that another is removing: none at first, then longer and longer. 0, or -EAGAIN, -ETIMEDOUT. */
+int mq_queue_pause(unsigned tries, int64_t deadline);
+
 #endif

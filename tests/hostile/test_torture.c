@@ -61,6 +61,13 @@ static const struct life {
           .send = "unix-stream:%s/s",
           .receiver = LEAT_REPLY,
           .sender = LEAT_CALL },
+        { .name = "inbox",
+          .receive = "inbox:",
+          .send = "inbox:",
+          .receiver = LEAT_RECEIVE,
+          .sender = LEAT_SEND,
+          .descriptors = true },
+        { .name = "call_inbox", .receive = "inbox:", .send = "inbox:", .receiver = LEAT_REPLY, .sender = LEAT_CALL },
         { .name = "swapped",
           .receive = "unix:%s/s?connect",
           .send = "unix:%s/s?listen",
@@ -93,6 +100,8 @@ static struct leat_channel *open_end(const char *address, unsigned flags, int fd
         options.deadline = leat_in_ms(200);
         if (fd >= 0)
                 snprintf(text, sizeof text, "pipe:fd=%d", fd);
+        else if (strcmp(address, "inbox:") == 0 && (flags & (LEAT_SEND | LEAT_CALL)))
+                snprintf(text, sizeof text, "inbox:%d", (int)getpid());
         else
                 snprintf(text, sizeof text, address, harness_tmpdir());
         int r = leat_open_with(text, &options, &why, &channel);
@@ -217,6 +226,8 @@ static void clean_directory(bool nothing_stays) {
         snprintf(path, sizeof path, "%s/s", harness_tmpdir());
         CHECK(unlink(path) < 0 || !nothing_stays);
         snprintf(path, sizeof path, "%s/leat/bare", harness_tmpdir());
+        CHECK(unlink(path) < 0 || !nothing_stays);
+        snprintf(path, sizeof path, "%s/leat/inbox-%d", harness_tmpdir(), (int)getpid());
         CHECK(unlink(path) < 0 || !nothing_stays);
 }
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +14,22 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-static enum torture torturing;
-static unsigned calls_left;
+static _Atomic enum torture torturing;
+static _Atomic long calls_left;
 static int error_given;
-static const char *failed_call;
-static long outstanding;
+static const char *_Atomic failed_call;
+static const char *spared_call;
+static _Atomic long outstanding;
 
 void torture_start(enum torture which, unsigned n, int error) {
         calls_left = n;
         error_given = error;
         failed_call = NULL;
         torturing = which;
+}
+
+void torture_spare(const char *name) {
+        spared_call = name;
 }
 
 bool torture_stop(const char **ret_name) {
@@ -40,8 +46,11 @@ long torture_outstanding(void) {
         return outstanding;
 }
 
-static bool is_the_one(enum torture which, const char *name) {
-        if (torturing != which || calls_left == 0 || --calls_left > 0)
+/* A thread of the library's (a System V queue's) makes calls too: so the counts are atomic, and what is counted there is no
+ * other call's. Relaxed: which of two threads has the n-th call does not matter, and who asks which it was has joined. */
+bool torture_is_due(enum torture which, const char *name) {
+        if (torturing != which || calls_left == 0 || (spared_call && strcmp(name, spared_call) == 0) ||
+            atomic_fetch_sub_explicit(&calls_left, 1, memory_order_relaxed) != 1)
                 return false;
         failed_call = name;
         errno = error_given;
@@ -53,7 +62,7 @@ static bool is_the_one(enum torture which, const char *name) {
 void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_malloc(size_t size) {
-        void *memory = is_the_one(TORTURE_MEMORY, "malloc") ? NULL : __real_malloc(size);
+        void *memory = torture_is_due(TORTURE_MEMORY, "malloc") ? NULL : __real_malloc(size);
         outstanding += memory != NULL;
         return memory;
 }
@@ -61,7 +70,7 @@ void *__wrap_malloc(size_t size) {
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size) {
-        void *memory = is_the_one(TORTURE_MEMORY, "calloc") ? NULL : __real_calloc(count, size);
+        void *memory = torture_is_due(TORTURE_MEMORY, "calloc") ? NULL : __real_calloc(count, size);
         outstanding += memory != NULL;
         return memory;
 }
@@ -70,15 +79,23 @@ void *__real_realloc(void *old, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void *__wrap_realloc(void *old, size_t size) {
         bool fresh = !old;
-        void *memory = is_the_one(TORTURE_MEMORY, "realloc") ? NULL : __real_realloc(old, size);
+        void *memory = torture_is_due(TORTURE_MEMORY, "realloc") ? NULL : __real_realloc(old, size);
         outstanding += fresh && memory;
+        return memory;
+}
+
+char *__real_strndup(const char *text, size_t size);
+char *__wrap_strndup(const char *text, size_t size);
+char *__wrap_strndup(const char *text, size_t size) {
+        char *memory = torture_is_due(TORTURE_MEMORY, "strndup") ? NULL : __real_strndup(text, size);
+        outstanding += memory != NULL;
         return memory;
 }
 
 char *__real_strdup(const char *text);
 char *__wrap_strdup(const char *text);
 char *__wrap_strdup(const char *text) {
-        char *memory = is_the_one(TORTURE_MEMORY, "strdup") ? NULL : __real_strdup(text);
+        char *memory = torture_is_due(TORTURE_MEMORY, "strdup") ? NULL : __real_strdup(text);
         outstanding += memory != NULL;
         return memory;
 }
@@ -87,7 +104,7 @@ int __wrap_asprintf(char **ret_text, const char *format, ...) __attribute__((for
 int __wrap_asprintf(char **ret_text, const char *format, ...) {
         va_list list;
         va_start(list, format);
-        int n = is_the_one(TORTURE_MEMORY, "asprintf") ? -1 : vasprintf(ret_text, format, list);
+        int n = torture_is_due(TORTURE_MEMORY, "asprintf") ? -1 : vasprintf(ret_text, format, list);
         va_end(list);
         outstanding += n >= 0;
         return n;
@@ -101,13 +118,6 @@ void __wrap_free(void *memory) {
 }
 
 /* ---- the system ---- */
-
-#define WRAP(type, name, parameters, arguments)                                                                        \
-        type __real_##name parameters;                                                                                 \
-        type __wrap_##name parameters;                                                                                 \
-        type __wrap_##name parameters {                                                                                \
-                return is_the_one(TORTURE_SYSTEM, #name) ? -1 : __real_##name arguments;                               \
-        }
 
 WRAP(int, socket, (int domain, int type, int protocol), (domain, type, protocol))
 WRAP(int, socketpair, (int domain, int type, int protocol, int *fds), (domain, type, protocol, fds))
@@ -138,41 +148,34 @@ WRAP(ssize_t, read, (int fd, void *bytes, size_t size), (fd, bytes, size))
 WRAP(ssize_t, write, (int fd, const void *bytes, size_t size), (fd, bytes, size))
 WRAP(ssize_t, writev, (int fd, const struct iovec *parts, int count), (fd, parts, count))
 
-/* These have another name where offsets are made to have 64 bits, which glibc does with the name of the symbol. */
-#ifdef __GLIBC__
-#define WIDE(prefix, name) __asm__(prefix #name "64")
-#else
-#define WIDE(prefix, name) __asm__(prefix #name)
-#endif
-
 int real_open(const char *path, int flags, mode_t mode) WIDE("__real_", open);
 int wrap_open(const char *path, int flags, mode_t mode) WIDE("__wrap_", open);
 int wrap_open(const char *path, int flags, mode_t mode) {
-        return is_the_one(TORTURE_SYSTEM, "open") ? -1 : real_open(path, flags, mode);
+        return torture_is_due(TORTURE_SYSTEM, "open") ? -1 : real_open(path, flags, mode);
 }
 
 int real_openat(int directory, const char *path, int flags, mode_t mode) WIDE("__real_", openat);
 int wrap_openat(int directory, const char *path, int flags, mode_t mode) WIDE("__wrap_", openat);
 int wrap_openat(int directory, const char *path, int flags, mode_t mode) {
-        return is_the_one(TORTURE_SYSTEM, "openat") ? -1 : real_openat(directory, path, flags, mode);
+        return torture_is_due(TORTURE_SYSTEM, "openat") ? -1 : real_openat(directory, path, flags, mode);
 }
 
 int real_fcntl(int fd, int command, long argument) WIDE("__real_", fcntl);
 int wrap_fcntl(int fd, int command, long argument) WIDE("__wrap_", fcntl);
 int wrap_fcntl(int fd, int command, long argument) {
         /* To ask for flags and to set them never fails on a descriptor that is there. */
-        bool may_fail = command == F_DUPFD_CLOEXEC || command == F_SETPIPE_SZ;
-        return may_fail && is_the_one(TORTURE_SYSTEM, "fcntl") ? -1 : real_fcntl(fd, command, argument);
+        bool may_fail = command == F_DUPFD_CLOEXEC || command == F_SETPIPE_SZ || command == F_OFD_SETLK;
+        return may_fail && torture_is_due(TORTURE_SYSTEM, "fcntl") ? -1 : real_fcntl(fd, command, argument);
 }
 
 int real_fstat(int fd, struct stat *status) WIDE("__real_", fstat);
 int wrap_fstat(int fd, struct stat *status) WIDE("__wrap_", fstat);
 int wrap_fstat(int fd, struct stat *status) {
-        return is_the_one(TORTURE_SYSTEM, "fstat") ? -1 : real_fstat(fd, status);
+        return torture_is_due(TORTURE_SYSTEM, "fstat") ? -1 : real_fstat(fd, status);
 }
 
 int real_fstatat(int directory, const char *path, struct stat *status, int flags) WIDE("__real_", fstatat);
 int wrap_fstatat(int directory, const char *path, struct stat *status, int flags) WIDE("__wrap_", fstatat);
 int wrap_fstatat(int directory, const char *path, struct stat *status, int flags) {
-        return is_the_one(TORTURE_SYSTEM, "fstatat") ? -1 : real_fstatat(directory, path, status, flags);
+        return torture_is_due(TORTURE_SYSTEM, "fstatat") ? -1 : real_fstatat(directory, path, status, flags);
 }

@@ -93,10 +93,34 @@ __attribute__((format(printf, 2, 3))) static bool found(struct ledger *ledger, c
 
 /* --- a receiver --- */
 
-/* Is it the next of its session; of a store, does it rise? Notes who takes it. */
+/* The last of a session whose sender was killed in the send. */
+static bool was_in_flight(const struct ledger *ledger, uint32_t sender, uint32_t number) {
+        uint32_t sessions = LOAD(ledger->sessions_count);
+        for (uint32_t i = 0; i < sessions; i++) {
+                const struct session *session = &ledger->sessions[i];
+                uint32_t began = LOAD(session->began);
+                if (session->sender == sender && began > LOAD(session->returned) &&
+                    session->first + began == number + 1)
+                        return true;
+        }
+        return false;
+}
+
+/* The lowest number that may come now. */
+static uint32_t least_of(const struct ledger *ledger, const struct receiver *receiver, const struct session *session,
+                         uint32_t number) {
+        uint32_t least = receiver->next[session->sender];
+        if (!ledger->store && !ledger->broadcast)
+                return session->first + session->taken;
+        while (ledger->broadcast && least < number && was_in_flight(ledger, session->sender, least))
+                least++;
+        return least;
+}
+
+/* Is it the next of its session; of a store, does it rise? */
 static bool in_order(struct ledger *ledger, struct receiver *receiver, uint32_t index, uint32_t number) {
-        struct session *session = &ledger->sessions[index];
-        uint32_t least = ledger->store ? receiver->next[session->sender] : session->first + session->taken;
+        const struct session *session = &ledger->sessions[index];
+        uint32_t least = least_of(ledger, receiver, session, number);
         bool gap_is_right = ledger->store && number >= session->first;
         if (number < least || number >= ledger->senders[session->sender].count || (number > least && !gap_is_right))
                 return found(ledger, "session %u of sender %u: number %u came instead of %u", index, session->sender,
@@ -107,28 +131,47 @@ static bool in_order(struct ledger *ledger, struct receiver *receiver, uint32_t 
 
 /* Of one that no other receiver takes from: for the judge, whose it was. */
 static void note_taker(struct ledger *ledger, struct session *session) {
-        if (ledger->store)
+        if (ledger->store || ledger->broadcast)
                 return;
         session->taken++;
         STORE(session->taken_epoch, LOAD(ledger->epoch) + 1);
 }
 
-bool ledger_take(struct ledger *ledger, struct receiver *receiver, int64_t type, const void *bytes, size_t size) {
+/* Was it not yet? Release: killed between the two, a mark without the epoch would be blamed on no receiver. */
+static bool mark(const struct ledger *ledger, unsigned receiver, _Atomic uint8_t *taken) {
+        if (!ledger->broadcast)
+                return atomic_fetch_add_explicit(taken, 1, memory_order_release) == 0;
+        return !(atomic_fetch_or_explicit(taken, (uint8_t)(1u << receiver), memory_order_release) & 1u << receiver);
+}
+
+uint64_t ledger_resume(struct ledger *ledger, unsigned receiver) {
+        uint64_t seen = 0;
+        for (uint32_t i = 0; ledger->broadcast && i < ledger->senders_count; i++) {
+                ledger->receivers[receiver].next[i] = 0;
+                for (uint32_t number = 0; number < ledger->senders[i].count; number++)
+                        if (LOAD(ledger->senders[i].taken[number]) & 1u << receiver) {
+                                ledger->receivers[receiver].next[i] = number + 1;
+                                seen++;
+                        }
+        }
+        return seen;
+}
+
+bool ledger_take(struct ledger *ledger, unsigned receiver, int64_t type, const void *bytes, size_t size) {
         uint32_t session = (uint32_t)(type >> 32) - 1, number = (uint32_t)type;
         size_t expected_size;
         if (session >= LOAD(ledger->sessions_count))
                 return found(ledger, "session %u, which no one began", session);
         struct session *entry = &ledger->sessions[session];
         struct sender *sender = &ledger->senders[entry->sender];
-        if (!in_order(ledger, receiver, session, number))
+        if (!in_order(ledger, &ledger->receivers[receiver], session, number))
                 return false;
         const void *expected = ledger_message(ledger, entry->sender, number, &expected_size);
         if (size != expected_size || memcmp(bytes, expected, size) != 0)
                 return found(ledger, "session %u of sender %u: number %u is not what was sent (%zu bytes, sent %zu)",
                              session, entry->sender, number, size, expected_size);
         note_taker(ledger, entry);
-        /* Release: killed between the two, a mark without the epoch would be blamed on no receiver. */
-        if (atomic_fetch_add_explicit(&sender->taken[number], 1, memory_order_release) != 0)
+        if (!mark(ledger, receiver, &sender->taken[number]))
                 return found(ledger, "session %u of sender %u: number %u was taken before", session, entry->sender,
                              number);
         return true;
@@ -189,12 +232,32 @@ static bool count_missing(struct ledger *ledger, uint32_t index, struct ledger_s
         return true;
 }
 
+/* Of a broadcast: seen by all; or by none, where the send had not returned. */
+static bool count_seen(struct ledger *ledger, uint32_t index, struct ledger_sum *sum) {
+        const struct session *session = &ledger->sessions[index];
+        const _Atomic uint8_t *marks = ledger->senders[session->sender].taken + session->first;
+        uint32_t began = LOAD(session->began), returned = LOAD(session->returned);
+        unsigned all = (1u << ledger->receivers_count) - 1;
+        for (uint32_t i = 0; i < began; i++) {
+                unsigned mark = LOAD(marks[i]);
+                if (mark != all && (mark != 0 || i < returned))
+                        return found(ledger, "session %u of sender %u: number %u was seen by receivers %#x of %#x",
+                                     index, session->sender, session->first + i, mark, all);
+                sum->taken += mark == all;
+        }
+        sum->sent += returned;
+        sum->sessions++;
+        return true;
+}
+
 static bool judge_session(struct ledger *ledger, uint32_t index, bool senders_killed, struct ledger_sum *sum) {
         const struct session *session = &ledger->sessions[index];
         uint32_t began = LOAD(session->began), returned = LOAD(session->returned), taken = 0;
         if (began > returned + senders_killed || began < returned)
                 return found(ledger, "session %u of sender %u: %u sends began, %u returned", index, session->sender,
                              began, returned);
+        if (ledger->broadcast)
+                return count_seen(ledger, index, sum);
         if (ledger->store)
                 return count_missing(ledger, index, sum);
         if (!count_taken(ledger, index, &taken))

@@ -20,11 +20,17 @@
  *
  * Where several receivers compete (the parties are n:m: fifo, sysv-mq, mq, a log with one shared position), a session has
  * no receiver of its own and what waits belongs to none, so it outlives them all (`store`):
- *   - each receiver sees the numbers of one sender rise, with gaps: what the others took;
+ *   - each receiver sees the numbers of one sender rise, with gaps: what the others took; the next incarnation too, for
+ *     what is taken later was stored later;
  *   - no number is taken twice, whoever takes;
  *   - of the sends that returned success at most one is missing for each receiver that was killed: the one that it had taken
  *     and not yet written down;
  *   - of each killed sender the one send that had begun and not returned may be missing or be there.
+ *
+ * Where each receiver sees every message (a log, `broadcast`) nothing may be missing, whoever is killed: a receiver goes on
+ * behind what it has written down, with the very next number, and in the end
+ *   - each send that returned success was seen by every receiver;
+ *   - of each killed sender the one in flight was seen by every receiver, or by none.
  *
  * Each word has one writer at a time. No party waits for another's word; the judge reads what processes wrote that
  * have been reaped, and so does the next incarnation of a party. So relaxed order is enough: atomic are
@@ -56,15 +62,24 @@ struct session {
 struct sender {
         uint32_t count;           /* numbers that it is to send */
         _Atomic uint32_t session; /* its last, +1; 0: none yet */
-        _Atomic uint8_t *taken;   /* the marks: per number, how often; what the judge believes */
+        /* The marks, what the judge believes: per number, how often it was taken; of a broadcast, a bit for each receiver. */
+        _Atomic uint8_t *taken;
+};
+
+/* Of a receiver, through all its incarnations. */
+struct receiver {
+        uint32_t next[SENDERS_MAX]; /* of each sender: the lowest number that may come */
 };
 
 struct ledger {
         uint64_t seed;
         bool store;      /* receivers compete, and what waits outlives them */
+        bool broadcast;  /* each receiver sees every message */
         size_t size_max; /* of a message, in bytes */
         unsigned senders_count;
         struct sender senders[SENDERS_MAX];
+        unsigned receivers_count; /* of a broadcast */
+        struct receiver receivers[RECEIVERS_MAX];
         struct session sessions[SESSIONS_MAX];
         _Atomic uint32_t sessions_count;
         _Atomic uint32_t epoch;    /* the receiver's incarnation; the parent's */
@@ -73,11 +88,6 @@ struct ledger {
         unsigned char pool[POOL_BYTES + SIZE_MAX_BYTES];
         char finding[256]; /* what is wrong, with seed, session and numbers */
         size_t size_bytes; /* of the mapping */
-};
-
-/* What one incarnation of a receiver remembers, in its own memory. Begins zeroed. */
-struct receiver {
-        uint32_t next[SENDERS_MAX]; /* of each sender: the lowest number that may come */
 };
 
 /* Messages have up to SIZE_MAX_BYTES, or what `size_max` is set to before the first is sent. */
@@ -101,9 +111,12 @@ void ledger_refused(struct ledger *ledger, uint32_t session); /* -EPIPE: it was 
 
 /* --- a receiver --- */
 
+/* A receiver begins, or goes on after it was killed: of a broadcast behind what it has seen. Returns how many that are. */
+uint64_t ledger_resume(struct ledger *ledger, unsigned receiver);
+
 /* False, with the finding, when the message is not whole, not the next of its session (of a store: not above all that this
- * receiver took of its sender), or was taken before. */
-bool ledger_take(struct ledger *ledger, struct receiver *receiver, int64_t type, const void *bytes, size_t size);
+ * receiver took of its sender; of a broadcast: not the next of its sender), or was taken before. */
+bool ledger_take(struct ledger *ledger, unsigned receiver, int64_t type, const void *bytes, size_t size);
 
 /* --- the judge, when every party is reaped --- */
 

@@ -7,20 +7,18 @@
 #define COUNT 10
 
 static struct ledger *ledger;
-static struct receiver receivers[2];
 static struct ledger_sum sum;
 
 static void fresh(void) {
         if (ledger)
                 ledger_free(ledger);
         ledger = ledger_new(SEED, 1, COUNT);
-        memset(receivers, 0, sizeof receivers);
 }
 
 static bool take_by(unsigned receiver, uint32_t session, uint32_t number) {
         size_t size;
         const void *bytes = ledger_message(ledger, 0, number, &size);
-        return ledger_take(ledger, &receivers[receiver], ledger_type(session, number), bytes, size);
+        return ledger_take(ledger, receiver, ledger_type(session, number), bytes, size);
 }
 
 static bool take(uint32_t session, uint32_t number) {
@@ -70,8 +68,8 @@ TEST(twice_out_of_order_and_changed_are_found) {
         CHECK(!take(session, 2));
         CHECK(!take(session + 1, 1));
         const void *bytes = ledger_message(ledger, 0, 1, &size);
-        CHECK(!ledger_take(ledger, &receivers[0], ledger_type(session, 1), bytes, size - 1));
-        CHECK(!ledger_take(ledger, &receivers[0], ledger_type(session, 1), (const char *)bytes + 1, size));
+        CHECK(!ledger_take(ledger, 0, ledger_type(session, 1), bytes, size - 1));
+        CHECK(!ledger_take(ledger, 0, ledger_type(session, 1), (const char *)bytes + 1, size));
         ledger_free(ledger);
 }
 
@@ -187,6 +185,91 @@ TEST(a_killed_sender_of_a_store_loses_the_one_in_flight) {
                 CHECK_EQ(ledger_judge(ledger, true, &sum), taken >= 4);
                 CHECK(!ledger_judge(ledger, false, &sum));
         }
+        ledger_free(ledger);
+}
+
+/* A receiver that was killed and started anew goes on where it was: what comes is not below what it took. */
+TEST(a_receiver_of_a_store_sees_numbers_rise_through_its_incarnations) {
+        uint32_t session = fresh_store();
+        send_some(session, COUNT);
+        CHECK(take_by(0, session, 0) && take_by(0, session, 3));
+        CHECK_EQ(ledger_resume(ledger, 0), 0);
+        CHECK(!take_by(0, session, 2));
+        CHECK(take_by(0, session, 4));
+        CHECK(take_by(1, session, 1));
+        ledger_free(ledger);
+}
+
+/* --- of broadcasts --- */
+
+static uint32_t fresh_broadcast(void) {
+        fresh();
+        ledger->broadcast = true;
+        ledger->receivers_count = 3;
+        return ledger_session(ledger, 0);
+}
+
+static void all_take(uint32_t session, uint32_t number) {
+        for (unsigned receiver = 0; receiver < 3; receiver++)
+                CHECK(take_by(receiver, session, number));
+}
+
+TEST(every_receiver_of_a_broadcast_sees_every_message) {
+        for (unsigned missing = 0; missing < 3; missing++) {
+                uint32_t session = fresh_broadcast();
+                send_some(session, COUNT);
+                for (uint32_t i = 0; i + 1 < COUNT; i++)
+                        all_take(session, i);
+                for (unsigned receiver = missing; receiver < 3; receiver++)
+                        CHECK(take_by(receiver, session, COUNT - 1));
+                ledger->receiver_kills = 3; /* is no excuse */
+                CHECK_EQ(ledger_judge(ledger, true, &sum), missing == 0);
+        }
+        CHECK(strstr(ledger->finding, "number 9 was seen by receivers 0x4 of 0x7"));
+        ledger_free(ledger);
+}
+
+TEST(a_receiver_of_a_broadcast_skips_nothing_and_sees_nothing_twice) {
+        uint32_t session = fresh_broadcast();
+        send_some(session, COUNT);
+        CHECK(take_by(0, session, 0));
+        CHECK(!take_by(0, session, 2));
+        CHECK(!take_by(0, session, 0));
+        CHECK(take_by(1, session, 0));
+        CHECK(take_by(0, session, 1));
+        ledger_free(ledger);
+}
+
+/* It goes on behind what it has written down, whatever it had begun to look at when it was killed. */
+TEST(a_killed_receiver_of_a_broadcast_goes_on) {
+        uint32_t session = fresh_broadcast();
+        send_some(session, COUNT);
+        take_some(session, 0, 4);
+        ledger->receivers[0].next[0] = 5;
+        CHECK_EQ(ledger_resume(ledger, 0), 4);
+        CHECK(!take(session, 5));
+        CHECK(take(session, 4));
+        ledger_free(ledger);
+}
+
+/* All see the one in flight, or none. */
+TEST(a_killed_sender_of_a_broadcast_loses_the_one_in_flight_for_all) {
+        for (unsigned see = 0; see <= 3; see++) {
+                uint32_t session = fresh_broadcast();
+                send_some(session, 4);
+                ledger_begin(ledger, session);
+                for (uint32_t i = 0; i < 4; i++)
+                        all_take(session, i);
+                for (unsigned receiver = 0; receiver < see; receiver++)
+                        CHECK(take_by(receiver, session, 4));
+                session = ledger_session(ledger, 0);
+                send_some(session, COUNT - 5);
+                CHECK(!take_by(0, session, 6)); /* that one returned */
+                for (uint32_t i = 5; i < COUNT; i++)
+                        all_take(session, i);
+                CHECK_EQ(ledger_judge(ledger, true, &sum), see == 0 || see == 3);
+        }
+        CHECK_EQ(sum.taken, COUNT);
         ledger_free(ledger);
 }
 

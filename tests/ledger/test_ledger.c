@@ -2,14 +2,16 @@
 /*
  * Many messages, disturbed, and judged by the ledger.
  *
- * The test's process is the controller: it starts the parties, wakes every 50 ms (or when one ends: SIGCHLD, waited
+ * The test's process is the controller: it starts the parties, wakes every 25 ms (or when one ends: SIGCHLD, waited
  * for with a timeout), kills or stops one at random, and starts the killed anew until all numbers are sent. Where
  * the channel has a name each party opens it for itself. Where it has none, the death of either end is the end of
  * both: then the controller waits until both are gone, makes a new pair and starts both. Where the declaration says
  * n:m, three receivers compete; the controller holds the channel open meanwhile, so that what waits in a fifo outlives the
- * parties as it does in a store.
+ * parties as it does in a store. In a broadcast three receivers see every message, and one that was killed goes on
+ * where it was (?from=).
  *
- * 1,000,000 messages, fewer under the sanitizers and with LEAT_TEST_SIZE=small, more with long;
+ * 1,000,000 messages where receivers are killed, a quarter elsewhere; fewer under the sanitizers and with
+ * LEAT_TEST_SIZE=small, 2,000,000 everywhere with long;
  * LEAT_LEDGER_MESSAGES says another number.
  */
 #include "harness.h"
@@ -25,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TICK_MS 50
+#define TICK_MS 25
 #define PATIENCE_MS 60000 /* of a party: longer than any stop, and than everything at once on a busy machine */
 #define TIMEOUT_S 240
 #define EXIT_PIPE_ENDED 7 /* a sender without a name: its receiver is gone */
@@ -47,7 +49,7 @@
 #endif
 #define MESSAGES_SMALL 50000
 #define MESSAGES_MAX 100000000
-#define LONG_FACTOR 5
+#define LONG_FACTOR 2
 
 /* A transport under test. A later one is one row more. */
 struct stress_transport {
@@ -56,6 +58,8 @@ struct stress_transport {
         const char *address; /* %s: the test's directory */
         bool named;
         bool base; /* %s is only the last part of it, which is as unique */
+        bool broadcast;
+        size_t size_max; /* 0: SIZE_MAX_BYTES */
 };
 
 static const struct stress_transport transports[] = {
@@ -63,24 +67,33 @@ static const struct stress_transport transports[] = {
         { .name = "unix", .address = "unix:%s/ledger", .named = true },
         { .name = "unix-stream", .address = "unix-stream:%s/ledger", .named = true },
         { .name = "fifo", .address = "fifo:%s/ledger", .named = true },
-        { .name = "log", .address = "log:%s/ledger?pattern=queue", .named = true },
+        /* All that is ever sent stays on the disk until the end. */
+        { .name = "log", .address = "log:%s/ledger?pattern=queue", .named = true, .size_max = 1024 },
+        { .name = "log-broadcast",
+          .scheme = "log",
+          .address = "log:%s/ledger?rotate=32M",
+          .named = true,
+          .broadcast = true,
+          .size_max = 1024 },
         { .name = "mq", .address = "mq:/%s?size=4k", .named = true, .base = true },
         { .name = "sysv-mq", .address = "sysv-mq:%s#1", .named = true },
 };
 
-enum disturbance { NOTHING, KILL, STOP };
+enum disturbance { NOTHING, KILL = 1, STOP = 2 };
 
 struct mode {
         const char *name;
-        enum disturbance disturbance;
-        bool receiver_too; /* else only senders are disturbed: then the judge allows no tail to be lost */
+        unsigned disturbances; /* KILL, STOP; both: now the one, now the other */
+        bool receiver_too;     /* else only senders are disturbed: then the judge allows no tail to be lost */
+        unsigned part;         /* of the messages, in the normal size: 1/part */
 };
 
 static const struct mode modes[] = {
-        { "calm", NOTHING, false },
-        { "kill-senders", KILL, false },
-        { "kill-any", KILL, true },
-        { "stop-any", STOP, true },
+        { "calm", NOTHING, false, 4 },
+        { "kill-senders", KILL, false, 4 },
+        { "kill-any", KILL, true, 1 },
+        { "stop-any", STOP, true, 4 },
+        { "kill-and-stop-any", KILL | STOP, true, 1 },
 };
 
 struct test {
@@ -103,10 +116,11 @@ struct stress {
         struct party parties[SENDERS_MAX + RECEIVERS_MAX];
         unsigned senders_count, parties_count;
         unsigned self; /* which one this process is */
+        bool many;     /* several receivers: it is a store, and they are told when all is sent */
         struct leat_channel *given;
         struct leat_channel *held; /* of a store, by the controller */
         int stopped;               /* the party that stands, or -1 */
-        unsigned disturbances;
+        unsigned kills, stops;
 };
 
 static int diagnostics = -1; /* the real standard output: numbers are shown whatever the verdict */
@@ -156,18 +170,18 @@ static void send_all(void *argument) {
 
 static void receive_until_end(struct stress *stress, struct leat_channel *channel) {
         unsigned char buffer[SIZE_MAX_BYTES];
-        struct receiver receiver = { 0 };
+        unsigned self = stress->self - stress->senders_count;
         bool finished = !stress->transport->named;
         for (;;) {
                 struct leat_message about = LEAT_MESSAGE_INIT;
                 ssize_t n = leat_receive(channel, LEAT_ANY, buffer, sizeof buffer, patience(), &about);
                 if (n >= 0 && about.type == TYPE_FINISH)
                         finished = true;
-                else if (n >= 0 && !ledger_take(stress->ledger, &receiver, about.type, buffer, (size_t)n))
+                else if (n >= 0 && !ledger_take(stress->ledger, self, about.type, buffer, (size_t)n))
                         FAIL("%s", stress->ledger->finding);
                 else if (n < 0 && n != -ENODATA)
                         FAIL("receive: %s", leat_strerror((int)n));
-                if (finished && (n == -ENODATA || stress->ledger->store))
+                if (finished && (n == -ENODATA || stress->many))
                         return;
         }
 }
@@ -175,8 +189,11 @@ static void receive_until_end(struct stress *stress, struct leat_channel *channe
 static void receive_all(void *argument) {
         struct stress *stress = argument;
         struct leat_channel *channel = stress->given;
+        char address[200];
+        uint64_t seen = ledger_resume(stress->ledger, stress->self - stress->senders_count);
+        snprintf(address, sizeof address, seen ? "%s&from=%llu" : "%s", stress->address, (unsigned long long)seen + 1);
         if (stress->transport->named) {
-                int r = leat_open(stress->address, LEAT_RECEIVE, patience(), &channel);
+                int r = leat_open(address, LEAT_RECEIVE, patience(), &channel);
                 if (r < 0)
                         FAIL("receiver: open: %s", leat_strerror(r));
         }
@@ -184,13 +201,22 @@ static void receive_all(void *argument) {
         leat_close(channel);
 }
 
+/* -EPIPE: who was told has left, and who was started last has not opened it yet. Nothing was sent, and open waits for it. */
+static void finish_one(struct stress *stress) {
+        int r;
+        do {
+                struct leat_channel *channel;
+                CHECK_EQ(leat_open(stress->address, LEAT_SEND, patience(), &channel), 0);
+                r = leat_send(channel, TYPE_FINISH, NULL, 0, patience());
+                leat_close(channel);
+        } while (r == -EPIPE);
+        CHECK_EQ(r, 0);
+}
+
 /* Tell the receivers that no sender will come any more. */
 static void finish_receivers(struct stress *stress) {
-        struct leat_channel *channel;
-        CHECK_EQ(leat_open(stress->address, LEAT_SEND, patience(), &channel), 0);
         for (unsigned i = stress->senders_count; i < stress->parties_count; i++)
-                CHECK_EQ(leat_send(channel, TYPE_FINISH, NULL, 0, patience()), 0);
-        leat_close(channel);
+                finish_one(stress);
 }
 
 /* --- the controller: starting --- */
@@ -224,7 +250,7 @@ static void start(struct stress *stress) {
         }
         for (unsigned i = 0; i < stress->parties_count; i++)
                 party_start(stress, i);
-        if (stress->ledger->store && !stress->held)
+        if (stress->many && !stress->held)
                 CHECK_EQ(leat_open(stress->address, LEAT_SEND, patience(), &stress->held), 0);
 }
 
@@ -282,20 +308,25 @@ static bool let_stopped_go(struct stress *stress) {
         return stood;
 }
 
+static enum disturbance choose(unsigned among) {
+        return among == (KILL | STOP) ? (harness_random_below(2) ? KILL : STOP) : (enum disturbance)among;
+}
+
 static void disturb(struct stress *stress) {
         unsigned among = stress->mode->receiver_too ? stress->parties_count : stress->senders_count;
         unsigned index = (unsigned)harness_random_below(among);
         struct party *party = &stress->parties[index];
         if (let_stopped_go(stress) && among == 2) /* nobody stands until the next tick, or the two only take turns */
                 return;
-        if (stress->mode->disturbance == NOTHING || !party->pid)
+        if (stress->mode->disturbances == NOTHING || !party->pid)
                 return;
-        stress->disturbances++;
-        if (stress->mode->disturbance == STOP) {
+        if (choose(stress->mode->disturbances) == STOP) {
+                stress->stops++;
                 stress->stopped = (int)index;
                 kill(party->pid, SIGSTOP);
                 return;
         }
+        stress->kills++;
         if (is_receiver(stress, index))
                 stress->ledger->killed[stress->ledger->epoch] = true;
         party->killed = true;
@@ -355,24 +386,27 @@ static void control(struct stress *stress) {
 
 /* --- the tests --- */
 
-static uint32_t messages_wanted(void) {
+static uint32_t messages_wanted(const struct mode *mode) {
         const char *given = getenv("LEAT_LEDGER_MESSAGES"), *size = getenv("LEAT_TEST_SIZE");
         unsigned long count = given ? strtoul(given, NULL, 10) : 0;
         if (count > 0 && count <= MESSAGES_MAX)
                 return (uint32_t)count;
         if (size && !strcmp(size, "small") && MESSAGES > MESSAGES_SMALL)
                 return MESSAGES_SMALL;
-        return size && !strcmp(size, "long") ? LONG_FACTOR * MESSAGES : MESSAGES;
+        if (size && !strcmp(size, "long"))
+                return LONG_FACTOR * MESSAGES;
+        return MESSAGES > MESSAGES_SMALL ? MESSAGES / mode->part : MESSAGES;
 }
 
 static const struct leat_declaration *declaration_of(const struct stress_transport *transport) {
         const struct leat_declaration *declaration;
         const char *scheme = transport->scheme ? transport->scheme : transport->name;
         for (size_t i = 0; (declaration = leat_declaration_at(i)); i++)
-                if (!strcmp(declaration->scheme, scheme) && declaration->pattern == LEAT_QUEUE &&
+                if (!strcmp(declaration->scheme, scheme) &&
+                    declaration->pattern == (transport->broadcast ? LEAT_BROADCAST : LEAT_QUEUE) &&
                     !strcmp(declaration->framing, "leat"))
                         return declaration;
-        FAIL("%s has no declaration of a queue", transport->name);
+        FAIL("%s has no such declaration", transport->name);
 }
 
 static void remove_failed(const char *address) {
@@ -383,23 +417,27 @@ static void remove_failed(const char *address) {
 static void set_up(struct stress *stress) {
         const struct leat_declaration *declaration = declaration_of(stress->transport);
         const char *directory = harness_tmpdir();
-        bool competing = !strcmp(declaration->parties, "n:m");
+        stress->many = !strcmp(declaration->parties, "n:m");
         snprintf(stress->address, sizeof stress->address, stress->transport->address,
                  stress->transport->base ? strrchr(directory, '/') + 1 : directory);
         stress->senders_count = declaration->parties[0] == 'n' ? SENDERS_MAX : 1;
-        stress->parties_count = stress->senders_count + (competing ? RECEIVERS_MAX : 1);
-        stress->ledger = ledger_new(harness_random(), stress->senders_count, messages_wanted());
-        stress->ledger->store = competing;
-        if (competing)
+        stress->parties_count = stress->senders_count + (stress->many ? RECEIVERS_MAX : 1);
+        stress->ledger = ledger_new(harness_random(), stress->senders_count, messages_wanted(stress->mode));
+        stress->ledger->store = stress->many && !stress->transport->broadcast;
+        stress->ledger->broadcast = stress->transport->broadcast;
+        stress->ledger->receivers_count = stress->parties_count - stress->senders_count;
+        if (stress->transport->size_max)
+                stress->ledger->size_max = stress->transport->size_max;
+        if (stress->many)
                 harness_remove_later(remove_failed, stress->address);
-        if (declaration->largest_bytes < SIZE_MAX_BYTES)
+        if (declaration->largest_bytes < stress->ledger->size_max)
                 stress->ledger->size_max = declaration->largest_bytes;
 }
 
 /* What the store still holds is nobody's any more. */
 static void tear_down(struct stress *stress) {
         leat_close(stress->held);
-        if (stress->ledger->store)
+        if (stress->many)
                 CHECK_EQ(leat_remove(stress->address, NULL), 0);
         ledger_free(stress->ledger);
 }
@@ -417,14 +455,14 @@ static void run(void *argument) {
         start(&stress);
         control(&stress);
         double seconds = (double)(leat_now() - begin) / 1e9;
-        if (!ledger_judge(stress.ledger, stress.mode->disturbance == KILL, &sum))
+        if (!ledger_judge(stress.ledger, stress.mode->disturbances & KILL, &sum))
                 FAIL("%s", stress.ledger->finding);
         dprintf(diagnostics,
-                "# %s %s: %llu taken in %.2f s, %.0f messages/s, %u senders, %u receivers, %u disturbances, "
-                "%u sessions, %llu lost\n",
+                "# %s %s: %llu taken in %.2f s, %.0f messages/s, %u senders, %u receivers, %u killed (%u receivers), "
+                "%u stopped, %u sessions, %llu lost\n",
                 test->transport->name, test->mode->name, (unsigned long long)sum.taken, seconds,
                 (double)sum.taken / seconds, stress.senders_count, stress.parties_count - stress.senders_count,
-                stress.disturbances, sum.sessions, (unsigned long long)sum.lost);
+                stress.kills, stress.ledger->receiver_kills, stress.stops, sum.sessions, (unsigned long long)sum.lost);
         tear_down(&stress);
 }
 
