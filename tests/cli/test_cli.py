@@ -5,10 +5,12 @@
 Usage: test_cli.py [PATH-TO-leat [WORD...]]; with words only the tests whose names contain one. TAP on stdout. No test
 sleeps: each waits for output, for the end of a process or for a state of the kernel, until a deadline.
 """
+import contextlib
 import ctypes
 import json
 import os
 import pathlib
+import platform
 import pty
 import re
 import resource
@@ -24,9 +26,12 @@ import time
 
 LEAT = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else shutil.which("leat")
 DEADLINE_S = int(os.environ.get("LEAT_TEST_TIMEOUT_S", "30"))
-PR_SET_CHILD_SUBREAPER = 36
+PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP = 36, 38, 22
+CLONE_NEWIPC = 0x08000000
+SYS_MQ_OPEN = 240  # x86-64
 NOBODY = 65534
-SUBCOMMANDS = ["send", "recv", "call", "reply", "create", "set", "rm", "info", "transports", "demo"]
+SUBCOMMANDS = ["send", "recv", "call", "reply", "create", "set", "rm", "info", "log", "transports",
+               "demo"]
 libc = ctypes.CDLL(None, use_errno=True)
 tests = []
 
@@ -176,7 +181,7 @@ def wrong_usage(world):
         (["recv", "a", "b"], "too many operands; write leat recv [OPTION]... ADDRESS"),
         (["reply", "unix:@a"], "too few operands; write leat reply [OPTION]... ADDRESS -- COMMAND [ARGUMENT]..."),
         (["set", "unix:@a"], "too few operands; write leat set [OPTION]... ADDRESS PROPERTY=VALUE..."),
-        (["demo", "a"], "too many operands; write leat demo [OPTION]... "),
+        (["rm"], "too few operands; write leat rm [OPTION]... ADDRESS..."),
         (["send", "--fly", "a"], "--fly: " + no_option.format("send")),
         (["recv", "--sync", "a"], "--sync: " + no_option.format("recv")),
         (["send", "unix:@a", "-5"], "-5: " + no_option.format("send")),
@@ -958,16 +963,18 @@ def create(world):
 @test
 def transports(world):
     listed = json.loads(world.run("transports", "--json")[0])
-    check({"pipe", "unix", "unix-stream"} <= {one["scheme"] for one in listed}, "the three transports")
+    equal({one["scheme"] for one in listed}, {"pipe", "unix", "unix-stream", "inbox", "fifo", "mq", "sysv-mq", "log"})
     for one in listed:
         equal(sorted(row["number"] for row in one["rows"].values()), list(range(1, 19)), one["scheme"])
         for name, row in one["rows"].items():
             check(row["verdict"] == "yes" or row["why"], f"{one['scheme']} {one['framing']} {name}: no reason")
     table = world.run("transports")[0].decode().split("\n\n")[0].splitlines()
     equal(len(table), len(listed) + 1, "lines")
+    check(max(map(len, table)) < 80, "wider than a terminal")
     equal(table[0].split(), ["TRANSPORT", "PATTERN", "FRAMING", "ENDS"] + [str(n) for n in range(1, 19)])
     for line, one in zip(table[1:], listed):
-        verdicts = [row["verdict"] for row in sorted(one["rows"].values(), key=lambda row: row["number"])]
+        marks = {"yes": "y", "peer": "p", "no": "-"}
+        verdicts = [marks[row["verdict"]] for row in sorted(one["rows"].values(), key=lambda row: row["number"])]
         equal(line.split(), [one["scheme"], one["pattern"], one["framing"], one["ends"]] + verdicts)
     reasons = world.run("transports", "--why", "pipe")[0].decode()
     for one in listed:
@@ -1024,28 +1031,90 @@ def demo_with_long_lines(world):
     remove_large_text(world)
 
 
+def start_demo(world, scheme):
+    """A demo over one transport, with its five processes."""
+    process = world.start("demo", scheme, env={**os.environ, "TMPDIR": world.folder}, cwd=world.folder)
+    crew = world.until(lambda: (lambda all: all if len(all) == 5 else None)(children_of(process.pid)), "five children")
+    name, = (name for name in os.listdir(world.folder) if name.startswith("leat-demo-"))
+    return process, crew, name
+
+
+def system_v_queues():
+    return pathlib.Path("/proc/sysvipc/msg").read_text().splitlines()[1:]
+
+
+def nothing_is_left(world, name, queues):
+    """No file, no queue of either kind, no inbox."""
+    equal([left for left in os.listdir(world.folder) if left not in ("lib", "leat")], [], "left in the folder")
+    equal(system_v_queues(), queues, "System V queues")
+    for number, what in enumerate(("jobs", "results"), 1):
+        expect_error(world, ["info", f"mq:/{name}-{what}-{number}"], 1, f"mq:/{name}-{what}-{number}: nothing is there")
+    if os.path.exists(world.path("leat")):
+        equal(os.listdir(world.path("leat")), [], "inboxes")
+
+
 @test
 def demo_loses_a_worker(world):
     large_text(world)
-    environment = {**os.environ, "TMPDIR": world.folder}
-    process = world.start("demo", env=environment, cwd=world.folder)
-    crew = world.until(lambda: (lambda all: all if len(all) == 5 else None)(children_of(process.pid)), "five children")
-    os.kill(crew[1], signal.SIGKILL)
-    out, err = world.finish(process, code=1)
-    check(b"worker 1 was killed by signal 9\n" in err, repr(err))
-    check(re.search(rb" NO\n", out) and b"Not all counts" in out, repr(out))
+    queues = system_v_queues()
+    for scheme in sorted(schemes(world)):
+        process, crew, name = start_demo(world, scheme)
+        os.kill(crew[1], signal.SIGKILL)
+        out, err = world.finish(process, code=1)
+        check(b"worker 1 was killed by signal 9\n" in err, f"{scheme}: {err!r}")
+        check(re.search(rb" NO\n", out) and b"Not all counts" in out, f"{scheme}: {out!r}")
+        nothing_is_left(world, name, queues)
     remove_large_text(world)
 
 
 @test
 def demo_is_stopped(world):
     large_text(world)
-    environment = {**os.environ, "TMPDIR": world.folder}
-    process = world.start("demo", env=environment, cwd=world.folder)
-    world.until(lambda: len(children_of(process.pid)) == 5, "five children")
-    process.terminate()
-    world.finish(process, code=-signal.SIGTERM)
+    queues = system_v_queues()
+    for scheme in sorted(schemes(world)):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            process, _, name = start_demo(world, scheme)
+            process.send_signal(number)
+            world.finish(process, code=-number)
+            nothing_is_left(world, name, queues)
     remove_large_text(world)
+
+
+@test
+def demos_at_once(world):
+    environment = {**os.environ, "TMPDIR": world.folder}
+    queues = system_v_queues()
+    several = [world.start("demo", "--json", env=environment, cwd=world.folder) for _ in range(3)]
+    for process in several:
+        check(json.loads(world.finish(process)[0])["match"], "no match")
+    equal(system_v_queues(), queues, "System V queues")
+
+
+@test
+def demo_of_some(world):
+    environment = {**os.environ, "TMPDIR": world.folder}
+    told = json.loads(world.run("demo", "--json", "pipe", "mq", env=environment, cwd=world.folder)[0])
+    equal([one["transport"] for one in told["transports"]], ["pipe", "mq"])
+    expect_error(world, ["demo", "sysv"], 2, "sysv: no such transport; 'leat transports' lists them")
+
+
+def without_queues():
+    """A kernel that is built without POSIX queues, as a filter of system calls plays it: mq_open says ENOSYS."""
+    filters = struct.pack("HBBIHBBIHBBIHBBI", 0x20, 0, 0, 0, 0x15, 0, 1, SYS_MQ_OPEN, 0x06, 0, 0, 0x00050026,
+                          0x06, 0, 0, 0x7fff0000)
+    buffer = ctypes.create_string_buffer(filters)
+    program = struct.pack("HxxxxxxP", 4, ctypes.addressof(buffer))
+    check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 and libc.prctl(PR_SET_SECCOMP, 2, program) == 0, "seccomp")
+
+
+@test
+def demo_on_a_kernel_without_queues(world):
+    if platform.machine() != "x86_64":
+        raise Skip("the number of mq_open is known for x86-64")
+    environment = {**os.environ, "TMPDIR": world.folder}
+    out, err = world.run("demo", "mq", "pipe", env=environment, cwd=world.folder, preexec_fn=without_queues)
+    equal(err, b"", "stderr")
+    check(re.search(rb"^mq +not in this kernel$", out, re.M) and re.search(rb"^pipe .* yes$", out, re.M), repr(out))
 
 
 # ---- running them ----
@@ -1061,6 +1130,8 @@ def run_one(function):
             function(world)
         finally:
             world.end()
+        with contextlib.suppress(FileNotFoundError):
+            os.rmdir(world.path("leat"))  # that of bare names stays, empty
         equal(os.listdir(folder), [], "left in the folder")
     world.until(lambda: not adopted(), "the end of processes that were left behind")
     equal(os.listdir("/proc/self/fd"), descriptors, "descriptors")
@@ -1075,6 +1146,7 @@ def adopted():
 
 def main():
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+    libc.unshare(CLONE_NEWIPC)  # queues of our own; refused to an ordinary user: then they are merely shared
     words = sys.argv[2:]
     chosen = [one for one in tests if not words or any(word in one.__name__ for word in words)]
     failed = 0

@@ -9,6 +9,8 @@ and every example program, its output compared. Output is TAP. No test sleeps: e
 import fcntl
 import itertools
 import os
+import pathlib
+import re
 import shutil
 import socket
 import struct
@@ -16,7 +18,7 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-from tap import DEADLINE_S, Watch, check, check_equal, main, need  # noqa: E402
+from tap import DEADLINE_S, Watch, check, check_equal, libc, main, need  # noqa: E402
 
 LEAT = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else shutil.which("leat")
 BUILT = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else os.environ["LEAT_EXAMPLES"]
@@ -371,6 +373,31 @@ def example_client_and_server(programs, _directory):
     check_equal(programs.finish(server), b"", "output of the server")
 
 
+def example_urgent(programs, _directory):
+    try:
+        out = programs.run([os.path.join(BUILT, "urgent_messages"), f"mq:/leat-interop-{os.getpid()}"])
+    finally:
+        libc.mq_unlink(f"/leat-interop-{os.getpid()}".encode())
+    check_equal(out.decode().splitlines(),
+                ["urgent: the cellar is under water", "urgent: the lights have gone out", "ordinary: water the plants",
+                 "ordinary: oil the gate"], "output")
+
+
+def example_log_replay(programs, directory):
+    out = programs.run([os.path.join(BUILT, "log_replay"), f"log:{directory}/log"]).decode().splitlines()
+    check_equal(out, ["start: sowing", "start: rain", "start: harvest", "3: harvest", "start: feast", "3: feast",
+                      "end: feast"], "output")
+    check_equal(os.listdir(directory), [], "left")
+
+
+def every_example(_programs, _directory):
+    """None is without a test that runs it."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    tests_of = "".join(path.read_text(encoding="utf-8") for path in pathlib.Path(here, "..").glob("*/test_*.py"))
+    for source in pathlib.Path(here, "..", "..", "examples").glob("*.c"):
+        check(re.search(rf'"{source.stem}"', tests_of), f"no test runs {source.stem}")
+
+
 def tests():
     ways = itertools.product(["nc", "socat", "python"], MESSAGES, [True, False], [True, False])
     return [stream(*way) for way in ways] + [
@@ -391,6 +418,9 @@ def tests():
         *[example(name, want) for name, want in EXAMPLES.items()],
         ("examples/first", example_first),
         ("examples/stream_client and stream_server", example_client_and_server),
+        ("examples/urgent_messages", example_urgent),
+        ("examples/log_replay", example_log_replay),
+        ("every example is run by a test", every_example),
     ]
 
 

@@ -9,7 +9,7 @@ import shutil
 import sys
 
 sys.dont_write_bytecode = True
-from tap import Skip, check, check_equal, main  # noqa: E402
+from tap import Skip, check, check_equal, libc, main  # noqa: E402
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 BUILD = os.environ.get("LEAT_BUILD_ROOT", os.path.join(ROOT, "build", "release"))
@@ -58,4 +58,5 @@ def tests():
 
 
 if __name__ == "__main__":
+    libc.unshare(0x08000000)  # CLONE_NEWIPC: queues of our own, where that is allowed
     main(tests())

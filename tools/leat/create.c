@@ -23,6 +23,6 @@ const struct command command_create = {
         .details = "Each ADDRESS is tried, also after a failure. Pipes and unix sockets live with their processes and\n"
                    "are made by opening them.\n\n"
                    "Exit: 0 made, or there already; 1 --new and it was there; 2 usage; 71 the system refused.\n\n"
-                   "Example: leat create --mode 0660 mq:/orders\n",
+                   "Example: leat create --mode 0660 'mq:/orders?depth=5&size=200' sysv-mq:0x4d2\n",
         .run = run_create,
 };

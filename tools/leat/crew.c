@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/leat/crew.h"
 
-#include "tools/leat/crew_work.h"
+#include "tools/leat/crew_names.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,41 +27,6 @@ struct crew {
         int ended;           /* readable when one may have ended: a signalfd of SIGCHLD, which is blocked */
         int stop;            /* readable when to give up */
 };
-
-/* A path as an address has it: what means something there is %XX. Returns false if it is too long. */
-static bool escape_path(const char *path, char *escaped, size_t size) {
-        size_t at = 0;
-        for (; *path && at + 4 < size; path++)
-                at += (size_t)snprintf(escaped + at, size - at, strchr("?&%", *path) ? "%%%02X" : "%c",
-                                       (unsigned char)*path);
-        escaped[at] = '\0';
-        return *path == '\0';
-}
-
-/* Names as the schemes take them: the first form that this one takes. A scheme with others adds one. */
-static int name_duct(const struct plan *plan, const char *folder, const char *name, size_t number, struct duct *duct) {
-        const char *scheme = plan->declaration->scheme;
-        size_t size = sizeof(duct->address);
-        int at = snprintf(duct->address, size, "%s:", scheme);
-        /* The last 32 bytes are for the name. */
-        if (!escape_path(folder, duct->address + at, size - (size_t)at - 32))
-                return -ENAMETOOLONG;
-        at = (int)strlen(duct->address);
-        snprintf(duct->address + at, size - (size_t)at, "/%s-%zu", name, number);
-        if (leat_address_check(duct->address, NULL) == 0)
-                return 0;
-        snprintf(duct->address, size, "%s:/leat-demo-%d-%s-%zu", scheme, (int)getpid(), name, number);
-        return leat_address_check(duct->address, NULL);
-}
-
-static int name_ducts(struct plan *plan, const char *folder) {
-        int r = 0;
-        for (size_t i = 0; i < plan->jobs_count && r == 0; i++)
-                r = name_duct(plan, folder, "jobs", i + 1, &plan->jobs[i]);
-        for (size_t i = 0; i < plan->results_count && r == 0; i++)
-                r = name_duct(plan, folder, "results", i + 1, &plan->results[i]);
-        return r;
-}
 
 static void close_duct(struct duct *duct) {
         duct->receiver = leat_close(duct->receiver);
@@ -89,17 +55,18 @@ static int pair_ducts(struct plan *plan) {
         return r == -EINVAL ? -ENOTSUP : r;
 }
 
-static int make_plan(struct plan *plan, const char *folder) {
+static int make_plan(struct plan *plan, const char *folder, struct leat_reason *reason) {
         const char *parties = plan->declaration->parties;
         const char *colon = strchr(parties, ':');
         bool one_sender = strncmp(parties, "1:", 2) == 0;
         bool one_receiver = !colon || strcmp(colon, ":1") == 0;
         plan->jobs_count = one_receiver ? WORKERS : 1;
         plan->results_count = one_sender ? WORKERS : 1;
-        plan->by_type = !one_receiver && plan->declaration->rows[LEAT_ROW_TYPES].verdict != LEAT_NO;
         plan->deadline = leat_in_s(PATIENCE_S);
+        if (pipe2(plan->gate, O_CLOEXEC) < 0)
+                return -errno;
         int r = one_sender && one_receiver ? pair_ducts(plan) : -ENOTSUP;
-        return r == -ENOTSUP ? name_ducts(plan, folder) : r;
+        return r == -ENOTSUP ? crew_name(plan, folder, reason) : r;
 }
 
 /* The ends that are this party's, if they were made beforehand: at most one for each worker. */
@@ -123,10 +90,11 @@ static _Noreturn void be_party(struct plan *plan, int party, pid_t parent) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
                 _exit(SYSTEM_REFUSED);
-        int r = crew_work(plan, party);
-        if (r < 0)
-                complain(plan->declaration->scheme, "%s: %s", party_names[party], leat_strerror(r));
-        _exit(r < 0 ? exit_code(r, RECEIVING) : DONE);
+        struct leat_reason reason = { 0 };
+        char about[64];
+        int r = crew_work(plan, party, &reason);
+        snprintf(about, sizeof(about), "%s: %s", plan->declaration->scheme, party_names[party]);
+        _exit(r < 0 ? report(about, r, ANYTHING, &reason) : DONE);
 }
 
 static int start_party(struct plan *plan, struct crew *crew, int party) {
@@ -143,7 +111,7 @@ static int start_party(struct plan *plan, struct crew *crew, int party) {
                 return -errno;
         if (pid == 0)
                 be_party(plan, party, parent);
-        crew->pids[party] = pid;
+        crew->pids[party] = plan->tallies[party].pid = pid;
         crew->left++;
         for (size_t i = 0; i < count; i++)
                 *ends[i] = leat_close(*ends[i]);
@@ -210,16 +178,6 @@ static void dismiss(const struct plan *plan, struct crew *crew, bool tell) {
         close_fd(crew->ended);
 }
 
-/* Stores outlive their processes, as do the socket files of those that were killed. */
-static void remove_names(const struct plan *plan) {
-        for (size_t i = 0; i < WORKERS; i++) {
-                if (plan->jobs[i].address[0])
-                        leat_remove(plan->jobs[i].address, NULL);
-                if (plan->results[i].address[0])
-                        leat_remove(plan->results[i].address, NULL);
-        }
-}
-
 static void add_up(const struct plan *plan, struct crew_result *ret_result) {
         const struct tally *tallies = plan->tallies;
         struct crew_result result = { .ns = tallies[COLLECTOR].time - tallies[READER].time,
@@ -231,21 +189,27 @@ static void add_up(const struct plan *plan, struct crew_result *ret_result) {
         *ret_result = result;
 }
 
-static int run_plan(struct plan *plan, const char *folder, int stop) {
+static void close_gate(struct plan *plan) {
+        plan->gate[0] = close_fd(plan->gate[0]);
+        plan->gate[1] = close_fd(plan->gate[1]);
+}
+
+static int run_plan(struct plan *plan, const char *folder, int stop, struct leat_reason *reason) {
         struct crew crew = { .ended = -1, .stop = stop };
         sigset_t ends, before;
         sigemptyset(&ends);
         sigaddset(&ends, SIGCHLD);
         sigprocmask(SIG_BLOCK, &ends, &before);
         crew.ended = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
-        int r = crew.ended < 0 ? -errno : make_plan(plan, folder);
+        int r = crew.ended < 0 ? -errno : make_plan(plan, folder, reason);
         for (int party = 0; party < PARTIES && r == 0; party++)
                 r = start_party(plan, &crew, party);
         close_ducts(plan);
+        close_gate(plan);
         if (r == 0)
                 r = await_crew(plan, &crew);
         dismiss(plan, &crew, r != -ECANCELED);
-        remove_names(plan);
+        crew_unname(plan);
         sigprocmask(SIG_SETMASK, &before, NULL);
         return r;
 }
@@ -255,19 +219,21 @@ int crew_run(const struct leat_declaration *declaration, const struct texts *tex
         size_t size = sizeof(struct tally) * PARTIES;
         struct tally *tallies = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         FREE_AT_EXIT struct plan *plan = calloc(1, sizeof(*plan));
+        struct leat_reason reason = { 0 };
         int r = tallies == MAP_FAILED || !plan ? -ENOMEM : 0;
         if (r == 0) {
                 plan->declaration = declaration;
                 plan->texts = texts;
                 plan->expected = expected;
                 plan->tallies = tallies;
-                r = run_plan(plan, folder, stop);
+                plan->gate[0] = plan->gate[1] = -1;
+                r = run_plan(plan, folder, stop, &reason);
         }
         if (r == 0)
                 add_up(plan, ret_result);
         if (tallies != MAP_FAILED)
                 munmap(tallies, size);
-        if (r < 0 && r != -ECHILD && r != -ECANCELED)
-                report(declaration->scheme, r, SENDING, NULL);
+        if (r < 0 && r != -ECHILD && r != -ECANCELED && r != -ENOSYS)
+                report(declaration->scheme, r, SENDING, &reason);
         return r;
 }

@@ -9,13 +9,14 @@
  *
  * How they are joined follows from the declaration alone, so that a new transport takes part by itself:
  *
- *     receivers may be many   one channel to the workers, each takes the messages of its type
+ *     receivers may be many   one channel to the workers; each takes the messages of its type, or, where types want
+ *                             the one receiver, whatever comes
  *     one receiver            one channel for each worker
  *     senders may be many     one channel to the collector
  *     one sender              one channel from each worker
  *     1:1                     leat_pair() before the fork and leat_give(), where the transport does that; else names
  *
- * The last message to a worker, and of one, is empty: the end of a channel is not enough for a collector, as the first
+ * Nobody sends before all have opened what they receive from. The last message to a worker, and of one, is empty: the end of a channel is not enough for a collector, as the first
  * worker may be gone before the second has come, nor do all transports tell it.
  */
 
@@ -34,7 +35,8 @@ struct crew_result {
  * Let a crew do it all.
  *
  * folder: an empty private folder for names. expected: the count without IPC. stop: a descriptor that is readable
- * when it is to be given up. Returns 0, -ECANCELED after stop, or the negative errno of what failed, which has been said.
+ * when it is to be given up. Returns 0, -ECANCELED after stop, -ENOSYS where the kernel is built without it, or the
+ * negative errno of what failed, which has been said.
  * No process remains in any case, and no name.
  */
 int crew_run(const struct leat_declaration *declaration, const struct texts *texts, const struct words *expected,

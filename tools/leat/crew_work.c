@@ -4,31 +4,75 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #define WORDS_AT_EXIT CLEANUP(words_free)
 #define LARGEST_PIECE 4096
+#define LEAST_PIECE (WORD_MAX + 32) /* a word and its count */
 
 /* Which channel is this worker's: the one for all, or its own. */
 static size_t duct_of(size_t ducts_count, size_t worker) {
         return ducts_count == 1 ? 0 : worker;
 }
 
-static int open_sender(const struct plan *plan, const struct duct *duct, struct leat_channel **ret_channel) {
-        *ret_channel = duct->sender;
-        return duct->sender ? 0 : leat_open(duct->address, LEAT_SEND, plan->deadline, ret_channel);
+const char *duct_address(const struct plan *plan, const struct duct *duct, int receiver, const char *needs,
+                         char address[ADDRESS_SIZE]) {
+        char pid[16] = "";
+        if (duct->of_process && receiver >= 0)
+                snprintf(pid, sizeof(pid), "%d", (int)plan->tallies[receiver].pid);
+        snprintf(address, ADDRESS_SIZE, "%s%s?pattern=queue%s", duct->address, pid, needs);
+        return address;
 }
 
-static int open_receiver(const struct plan *plan, const struct duct *duct, struct leat_channel **ret_channel) {
+static int open_named(const char *address, unsigned flags, const struct plan *plan, struct leat_reason *reason,
+                      struct leat_channel **ret_channel) {
+        struct leat_open_options options = LEAT_OPEN_OPTIONS_INIT;
+        options.flags = flags;
+        options.deadline = plan->deadline;
+        return leat_open_with(address, &options, reason, ret_channel);
+}
+
+static int open_sender(const struct plan *plan, const struct duct *duct, int receiver, struct leat_reason *reason,
+                       struct leat_channel **ret_channel) {
+        char address[ADDRESS_SIZE];
+        *ret_channel = duct->sender;
+        return duct->sender ? 0
+                            : open_named(duct_address(plan, duct, receiver, "", address), LEAT_SEND, plan, reason,
+                                         ret_channel);
+}
+
+static int open_receiver(const struct plan *plan, const struct duct *duct, const char *needs,
+                         struct leat_reason *reason, struct leat_channel **ret_channel) {
+        char address[ADDRESS_SIZE];
         *ret_channel = duct->receiver;
-        return duct->receiver ? 0 : leat_open(duct->address, LEAT_RECEIVE, plan->deadline, ret_channel);
+        return duct->receiver ? 0
+                              : open_named(duct_address(plan, duct, -1, needs, address), LEAT_RECEIVE, plan, reason,
+                                           ret_channel);
+}
+
+/* Until each party has opened what it receives from: then nobody sends to who is not there yet, or is gone before another
+ * has come. A party that died opens the gate too, and then all are dismissed. */
+static void pass_gate(struct plan *plan) {
+        char nothing;
+        plan->gate[1] = close_fd(plan->gate[1]);
+        while (read(plan->gate[0], &nothing, 1) < 0 && errno == EINTR)
+                ;
+        plan->gate[0] = close_fd(plan->gate[0]);
+}
+
+/* A call on a channel failed: why. */
+static int failed(struct leat_channel *channel, int error, struct leat_reason *reason) {
+        if (leat_why(channel, reason) < 0)
+                *reason = (struct leat_reason){ 0 };
+        return error;
 }
 
 static int send_counted(const struct plan *plan, int party, struct leat_channel *channel, int64_t type,
-                        const char *bytes, size_t size) {
+                        const char *bytes, size_t size, struct leat_reason *reason) {
         int r = leat_send(channel, type, bytes, size, plan->deadline);
         plan->tallies[party].messages++;
         plan->tallies[party].bytes += size;
-        return r;
+        return r < 0 ? failed(channel, r, reason) : 0;
 }
 
 /* A line with its end, so that none is empty; or less of a long one, cut between words if that can be. */
@@ -44,59 +88,82 @@ static size_t piece_size(const char *text, size_t size, size_t largest) {
         return cut ? cut : largest / WORD_MAX * WORD_MAX; /* inside a word, where it counts as two anyway */
 }
 
-static int deal_text(const struct plan *plan, struct leat_channel *senders[], const char *text, size_t size) {
-        uint64_t limit = plan->declaration->largest_bytes;
-        size_t largest = limit < LARGEST_PIECE ? (size_t)limit : LARGEST_PIECE;
+/* The senders of the reader, and what they carry. */
+struct dealing {
+        struct leat_channel *senders[WORKERS];
+        size_t largest; /* piece */
+};
+
+static int deal(const struct plan *plan, struct dealing *dealing, size_t worker, const char *bytes, size_t size,
+                struct leat_reason *reason) {
+        struct leat_channel *sender = dealing->senders[duct_of(plan->jobs_count, worker)];
+        return send_counted(plan, READER, sender, (int64_t)worker + 1, bytes, size, reason);
+}
+
+static int deal_text(const struct plan *plan, struct dealing *dealing, const char *text, size_t size,
+                     struct leat_reason *reason) {
         int r = 0;
         for (size_t at = 0; at < size && r == 0;) {
-                size_t piece = piece_size(text + at, size - at, largest);
-                size_t worker = plan->tallies[READER].messages % WORKERS;
-                r = send_counted(plan, READER, senders[duct_of(plan->jobs_count, worker)], (int64_t)worker + 1,
-                                 text + at, piece);
+                size_t piece = piece_size(text + at, size - at, dealing->largest);
+                r = deal(plan, dealing, plan->tallies[READER].messages % WORKERS, text + at, piece, reason);
                 at += piece;
         }
         return r;
 }
 
-static int deal_all(const struct plan *plan, struct leat_channel *senders[]) {
+static int deal_all(const struct plan *plan, struct dealing *dealing, struct leat_reason *reason) {
         SPACE_AT_EXIT struct space space = SPACE_NONE;
         int r = 0;
         plan->tallies[READER].time = leat_now();
         for (size_t i = 0; i < plan->texts->count && r == 0; i++) {
                 ssize_t n = texts_read(plan->texts->paths[i], &space);
-                r = n < 0 ? (int)n : deal_text(plan, senders, space.bytes, (size_t)n);
+                r = n < 0 ? (int)n : deal_text(plan, dealing, space.bytes, (size_t)n, reason);
         }
         for (size_t worker = 0; worker < WORKERS && r == 0; worker++)
-                r = send_counted(plan, READER, senders[duct_of(plan->jobs_count, worker)], (int64_t)worker + 1, NULL,
-                                 0);
+                r = deal(plan, dealing, worker, NULL, 0, reason);
         return r;
 }
 
-static int read_texts(const struct plan *plan) {
-        struct leat_channel *senders[WORKERS] = { NULL };
+static int read_texts(struct plan *plan, struct leat_reason *reason) {
+        struct dealing dealing = { .largest = LARGEST_PIECE };
         int r = 0;
-        for (size_t i = 0; i < plan->jobs_count && r == 0; i++)
-                r = open_sender(plan, &plan->jobs[i], &senders[i]);
+        pass_gate(plan);
+        for (size_t i = 0; i < plan->jobs_count && r == 0; i++) {
+                r = open_sender(plan, &plan->jobs[i], FIRST_WORKER + (int)i, reason, &dealing.senders[i]);
+                size_t largest = r == 0 ? end_largest(dealing.senders[i]) : LARGEST_PIECE;
+                dealing.largest = largest < dealing.largest ? largest : dealing.largest;
+        }
         if (r == 0)
-                r = deal_all(plan, senders);
+                r = dealing.largest < LEAST_PIECE ? -EMSGSIZE : deal_all(plan, &dealing, reason);
         for (size_t i = 0; i < WORKERS; i++)
-                leat_close(senders[i]);
+                leat_close(dealing.senders[i]);
         return r;
 }
 
-static int count_lines(const struct plan *plan, int worker, struct words *words) {
+/* What all workers take from gives each its type, if that is to be had where receivers compete; else whatever comes. */
+static int open_jobs(const struct plan *plan, int worker, bool *ret_by_type, struct leat_reason *reason,
+                     struct leat_channel **ret_jobs) {
+        const struct duct *duct = &plan->jobs[duct_of(plan->jobs_count, (size_t)worker)];
+        bool by_type = plan->jobs_count == 1;
+        int r = by_type ? open_receiver(plan, duct, "&need=types", reason, ret_jobs) : -ENOTSUP;
+        *ret_by_type = by_type && r != -ENOTSUP;
+        return r == -ENOTSUP ? open_receiver(plan, duct, "", reason, ret_jobs) : r;
+}
+
+static int count_lines(struct plan *plan, int worker, struct words *words, struct leat_reason *reason) {
         CHANNEL_AT_EXIT struct leat_channel *jobs = NULL;
         char line[LARGEST_PIECE];
-        int r = open_receiver(plan, &plan->jobs[duct_of(plan->jobs_count, (size_t)worker)], &jobs);
+        bool by_type;
+        int r = open_jobs(plan, worker, &by_type, reason, &jobs);
+        if (r == 0)
+                pass_gate(plan);
         while (r == 0) {
                 struct leat_message about = LEAT_MESSAGE_INIT;
-                int64_t select = plan->by_type ? LEAT_TYPE(worker + 1) : LEAT_ANY;
-                ssize_t n = leat_receive(jobs, select, line, sizeof(line), plan->deadline, &about);
-                bool others = plan->jobs_count == 1 && !plan->by_type;
-                if (n == 0)
-                        return 0;
-                if (n < 0)
-                        return (int)n;
+                ssize_t n = leat_receive(jobs, by_type ? LEAT_TYPE(worker + 1) : LEAT_ANY, line, sizeof(line),
+                                         plan->deadline, &about);
+                bool others = plan->jobs_count == 1 && !by_type;
+                if (n <= 0)
+                        return n < 0 ? failed(jobs, (int)n, reason) : 0;
                 if (about.type != worker + 1 && !others)
                         return -EBADMSG; /* a line of another worker */
                 r = words_add_text(words, line, (size_t)n);
@@ -104,24 +171,26 @@ static int count_lines(const struct plan *plan, int worker, struct words *words)
         return r;
 }
 
-static int tell_counts(const struct plan *plan, int worker, const struct words *words) {
+static int tell_counts(const struct plan *plan, int worker, const struct words *words, struct leat_reason *reason) {
         CHANNEL_AT_EXIT struct leat_channel *results = NULL;
-        char text[WORD_MAX + 32];
-        int r = open_sender(plan, &plan->results[duct_of(plan->results_count, (size_t)worker)], &results);
+        char text[LEAST_PIECE];
+        int party = FIRST_WORKER + worker;
+        int r = open_sender(plan, &plan->results[duct_of(plan->results_count, (size_t)worker)], COLLECTOR, reason,
+                            &results);
         for (size_t i = 0; i < words->places_count && r == 0; i++) {
                 const struct word *word = &words->places[i];
                 if (!word->text)
                         continue;
                 int n = snprintf(text, sizeof(text), "%" PRIu64 " %.*s", word->count, (int)word->length, word->text);
-                r = send_counted(plan, FIRST_WORKER + worker, results, worker + 1, text, (size_t)n);
+                r = send_counted(plan, party, results, worker + 1, text, (size_t)n, reason);
         }
-        return r == 0 ? send_counted(plan, FIRST_WORKER + worker, results, worker + 1, NULL, 0) : r;
+        return r == 0 ? send_counted(plan, party, results, worker + 1, NULL, 0, reason) : r;
 }
 
-static int work(const struct plan *plan, int worker) {
+static int work(struct plan *plan, int worker, struct leat_reason *reason) {
         WORDS_AT_EXIT struct words words = WORDS_NONE;
-        int r = count_lines(plan, worker, &words);
-        return r == 0 ? tell_counts(plan, worker, &words) : r;
+        int r = count_lines(plan, worker, &words, reason);
+        return r == 0 ? tell_counts(plan, worker, &words, reason) : r;
 }
 
 static int add_count(struct words *words, char *text, size_t size) {
@@ -134,8 +203,9 @@ static int add_count(struct words *words, char *text, size_t size) {
 }
 
 /* One channel until `workers` of them are done. */
-static int collect(const struct plan *plan, struct leat_channel *results, size_t workers, struct words *words) {
-        char text[WORD_MAX + 33];
+static int collect(const struct plan *plan, struct leat_channel *results, size_t workers, struct words *words,
+                   struct leat_reason *reason) {
+        char text[LEAST_PIECE + 1];
         int r = 0;
         while (workers > 0 && r == 0) {
                 ssize_t n = leat_receive(results, LEAT_ANY, text, sizeof(text) - 1, plan->deadline, NULL);
@@ -144,19 +214,22 @@ static int collect(const struct plan *plan, struct leat_channel *results, size_t
                 else if (n > 0)
                         r = add_count(words, text, (size_t)n);
                 else if (n != -ENODATA || plan->results_count > 1)
-                        r = (int)n; /* of many senders the end means that all who came are gone: others will come */
+                        r = failed(results, (int)n, reason);
+                /* of many senders the end means that all who came are gone: others will come */
         }
         return r;
 }
 
-static int collect_all(const struct plan *plan) {
+static int collect_all(struct plan *plan, struct leat_reason *reason) {
         WORDS_AT_EXIT struct words words = WORDS_NONE;
         struct leat_channel *receivers[WORKERS] = { NULL };
         int r = 0;
         for (size_t i = 0; i < plan->results_count && r == 0; i++)
-                r = open_receiver(plan, &plan->results[i], &receivers[i]);
+                r = open_receiver(plan, &plan->results[i], "", reason, &receivers[i]);
+        if (r == 0)
+                pass_gate(plan);
         for (size_t i = 0; i < plan->results_count && r == 0; i++)
-                r = collect(plan, receivers[i], plan->results_count == 1 ? WORKERS : 1, &words);
+                r = collect(plan, receivers[i], plan->results_count == 1 ? WORKERS : 1, &words, reason);
         for (size_t i = 0; i < WORKERS; i++)
                 leat_close(receivers[i]);
         plan->tallies[COLLECTOR].time = leat_now();
@@ -164,8 +237,8 @@ static int collect_all(const struct plan *plan) {
         return r;
 }
 
-int crew_work(const struct plan *plan, int party) {
+int crew_work(struct plan *plan, int party, struct leat_reason *reason) {
         if (party == READER)
-                return read_texts(plan);
-        return party == COLLECTOR ? collect_all(plan) : work(plan, party - FIRST_WORKER);
+                return read_texts(plan, reason);
+        return party == COLLECTOR ? collect_all(plan, reason) : work(plan, party - FIRST_WORKER, reason);
 }

@@ -46,8 +46,20 @@ static int count_texts(const struct texts *texts, struct words *words, uint64_t 
 }
 
 /* A transport takes part once, with its queue in the default framing. */
-static bool takes_part(const struct leat_declaration *declaration) {
-        return declaration->pattern == LEAT_QUEUE && strcmp(declaration->framing, "leat") == 0;
+static bool takes_part(const struct options *options, const struct leat_declaration *declaration) {
+        bool named = options->operands_count == 0;
+        for (size_t i = 0; i < options->operands_count; i++)
+                named = named || strcmp(options->operands[i], declaration->scheme) == 0;
+        return named && declaration->pattern == LEAT_QUEUE && strcmp(declaration->framing, "leat") == 0;
+}
+
+/* A kernel may be built without it. */
+static void show_absent(struct show *show, const char *scheme) {
+        const char *const cells[] = { scheme, "", "", "", "not in this kernel" };
+        if (show->list)
+                json_array_append_new(show->list, json_pack("{s:s, s:n}", "transport", scheme, "match"));
+        else
+                table_add(show->table, cells, 5);
 }
 
 static void show_row(struct show *show, const char *scheme, const struct crew_result *result) {
@@ -70,17 +82,21 @@ static void show_row(struct show *show, const char *scheme, const struct crew_re
 }
 
 /* Each transport in turn. Returns the exit code; a signal stops it with DONE and is waiting for us to unblock it. */
-static int run_crews(const struct texts *texts, const struct words *words, const char *folder, int stop,
-                     struct show *show) {
+static int run_crews(const struct options *options, const struct texts *texts, const struct words *words,
+                     const char *folder, int stop, struct show *show) {
         const struct leat_declaration *declaration;
         int code = DONE;
         for (size_t n = 0; (declaration = leat_declaration_at(n)); n++) {
                 struct crew_result result = { 0 };
-                if (!takes_part(declaration))
+                if (!takes_part(options, declaration))
                         continue;
                 int r = crew_run(declaration, texts, words, folder, stop, &result);
                 if (r == -ECANCELED)
                         return DONE;
+                if (r == -ENOSYS) {
+                        show_absent(show, declaration->scheme);
+                        continue;
+                }
                 if (r < 0 || !result.match)
                         code = ANSWER_NO;
                 show_row(show, declaration->scheme, &result);
@@ -89,7 +105,8 @@ static int run_crews(const struct texts *texts, const struct words *words, const
 }
 
 /* Run them in a private folder that is gone afterwards, also if a signal ends us meanwhile: it waits until then. */
-static int run_in_folder(const struct texts *texts, const struct words *words, struct show *show) {
+static int run_in_folder(const struct options *options, const struct texts *texts, const struct words *words,
+                         struct show *show) {
         const char *temporary = getenv("TMPDIR");
         FREE_AT_EXIT char *folder = NULL;
         sigset_t stops;
@@ -105,7 +122,7 @@ static int run_in_folder(const struct texts *texts, const struct words *words, s
         CLOSE_AT_EXIT int stop = signalfd(-1, &stops, SFD_CLOEXEC);
         int code = stop < 0 || !mkdtemp(folder) ? report(folder, -errno, WRITING_OUTPUT, NULL) : DONE;
         if (code == DONE) {
-                code = run_crews(texts, words, folder, stop, show);
+                code = run_crews(options, texts, words, folder, stop, show);
                 if (rmdir(folder) < 0 && code == DONE)
                         code = report(folder, -errno, ASKING, NULL);
         }
@@ -113,11 +130,12 @@ static int run_in_folder(const struct texts *texts, const struct words *words, s
         return code;
 }
 
-static int demonstrate_json(const struct texts *texts, const struct words *words, uint64_t bytes) {
+static int demonstrate_json(const struct options *options, const struct texts *texts, const struct words *words,
+                            uint64_t bytes) {
         struct show show = { .list = json_array() };
         if (!show.list)
                 return report(NULL, -ENOMEM, WRITING_OUTPUT, NULL);
-        int code = run_in_folder(texts, words, &show);
+        int code = run_in_folder(options, texts, words, &show);
         int printed =
                 output_json(json_pack("{s:I, s:I, s:I, s:I, s:o, s:b}", "texts", (json_int_t)texts->count, "bytes",
                                       (json_int_t)bytes, "words", (json_int_t)words_total(words), "different_words",
@@ -125,7 +143,8 @@ static int demonstrate_json(const struct texts *texts, const struct words *words
         return code ? code : printed;
 }
 
-static int demonstrate(const struct texts *texts, const struct words *words, uint64_t bytes) {
+static int demonstrate(const struct options *options, const struct texts *texts, const struct words *words,
+                       uint64_t bytes) {
         static const char *const names[] = { "TRANSPORT", ">MESSAGES", ">MB", ">MESSAGES/S", "MATCH" };
         struct show show = { .table = table_new(names, 5, 1) };
         printf("Counting the words of %zu texts (%.2f MB) with five processes: a reader, three workers\n"
@@ -133,7 +152,7 @@ static int demonstrate(const struct texts *texts, const struct words *words, uin
                texts->count, (double)bytes / 1e6);
         int code = output_flush();
         if (code == DONE)
-                code = run_in_folder(texts, words, &show);
+                code = run_in_folder(options, texts, words, &show);
         int printed = table_print(show.table);
         printf(code ? "\nNot all counts are what they are without IPC: %" PRIu64 " words, %zu different ones.\n"
                     : "\nAll counts are what they are without IPC: %" PRIu64 " words, %zu different ones.\n",
@@ -141,10 +160,20 @@ static int demonstrate(const struct texts *texts, const struct words *words, uin
         return code ? code : printed;
 }
 
+static int check(const struct options *options) {
+        for (size_t i = 0; i < options->operands_count; i++)
+                if (!leat_scheme_summary(options->operands[i]))
+                        return complain_usage(options->operands[i], "no such transport; 'leat transports' lists them");
+        return DONE;
+}
+
 static int run_demo(const struct options *options) {
         TEXTS_AT_EXIT struct texts texts = TEXTS_NONE;
         WORDS_AT_EXIT struct words words = WORDS_NONE;
         uint64_t bytes = 0;
+        int code = check(options);
+        if (code)
+                return code;
         int r = find_texts(&texts);
         if (r < 0)
                 return report(NULL, r, READING_INPUT, NULL);
@@ -153,25 +182,27 @@ static int run_demo(const struct options *options) {
                 return ANSWER_NO;
         }
         progress_begin("counting words");
-        int code = count_texts(&texts, &words, &bytes);
+        code = count_texts(&texts, &words, &bytes);
         if (code)
                 return code;
-        return options->format == FORMAT_JSON ? demonstrate_json(&texts, &words, bytes)
-                                              : demonstrate(&texts, &words, bytes);
+        return options->format == FORMAT_JSON ? demonstrate_json(options, &texts, &words, bytes)
+                                              : demonstrate(options, &texts, &words, bytes);
 }
 
 const struct command command_demo = {
         .name = "demo",
-        .operands = "",
+        .operands = "[TRANSPORT]...",
         .summary = "Count words with five processes over each transport, and compare",
         .takes = TAKES_JSON,
         .operands_min = 0,
-        .operands_max = 0,
+        .operands_max = -1,
         .details =
                 "A reader sends the lines of the texts in /usr/share/common-licenses and, where they are below the\n"
                 "current directory, of the sources in lib/, tools/ and include/ to three workers; they send what they\n"
-                "counted to a collector. What it adds up is compared with a count made without IPC.\n\n"
-                "Exit: 0 all counts match; 1 one does not, a process died, or there is no text; 71 the system "
-                "refused.\n",
+                "counted to a collector. What it adds up is compared with a count made without IPC. Queues and files\n"
+                "that this takes are made new and removed afterwards, also if it is interrupted.\n\n"
+                "Exit: 0 all counts match; 1 one does not, a process died, or there is no text; 2 usage; 71 the "
+                "system\nrefused.\n\n"
+                "Example: leat demo mq sysv-mq\n",
         .run = run_demo,
 };

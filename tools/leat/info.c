@@ -25,7 +25,7 @@ static const struct {
         { offsetof(struct leat_info, parties), "connections", "parties" },
         { offsetof(struct leat_info, waiting), "waiting to be accepted", "waiting" },
         { offsetof(struct leat_info, dropped), "messages dropped", "dropped" },
-        { offsetof(struct leat_info, refused), "peers refused", "refused" },
+        { offsetof(struct leat_info, refused), "refused", "refused" },
 };
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 
@@ -107,7 +107,8 @@ static int print_table(const char *address, const struct leat_info *info) {
         for (size_t i = 0; i < NUMBERS; i++) {
                 uint64_t number = number_of(info, i);
                 snprintf(text, sizeof(text), "%" PRIu64, number);
-                add(table, numbers[i].title, number == LEAT_UNKNOWN ? "unknown" : text);
+                if (number != LEAT_UNKNOWN)
+                        add(table, numbers[i].title, text);
         }
         add_time(table, "first sent", info->first_ns);
         add_time(table, "last sent", info->last_ns);
@@ -152,8 +153,10 @@ const struct command command_info = {
         .takes = TAKES_JSON,
         .operands_min = 1,
         .operands_max = 1,
-        .details = "Nobody at the address notices. What the transport cannot tell is 'unknown', in JSON null.\n\n"
-                   "Exit: 0 told; 1 nothing is there; 2 usage; 71 the system refused.\n\n"
-                   "Example: leat info unix:@jobs\n",
+        .details =
+                "Nobody at the address notices. What the transport cannot tell is left out, in JSON null. Of a System\n"
+                "V queue it shows what waits, too, and takes nothing.\n\n"
+                "Exit: 0 told; 1 nothing is there; 2 usage; 71 the system refused.\n\n"
+                "Example: leat info sysv-mq:0x4d2\n",
         .run = run_info,
 };

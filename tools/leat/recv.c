@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 #include <unistd.h>
 
 struct receiving {
@@ -89,10 +90,31 @@ static int check(const struct options *options) {
         return DONE;
 }
 
+/* ?end, or ?need=end, among the options of an address that was opened, and so is well-formed. */
+static bool address_asks_end(const char *address) {
+        const char *at = strchr(address, '?');
+        while (at && *at) {
+                size_t length = strcspn(++at, "&");
+                bool need = strncmp(at, "need=", 5) == 0 && memmem(at, length, "end", 3);
+                if (need || (length == 3 && memcmp(at, "end", 3) == 0))
+                        return true;
+                at += length;
+        }
+        return false;
+}
+
+/* Where the end is told only to who asked, and nobody did, there is none either. */
+static bool tells_no_end(const char *address, struct leat_channel *channel) {
+        struct leat_info info = LEAT_INFO_INIT;
+        if (leat_channel_info(channel, &info) < 0)
+                return false;
+        const struct leat_row_declaration *end = &info.declaration->rows[LEAT_ROW_END];
+        return end->verdict == LEAT_NO || (end->verdict == LEAT_PEER && !address_asks_end(address));
+}
+
 static int run_recv(const struct options *options) {
         CHANNEL_AT_EXIT struct leat_channel *channel = NULL;
         struct receiving receiving = { .options = options, .address = options->operands[0] };
-        struct leat_info info = LEAT_INFO_INIT;
         int code = check(options);
         if (code)
                 return code;
@@ -107,8 +129,7 @@ static int run_recv(const struct options *options) {
         receiving.how = (struct leat_receive_options)LEAT_RECEIVE_OPTIONS_INIT;
         receiving.how.from_pid = (pid_t)options->from_pid;
         receiving.how.select = options->max_type ? LEAT_AT_MOST(options->max_type) : LEAT_TYPE(options->type);
-        if (leat_channel_info(channel, &info) == 0)
-                receiving.no_end = info.declaration->rows[LEAT_ROW_END].verdict == LEAT_NO;
+        receiving.no_end = tells_no_end(receiving.address, channel);
         return receive_all(&receiving);
 }
 
@@ -123,7 +144,8 @@ const struct command command_recv = {
         .details =
                 "Format text is the bytes and a newline for each message, raw the bytes alone; json is an object a\n"
                 "line, with the bytes as \"text\" if they are valid UTF-8, else as \"hex\". --json is --format json.\n"
-                "Where the transport tells no end ('leat transports', row 7) it goes on until the deadline.\n\n"
+                "Where the transport tells no end ('leat transports', row 7; queues and logs do with ?end in ADDRESS)\n"
+                "it goes on until the deadline.\n\n"
                 "Exit: 0 done; 1 --drain found nothing; 2 usage; 71 the system refused; 124 the deadline passed\n"
                 "and no message had come, or not all of --count, or not the end.\n\n"
                 "Example: leat recv --count 2 unix:@jobs\n",

@@ -19,9 +19,11 @@ const struct command command_rm = {
         .summary = "Remove what is at an address, and what waits in it",
         .operands_min = 1,
         .operands_max = -1,
-        .details = "Each ADDRESS is tried, also after a failure. Of a unix socket this removes the file that a killed\n"
+        .details = "Each ADDRESS is tried, also after a failure. A queue, named pipe or log goes whoever made it, "
+                   "ipcmk(1)\n"
+                   "and mkfifo(1) too, and whoever has it open. Of a unix socket this removes the file that a killed\n"
                    "receiver left; one whose receiver lives is not removed.\n\n"
                    "Exit: 0 removed; 1 nothing was there, or its processes live; 2 usage; 71 the system refused.\n\n"
-                   "Example: leat rm unix:/run/jobs\n",
+                   "Example: leat rm mq:/orders sysv-mq:0x4d2\n",
         .run = run_rm,
 };

@@ -11,7 +11,6 @@ struct sending {
         const char *address;
         struct leat_channel *channel;
         struct leat_send_options how;
-        uint64_t dropped;
 };
 
 static struct leat_send_options how_to_send(const struct options *options) {
@@ -35,7 +34,6 @@ static int send_one(struct sending *sending, const char *bytes, size_t size) {
         if (r < 0)
                 return report_channel(sending->address, r, sending->how.flags & LEAT_SYNC ? SENDING_SYNC : SENDING,
                                       sending->channel);
-        sending->dropped += (uint64_t)r;
         progress_count(size);
         return DONE;
 }
@@ -62,6 +60,13 @@ static int send_input(struct sending *sending, struct input *input, const char *
         return r < 0 ? report(name, r, READING_INPUT, NULL) : DONE;
 }
 
+/* The new ones, or the old ones that made way. */
+static void tell_dropped(const struct sending *sending) {
+        struct leat_info info = LEAT_INFO_INIT;
+        if (leat_channel_info(sending->channel, &info) == 0 && info.dropped != LEAT_UNKNOWN && info.dropped > 0)
+                complain(sending->address, "it was full: %" PRIu64 " messages dropped", info.dropped);
+}
+
 static int send_all(const struct options *options, struct input *input, const char *name) {
         CHANNEL_AT_EXIT struct leat_channel *channel = NULL;
         struct sending sending = { .address = options->operands[0], .how = how_to_send(options) };
@@ -74,8 +79,7 @@ static int send_all(const struct options *options, struct input *input, const ch
                 code = send_input(&sending, input, name);
         else
                 code = send_operands(&sending, options->operands + 1, options->operands_count - 1);
-        if (sending.dropped)
-                complain(sending.address, "it was full: %" PRIu64 " messages dropped", sending.dropped);
+        tell_dropped(&sending);
         return code;
 }
 
@@ -115,7 +119,8 @@ const struct command command_send = {
         .takes = TAKES_TYPE | TAKES_PRIORITY | TAKES_SYNC | TAKES_WHEN_FULL | TAKES_TIMEOUT | TAKES_INPUT,
         .operands_min = 1,
         .operands_max = -1,
-        .details = "Waits for a receiver until the timeout; with ?open in ADDRESS not at all.\n"
+        .details = "Waits for a receiver until the timeout; with ?open in ADDRESS not at all. Queues and logs (mq:,\n"
+                   "sysv-mq:, log:) keep messages, so nobody has to be there.\n"
                    "--when-full fail ends with 75; drop-new and drop-old go on and tell how many were dropped.\n\n"
                    "Exit: 0 sent; 1 input cannot be read; 2 usage; 69 no receiver, or it went away;\n"
                    "71 the system refused; 75 full; 124 the deadline passed.\n\n"

@@ -49,7 +49,23 @@ static int print_json(const struct options *options) {
         return output_json(list);
 }
 
-/* The rows are told by number, or the table would be 200 columns wide. */
+/* As wide as a terminal is: the rows by number, and a letter for each. */
+static const char *mark(enum leat_verdict verdict) {
+        static const char *const marks[] = { [LEAT_NO] = "-", [LEAT_PEER] = "p", [LEAT_YES] = "y" };
+        return marks[verdict];
+}
+
+static void print_legend(void) {
+        for (int row = 1; row <= LEAT_ROW_MAX; row++)
+                printf("%s%d %s",
+                       row == 1       ? "\n"
+                       : row % 7 == 1 ? ",\n"
+                                      : ", ",
+                       row, leat_row_name((enum leat_row)row));
+        printf("\ny yes, p with Leat at the other end too, - no. ENDS: senders to receivers.\n"
+               "'leat transports --why' says why not, and what to use instead.\n");
+}
+
 static int print_table(const struct options *options) {
         const char *names[HEAD + LEAT_ROW_MAX] = { "TRANSPORT", "PATTERN", "FRAMING", "ENDS" };
         char numbers[LEAT_ROW_MAX][12];
@@ -63,14 +79,12 @@ static int print_table(const struct options *options) {
                 const char *cells[HEAD + LEAT_ROW_MAX] = { declaration->scheme, pattern_name(declaration->pattern),
                                                            declaration->framing, declaration->parties };
                 for (int row = 1; row <= LEAT_ROW_MAX; row++)
-                        cells[HEAD + row - 1] = verdict_name(declaration->rows[row].verdict);
+                        cells[HEAD + row - 1] = mark(declaration->rows[row].verdict);
                 if (wanted(options, declaration))
                         table_add(table, cells, HEAD + LEAT_ROW_MAX);
         }
         int code = table_print(table);
-        for (int row = 1; row <= LEAT_ROW_MAX; row++)
-                printf("%s%d %s", row == 1 ? "\n" : row == 10 ? ",\n" : ", ", row, leat_row_name((enum leat_row)row));
-        printf("\nENDS: senders to receivers. 'leat transports --why' says why not, and what to use instead.\n");
+        print_legend();
         return code;
 }
 
@@ -118,8 +132,8 @@ const struct command command_transports = {
         .takes = TAKES_WHY | TAKES_JSON,
         .operands_min = 0,
         .operands_max = -1,
-        .details = "For each transport, pattern and framing each row is yes, peer (with Leat at the other end too)\n"
-                   "or no. The tests of the project hold the transports to it.\n\n"
+        .details = "For each transport, pattern and framing each row is yes (y), peer (p: with Leat at the other end\n"
+                   "too) or no (-). The tests of the project hold the transports to it.\n\n"
                    "Exit: 0 printed; 2 usage; 71 the system refused.\n",
         .run = run_transports,
 };
