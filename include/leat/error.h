@@ -61,10 +61,11 @@ enum leat_row {
 
 /* Why something was refused, for a person. Every text is static: nothing is to be freed. */
 struct leat_reason {
-        enum leat_row row;   /* the row of the contract that it is about, or LEAT_ROW_NONE */
-        int error;           /* the negative errno that was returned */
-        const char *text;    /* what is wrong and what to do, one clause without a full stop; or NULL */
-        const char *limit;   /* the sysctl or rlimit that was met ("net.core.somaxconn"), or NULL */
+        enum leat_row row; /* the row of the contract that it is about, or LEAT_ROW_NONE */
+        int error;         /* the negative errno that was returned */
+        const char *text;  /* what is wrong and what to do, one clause without a full stop; or NULL */
+        const char *
+                limit; /* the sysctl or rlimit that was met ("net.core.somaxconn"), or an option's bound ("the least"); NULL */
         int64_t limit_value; /* its value now, when limit is not NULL */
         uint32_t column;     /* where in the address, counted from 1; 0: not about one place of it */
 };

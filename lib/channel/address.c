@@ -236,6 +236,19 @@ static bool parse_value(const struct option *option, const char *text, uint64_t 
         }
 }
 
+/* A number that is one, but too small or too large, is told with the bound. */
+static int explain_value(const struct option *option, const char *text, uint32_t column, struct leat_reason *reason) {
+        uint64_t number;
+        reason_at(reason, -EINVAL, column, wrong[option->kind]);
+        if (reason && option->kind == KIND_SIZE && address_parse_size(text, &number)) {
+                bool small = number < option->least;
+                reason->text = "this number is out of the option's bounds";
+                reason->limit = small ? "the least" : "the most";
+                reason->limit_value = (int64_t)(small ? option->least : option->most);
+        }
+        return -EINVAL;
+}
+
 static int find_option(const char *name, size_t length) {
         for (int i = 0; i < OPTION_COUNT; i++)
                 if (strlen(options[i].name) == length && memcmp(options[i].name, name, length) == 0)
@@ -260,8 +273,10 @@ static int parse_option(struct address *address, const char *text, const char *e
         uint64_t value;
         uint32_t value_column = column + (uint32_t)((equals ? equals + 1 : end) - text);
         scratch[0] = '\0';
-        if (!equals || decode(equals + 1, end, scratch, &value_column) != 0 || !parse_value(option, scratch, &value))
+        if (!equals || decode(equals + 1, end, scratch, &value_column) != 0)
                 return reason_at(reason, -EINVAL, value_column, wrong[option->kind]);
+        if (!parse_value(option, scratch, &value))
+                return explain_value(option, scratch, value_column, reason);
         memcpy((char *)address + option->offset, &value, sizeof(value));
         return 0;
 }

@@ -47,6 +47,9 @@ int place_open_bare(bool make, char *ret_path, size_t size) {
 int place_explain_bare(int error, struct leat_reason *reason) {
         if (error == -EMFILE || error == -ENFILE || error == -ENOMEM)
                 return error; /* told with its limit */
+        if (error == -ENOENT)
+                return reason_set(reason, error, LEAT_ROW_OPENING,
+                                  "nothing is there: no bare name was made yet, or XDG_RUNTIME_DIR names no directory");
         if (error == -EPERM)
                 return reason_set(reason, error, LEAT_ROW_OPENING,
                                   "the directory of bare names is not yours alone (mode 0700); use a path, or set "

@@ -105,6 +105,19 @@ TEST(refuses_an_address_that_is_too_long) {
         CHECK_EQ(leat_address_check(text, &reason), 0);
 }
 
+TEST(tells_the_bounds_of_a_number) {
+        struct leat_reason reason = { 0 };
+        CHECK_EQ(leat_address_check("log:x?rotate=1", &reason), -EINVAL);
+        CHECK_STR(reason.limit, "the least");
+        CHECK_EQ(reason.limit_value, 4096);
+        CHECK_EQ(reason.column, 14);
+        CHECK_EQ(leat_address_check("unix:x?connections=5G", &reason), -EINVAL);
+        CHECK_STR(reason.limit, "the most");
+        CHECK_EQ(reason.limit_value, INT32_MAX);
+        CHECK_EQ(leat_address_check("log:x?rotate=much", &reason), -EINVAL);
+        CHECK(reason.limit == NULL);
+}
+
 TEST(reads_sizes) {
         uint64_t size;
         CHECK(address_parse_size("0", &size) && size == 0);
