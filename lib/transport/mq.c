@@ -298,7 +298,7 @@ static int mq_open_channel(struct leat_channel *channel, int64_t deadline, struc
         }
         *state = (struct mq_state){ .queue = queue, .taker = -1, .held = -1 };
         if (!sends && address_given(address, OPTION_END))
-                r = mq_end_new(queue.fd, queue.temporary, reason, &state->end);
+                r = mq_end_new(queue.fd, reason, &state->end);
         if (r < 0) {
                 mq_queue_close(&state->queue, address->rest, true);
                 free(state);

@@ -19,7 +19,6 @@ struct mq_end {
         int64_t delay; /* until then, doubling; 0: nothing was heard */
         int epoll;     /* for leat_fd; -1: not asked for */
         bool came;     /* a sender, since the end was told last */
-        bool temporary;
 };
 
 #define DELAY_FIRST_NS 1000000
@@ -45,11 +44,11 @@ static int explain(int error, struct leat_reason *reason) {
         return error; /* of RLIMIT_NOFILE the channel tells */
 }
 
-int mq_end_new(int queue, bool temporary, struct leat_reason *reason, struct mq_end **ret_end) {
+int mq_end_new(int queue, struct leat_reason *reason, struct mq_end **ret_end) {
         struct mq_end *end = malloc(sizeof(*end));
         if (!end)
                 return -ENOMEM;
-        *end = (struct mq_end){ .queue = queue, .temporary = temporary, .events = -1, .timer = -1, .epoll = -1 };
+        *end = (struct mq_end){ .queue = queue, .events = -1, .timer = -1, .epoll = -1 };
         end->events = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
         int r = end->events < 0 ? explain(-errno, reason) : 0;
         end->timer = r < 0 ? -1 : timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -100,7 +99,7 @@ bool mq_end_all_gone(struct mq_end *end) {
         uint64_t fired;
         bool closed = heard(end), late = read(end->timer, &fired, sizeof(fired)) == (ssize_t)sizeof(fired);
         bool there = presence_has_sender(end->queue);
-        end->came |= there || (closed && !end->temporary);
+        end->came |= there || closed;
         if (!there)
                 end->delay = 0;
         else if (closed)

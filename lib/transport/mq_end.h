@@ -11,9 +11,9 @@
 
 struct mq_end;
 
-/* Watch the queue of this descriptor, which is borrowed. temporary: its receivers may write, so that a close for writing
- * tells of no sender. */
-int mq_end_new(int queue, bool temporary, struct leat_reason *reason, struct mq_end **ret_end);
+/* Watch the queue of this descriptor, which is borrowed: that of the channel, or the companion of a System V queue. Only
+ * senders close it for writing. */
+int mq_end_new(int queue, struct leat_reason *reason, struct mq_end **ret_end);
 struct mq_end *mq_end_free(struct mq_end *end);
 
 /* A message of Leat was taken: its sender has come. */

@@ -60,6 +60,11 @@ bool presence_has_sender(int fd) {
         return find(fd, 0, PLACES, &theirs);
 }
 
+bool presence_has_receiver(int fd) {
+        struct flock theirs;
+        return find(fd, PLACES, PLACES, &theirs);
+}
+
 bool presence_has_any(int fd) {
         struct flock theirs;
         return find(fd, 0, ALL, &theirs);

@@ -24,8 +24,9 @@ int presence_take(int fd, bool sends, struct presence *ret_presence);
 /* Give it back; without one, nothing. */
 void presence_leave(struct presence *presence);
 
-/* Does a sender hold a place, or anybody? Of others than this open file description. */
+/* Does a sender hold a place, a receiver, or anybody? Of others than this open file description. */
 bool presence_has_sender(int fd);
+bool presence_has_receiver(int fd);
 bool presence_has_any(int fd);
 
 /* How many senders do, of others; at most 1,000 are counted. */

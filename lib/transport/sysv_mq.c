@@ -5,6 +5,7 @@
 #include "transport/sysv_mq.h"
 
 #include "base/cleanup.h"
+#include "transport/mq_queue.h"
 #include "transport/rows.h"
 #include "transport/table.h"
 
@@ -56,28 +57,54 @@ static bool wants_end(const struct address *address) {
         return address_given(address, OPTION_END) || (address->need & (UINT64_C(1) << LEAT_ROW_END));
 }
 
-static int join(struct leat_channel *channel, key_t key, struct leat_reason *reason, struct parties *ret_parties) {
+static int join(struct leat_channel *channel, int queue, struct leat_reason *reason, struct parties *ret_parties) {
         const struct address *address = &channel->address;
-        bool end = wants_end(address), temporary = address_given(address, OPTION_TEMPORARY);
-        if (!end && !temporary)
-                return 0;
-        return parties_join(key, sysv_mq_cut_mode((mode_t)address->mode), end && DOES_SEND(channel->flags), temporary,
-                            reason, ret_parties);
+        const struct parties_wish wish = { .sends = DOES_SEND(channel->flags),
+                                           .end = wants_end(address),
+                                           .temporary = address_given(address, OPTION_TEMPORARY),
+                                           .mode = sysv_mq_cut_mode((mode_t)address->mode) };
+        return wish.end || wish.temporary ? parties_join(queue, &wish, reason, ret_parties) : 0;
 }
 
-/* Find it, or make it. Another may make or remove it in between. */
+/* What killed parties left is not what is looked for. 0; -EAGAIN: it is gone, look again. */
+static int clear_away(const struct address *address, key_t key, struct leat_reason *reason) {
+        int queue = wants_end(address) || address_given(address, OPTION_TEMPORARY) ? msgget(key, 0) : -1;
+        int r = queue < 0 ? 0 : parties_clear(queue, reason);
+        return r > 0 ? -EAGAIN : r;
+}
+
+/* Find it, or make it. Another may make or remove it in between: -EAGAIN. */
 static int find_or_make(struct leat_channel *channel, key_t key, struct leat_reason *reason) {
         const struct address *address = &channel->address;
         mode_t access = DOES_SEND(channel->flags) ? S_IWUSR : S_IRUSR;
-        int queue = -EEXIST;
+        int r = clear_away(address, key, reason);
+        if (r < 0)
+                return r;
         if (address_given(address, OPTION_NEW))
                 return sysv_mq_make(key, (mode_t)address->mode, reason);
-        while (queue == -EEXIST) {
-                queue = sysv_mq_find(key, access, reason);
-                if (queue == -ENOENT && !address_given(address, OPTION_OPEN))
-                        queue = sysv_mq_make(key, (mode_t)address->mode, reason);
+        int queue = sysv_mq_find(key, access, reason);
+        if (queue == -ENOENT && !address_given(address, OPTION_OPEN))
+                queue = sysv_mq_make(key, (mode_t)address->mode, reason);
+        return queue == -EEXIST ? -EAGAIN : queue;
+}
+
+static int try_open(struct leat_channel *channel, key_t key, struct sysv_mq *state, struct leat_reason *reason) {
+        int r = state->queue = find_or_make(channel, key, reason);
+        return r < 0 ? r : join(channel, state->queue, reason, &state->parties);
+}
+
+static int find_and_join(struct leat_channel *channel, int64_t deadline, struct sysv_mq *state,
+                         struct leat_reason *reason) {
+        key_t key;
+        int r = sysv_mq_key(&channel->address, reason, &key);
+        if (r < 0)
+                return r;
+        for (unsigned tries = 0; (r = try_open(channel, key, state, reason)) == -EAGAIN; tries++) {
+                r = mq_queue_pause(tries, deadline);
+                if (r < 0)
+                        return reason_set(reason, r, LEAT_ROW_OPENING, "another process is removing the queue");
         }
-        return queue;
+        return r;
 }
 
 static int set_up(struct leat_channel *channel, struct sysv_mq *state, struct leat_reason *reason) {
@@ -104,21 +131,14 @@ static int set_up(struct leat_channel *channel, struct sysv_mq *state, struct le
 
 static int open_queue(struct leat_channel *channel, int64_t deadline, struct leat_reason *reason) {
         CLEANUP(state_free_at) struct sysv_mq *state = calloc(1, sizeof(*state));
-        key_t key;
-        (void)deadline; /* nothing has to be waited for: whoever comes first makes it */
         if (!state)
                 return -ENOMEM;
-        state->queue = state->probe.fd = state->poll_epoll = state->timer = -1;
+        state->queue = state->probe.fd = -1;
         state->parties = PARTIES_NONE;
         state->framing = (enum framing)channel->address.framing;
         state->largest_entry = sysv_mq_limits().largest_bytes;
         kept_list_init(&state->held);
-        int r = sysv_mq_key(&channel->address, reason, &key);
-        if (r == 0)
-                r = join(channel, key, reason, &state->parties);
-        if (r < 0)
-                return r;
-        r = state->queue = find_or_make(channel, key, reason);
+        int r = find_and_join(channel, deadline, state, reason);
         if (r >= 0)
                 r = set_up(channel, state, reason);
         if (r < 0)

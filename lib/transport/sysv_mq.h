@@ -33,7 +33,6 @@ struct sysv_mq {
         struct kept_list held;  /* what was taken out of the queue and not handed out (invariant 2) */
         struct probe probe;     /* of a receiver */
         bool polled;            /* leat_fd was asked for */
-        int poll_epoll, timer;  /* of a polled one with ?end; else -1 */
         struct selection asked; /* by the receive that found nothing */
         int64_t pause_ns;       /* of a sender: until it looks again; 0: the queue was not full */
 };

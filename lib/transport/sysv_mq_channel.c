@@ -10,12 +10,9 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
 
 #define PAUSE_FIRST_NS 50000 /* of a sender, doubling: between two looks at a full queue */
 #define PAUSE_MOST_NS 2000000
-#define PAUSE_END_NS 20000000 /* of a receiver with ?end: between two looks at who is there */
 
 static const char removed[] = "the queue was removed under it; open it again to have a new one";
 
@@ -60,7 +57,6 @@ static int send_messages(struct leat_channel *channel, struct outgoing *messages
         if (r < 0)
                 return r;
         struct entry_bytes *entry = queue->space.message;
-        parties_adopt(&queue->parties);
         entry->type = (long)message->type;
         if (header > 0)
                 entry_header(message, entry->bytes);
@@ -230,8 +226,7 @@ static bool holds_nothing(const struct sysv_mq *queue) {
 /* Nothing was there. Is this the end, or is there something after all? */
 static int look_at_end(struct leat_channel *channel, struct incoming *message) {
         struct sysv_mq *queue = channel->state;
-        unsigned came;
-        if (!parties_ended(&queue->parties, &came))
+        if (!parties_ended(&queue->parties))
                 return -ENOMSG;
         int r = take_selected(channel, message); /* what they sent before they went */
         if (r != -ENOMSG)
@@ -239,17 +234,14 @@ static int look_at_end(struct leat_channel *channel, struct incoming *message) {
         /* Where messages of other types are left it is the end of this selection, and that of all is still to come.
          * */
         if (holds_nothing(queue))
-                parties_told(&queue->parties, came);
+                parties_told(&queue->parties, queue->queue);
         return -ENODATA;
 }
 
 /* For leat_fd: from now on it is readable when this selection has something. */
 static void watch(struct sysv_mq *queue) {
-        const struct itimerspec pause = { .it_value.tv_nsec = PAUSE_END_NS };
         if (!queue->polled)
                 return;
-        if (queue->timer >= 0)
-                (void)timerfd_settime(queue->timer, 0, &pause, NULL);
         /* No thread to be had: it looks as if there were something, which costs time and loses nothing. */
         if (probe_ask(&queue->probe, (long)queue->asked.select) < 0)
                 probe_pretend(&queue->probe);
@@ -264,7 +256,6 @@ static int receive_messages(struct leat_channel *channel, struct incoming *messa
         message->descriptors_count = 0;
         message->link = message->answers = 0;
         message->about = (struct leat_message){ .struct_size = sizeof(message->about) };
-        parties_adopt(&queue->parties);
         while (r == 0) {
                 if (hold_taken(queue) < 0)
                         return -ENOMEM;
@@ -303,8 +294,8 @@ static int arm(struct leat_channel *channel, enum direction direction, struct wa
                 return 1;
         if (r < 0)
                 wait_look_again(wait, leat_in_ns(PAUSE_MOST_NS)); /* no thread to be had */
-        if (queue->parties.set >= 0)
-                wait_look_again(wait, leat_in_ns(PAUSE_END_NS));
+        if (queue->parties.end)
+                mq_end_arm(queue->parties.end, wait);
         wait_add(wait, queue->probe.fd, POLLIN);
         return 0;
 }
@@ -323,29 +314,16 @@ static bool hears(struct leat_channel *channel) {
         return false;
 }
 
-/* With ?end a timer stands beside the thread's descriptor: no event tells that a sender went. */
-static int make_epoll(struct sysv_mq *queue) {
-        CLOSE_AT_EXIT int epoll = epoll_create1(EPOLL_CLOEXEC);
-        CLOSE_AT_EXIT int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-        struct epoll_event event = { .events = EPOLLIN };
-        if (epoll < 0 || timer < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, queue->probe.fd, &event) < 0 ||
-            epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &event) < 0)
-                return -errno;
-        queue->timer = take_fd(&timer);
-        queue->poll_epoll = take_fd(&epoll);
-        return 0;
-}
-
 static int poll_fd(struct leat_channel *channel) {
         struct sysv_mq *queue = channel->state;
-        int r = queue->parties.set >= 0 && queue->poll_epoll < 0 ? make_epoll(queue) : 0;
-        if (r < 0)
-                return r;
+        int fd = queue->parties.end ? mq_end_poll_fd(queue->parties.end, queue->probe.fd) : queue->probe.fd;
+        if (fd < 0)
+                return fd;
         if (!queue->polled) {
                 queue->polled = true;
                 watch(queue); /* the receive that said -EAGAIN may have been before this */
         }
-        return queue->poll_epoll >= 0 ? queue->poll_epoll : queue->probe.fd;
+        return fd;
 }
 
 /* ---- the rest ---- */
@@ -372,8 +350,7 @@ static int detach(struct leat_channel *channel, int ret_descriptors[2]) {
 static void after_fork(struct leat_channel *channel) {
         struct sysv_mq *queue = channel->state;
         queue->probe.fd = close_fd(queue->probe.fd);
-        queue->poll_epoll = close_fd(queue->poll_epoll);
-        queue->timer = close_fd(queue->timer);
+        parties_after_fork(&queue->parties);
 }
 
 /* What was taken and not handed out goes back. An entry of no bytes finds room in a full queue too. */
@@ -399,8 +376,6 @@ static void close_queue(struct leat_channel *channel, bool ours) {
         }
         parties_leave(&queue->parties, queue->queue, ours);
         kept_list_clear(&queue->held);
-        close_fd(queue->poll_epoll);
-        close_fd(queue->timer);
         free(queue->space.message);
         free(queue);
         channel->state = NULL;

@@ -1,246 +1,282 @@
 /* SPDX-License-Identifier: MIT */
 #include "transport/sysv_mq_parties.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
+#include "transport/mq_queue.h"
 
-#include <errno.h>
+#include <fcntl.h>
+#include <mqueue.h>
+#include <stdio.h>
+#include <sys/file.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
-#include <sys/sem.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
-enum { SENDERS, CAME, TOLD, TEMPORARY, USED, GOING, SEMAPHORES };
+#define MARK_TEMPORARY S_ISVTX /* born with it: no kill comes between */
 
-#define CAME_MAX 32767 /* SEMVMX */
-#define NOWAIT(number, change)                                                                                         \
-        { (number), (change), IPC_NOWAIT }
-#define UNDONE(number, change)                                                                                         \
-        { (number), (change), IPC_NOWAIT | SEM_UNDO }
-#define APPLY(set, ...)                                                                                                \
-        apply(set, (struct sembuf[]){ __VA_ARGS__ }, sizeof((struct sembuf[]){ __VA_ARGS__ }) / sizeof(struct sembuf))
-
-/* semctl(2): the program has to define it. */
-union semun {
-        int value;
-        struct semid_ds *status;
-        unsigned short *values;
+struct name {
+        char text[32];
 };
 
-/* All or nothing. 0; -EAGAIN: a count forbids it; -EIDRM: the set is gone. */
-static int apply(int set, struct sembuf *changes, size_t count) {
-        if (semop(set, changes, count) == 0)
-                return 0;
-        return errno == EINVAL ? -EIDRM : -errno;
+/* Identifiers carry a generation: the companion of a queue that is gone is not that of the next with its key. */
+static struct name name_of(int queue) {
+        struct name name;
+        (void)snprintf(name.text, sizeof(name.text), "/leat.sysv-mq.%d", queue);
+        return name;
 }
 
-static int look(int set, unsigned short ret_values[SEMAPHORES]) {
-        return semctl(set, 0, GETALL, (union semun){ .values = ret_values }) < 0 ? -errno : 0;
+static int open_again(int queue, int access) {
+        int fd = mq_open(name_of(queue).text, access | O_NONBLOCK | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
 }
 
-/* The set of a key, if it is ours. Its size is the mark: nothing has to be written after it was made. */
-static int find(key_t key) {
-        struct semid_ds status;
-        int set = semget(key, 0, 0);
-        if (set < 0)
+/* By whoever may do but one thing with it. */
+static int open_any(int queue) {
+        int fd = open_again(queue, O_RDONLY);
+        return fd == -EACCES ? open_again(queue, O_WRONLY) : fd;
+}
+
+static int lock(int fd, int how) {
+        int r;
+        do
+                r = flock(fd, how | LOCK_NB);
+        while (r < 0 && errno == EINTR);
+        return r == 0 ? 0 : errno == EWOULDBLOCK ? -EAGAIN : -errno;
+}
+
+static bool is_gone(int queue) {
+        struct msqid_ds status;
+        return msgctl(queue, IPC_STAT, &status) < 0 && (errno == EINVAL || errno == EIDRM);
+}
+
+/* ---- removing ---- */
+
+/* A mark is worth what the right to remove is worth: a stranger that lays one there may not have the queue removed. */
+static bool is_marked_by_owner(int queue, const struct stat *companion) {
+        struct msqid_ds status;
+        if (!(companion->st_mode & MARK_TEMPORARY) || msgctl(queue, IPC_STAT, &status) < 0)
+                return false;
+        return companion->st_uid == 0 || companion->st_uid == status.msg_perm.uid ||
+               companion->st_uid == status.msg_perm.cuid;
+}
+
+/* The queue first: a companion that stands tells the next opener that something is left behind. */
+static int bury(int queue) {
+        if (msgctl(queue, IPC_RMID, NULL) < 0 && errno != EINVAL && errno != EIDRM)
                 return -errno;
-        if (semctl(set, 0, IPC_STAT, (union semun){ .status = &status }) < 0)
-                return errno == EACCES ? -EACCES : -ENOENT; /* it has just gone */
-        return status.sem_nsems == SEMAPHORES ? set : -EEXIST;
+        (void)mq_unlink(name_of(queue).text);
+        return 0;
 }
 
-/* Who may use the queue in any way must be able to count: each class that has a bit gets both. */
-static mode_t counting_mode(mode_t mode) {
-        mode_t both = 0;
-        for (int shift = 0; shift <= 6; shift += 3)
-                if (mode & ((mode_t)06 << shift))
-                        both |= (mode_t)06 << shift;
-        return both;
-}
-
-static int find_or_make(key_t key, mode_t mode) {
-        int set;
-        do {
-                set = find(key);
-                if (set != -ENOENT)
-                        return set;
-                set = semget(key, SEMAPHORES, IPC_CREAT | IPC_EXCL | (int)counting_mode(mode));
-        } while (set < 0 && errno == EEXIST);
-        return set < 0 ? -errno : set;
-}
-
-/*
- * Remove what is marked as going. The set goes last: a queue that was found while it still stands is the old one.
- * What another helper
- * has removed already is gone by its identifier, and that is as good.
- */
-static int remove_going(int set, key_t key) {
-        unsigned short values[SEMAPHORES];
-        int queue = msgget(key, 0);
-        if (look(set, values) < 0)
-                return 0;
-        if (queue >= 0 && msgctl(queue, IPC_RMID, NULL) < 0 && errno == EPERM)
-                return -EPERM;
-        return semctl(set, 0, IPC_RMID) < 0 && errno == EPERM ? -EPERM : 0;
-}
-
-/* Clear away what the parties of a temporary queue left, killed before or while they removed it. 1: something was,
- * look
- * again. Where all were killed before, this is for the next one that says ?temporary. */
-static int clear_away(int set, key_t key, bool temporary) {
-        unsigned short values[SEMAPHORES];
-        int r = look(set, values);
+/* Remove a temporary queue that nobody has open, and the companion of one that is gone. 1: nothing is left of it; 0:
+ * it stays; -EAGAIN: somebody is there, or removes it. */
+static int remove_unused(int queue) {
+        struct stat status;
+        CLOSE_AT_EXIT int fd = open_any(queue);
+        if (fd < 0)
+                return fd == -ENOENT ? 0 : fd;
+        int r = fstat(fd, &status) < 0 ? -errno : 0;
         if (r < 0)
-                return r == -EACCES ? r : 1;
-        if (values[GOING] == 0) {
-                if (!temporary || values[USED] == 0 || values[TEMPORARY] > 0)
-                        return 0;
-                r = APPLY(set, NOWAIT(TEMPORARY, 0), NOWAIT(GOING, 0), NOWAIT(GOING, 1));
+                return r;
+        if (is_gone(queue)) {
+                (void)mq_unlink(name_of(queue).text);
+                return 1;
         }
-        if (r == -EAGAIN || r == -EIDRM)
-                return 1; /* somebody came, or was quicker */
+        if (!is_marked_by_owner(queue, &status))
+                return 0;
+        r = lock(fd, LOCK_EX);
         if (r == 0)
-                r = remove_going(set, key);
+                r = fstat(fd, &status) < 0 ? -errno : status.st_nlink == 0 ? -EAGAIN : bury(queue);
         return r < 0 ? r : 1;
 }
 
-static int count_sender(int set) {
-        int r = APPLY(set, NOWAIT(GOING, 0), UNDONE(SENDERS, 1), NOWAIT(CAME, 1));
-        if (r == -ERANGE)
-                r = APPLY(set, NOWAIT(GOING, 0), UNDONE(SENDERS, 1), NOWAIT(CAME, -(CAME_MAX - 1)));
-        return r;
+int parties_clear(int queue, struct leat_reason *reason) {
+        int r = remove_unused(queue);
+        if (r == -EPERM)
+                return reason_set(reason, r, LEAT_ROW_LIFETIME,
+                                  "a temporary queue was left behind by killed processes of another user; its owner "
+                                  "removes it, with `leat rm` or `ipcrm`");
+        return r == -EAGAIN || r == -EACCES ? 0 : r; /* somebody is there; or nobody says so, and it is as any other */
 }
 
-/* USED is raised by whoever sees it at 0: it stays small. */
-static int count_temporary(int set) {
-        unsigned short values[SEMAPHORES];
-        int r = look(set, values);
-        if (r < 0)
-                return r == -EACCES ? r : -EIDRM;
-        if (values[USED] > 0)
-                return APPLY(set, NOWAIT(GOING, 0), UNDONE(TEMPORARY, 1));
-        return APPLY(set, NOWAIT(GOING, 0), UNDONE(TEMPORARY, 1), NOWAIT(USED, 1));
+void parties_remove(int queue) {
+        (void)mq_unlink(name_of(queue).text);
 }
 
-static int join(struct parties *parties) {
-        unsigned short values[SEMAPHORES];
-        int r = parties->temporary ? count_temporary(parties->set) : 0;
-        if (r == 0 && parties->sender)
-                r = count_sender(parties->set);
-        if (r < 0)
-                return r;
-        r = look(parties->set, values);
-        parties->told = r == 0 ? values[TOLD] : 0;
-        return r;
+/* ---- joining ---- */
+
+/* Was nothing ever sent or taken? A queue that was made by one who was killed before it could say that it is temporary
+ * holds nothing of anybody's. 1, 0, or a negative errno. */
+static int is_unused(int queue) {
+        struct msqid_ds status;
+        if (msgctl(queue, IPC_STAT, &status) < 0)
+                return errno == EINVAL || errno == EIDRM ? -EAGAIN : -errno;
+        return status.msg_stime == 0 && status.msg_rtime == 0;
+}
+
+static int refuse_temporary(struct leat_reason *reason) {
+        return reason_set(reason, -EEXIST, LEAT_ROW_LIFETIME,
+                          "a queue that is not temporary is there; open it without ?temporary, or `leat rm` it first");
 }
 
 static int explain(int error, struct leat_reason *reason) {
         switch (error) {
-        case -EEXIST:
-                return reason_set(
-                        reason, error, LEAT_ROW_LIFETIME,
-                        "semaphores of another program have this key, and ?end and ?temporary count with some; "
-                        "use another key");
+        case -EAGAIN:
+                return error;
         case -ENOSPC:
-                return reason_limit(reason, error, "kernel.sem",
-                                    "the system has no semaphores left for ?end and ?temporary; `ipcs -s` lists them");
+                return reason_limit(reason, error, "fs.mqueue.queues_max",
+                                    "?end and ?temporary keep a small POSIX queue beside this one, and the system has "
+                                    "as many as it may; remove some (/dev/mqueue), or raise the limit");
+        case -EMFILE:
+                return !mq_queue_blames_memory() ? error /* of RLIMIT_NOFILE the channel tells */
+                                                 : reason_limit(reason, error, "RLIMIT_MSGQUEUE",
+                                                                "?end and ?temporary keep a small POSIX queue beside "
+                                                                "this one, and this user's may take no more memory");
+        case -ENOSYS:
+                return reason_set(reason, -ENOTSUP, LEAT_ROW_END,
+                                  "?end and ?temporary need POSIX queues beside, which this kernel does not have");
         case -EACCES:
         case -EPERM:
                 return reason_set(reason, error, LEAT_ROW_LIFETIME,
-                                  "the semaphores that count for ?end and ?temporary belong to another user; `ipcs -s` "
-                                  "lists them");
+                                  "the companion of this queue, for ?end and ?temporary, does not let this user in; "
+                                  "`leat set ADDRESS mode=` by the queue's owner sets both");
         default:
                 return reason_set(reason, error, LEAT_ROW_LIFETIME,
-                                  "the semaphores for ?end and ?temporary cannot be used");
+                                  "the companion of this queue, for ?end and ?temporary, cannot be used");
         }
 }
 
-int parties_join(key_t key, mode_t mode, bool sender, bool temporary, struct leat_reason *reason,
-                 struct parties *ret_parties) {
-        for (;;) {
-                struct parties parties = { .sender = sender, .temporary = temporary, .pid = getpid() };
-                parties.set = find_or_make(key, mode);
-                if (parties.set < 0)
-                        return explain(parties.set, reason);
-                int r = clear_away(parties.set, key, temporary);
-                if (r == 0)
-                        r = join(&parties);
-                if (r == 0) {
-                        *ret_parties = parties;
-                        return 0;
-                }
-                /* Where one of two counts was made, the other fails only because the set is gone, and both with it.
-                 * */
-                if (r == 1 || r == -EAGAIN || r == -EIDRM)
-                        continue;
+static int make(int queue, const struct parties_wish *wish, int access) {
+        struct mq_attr smallest = { .mq_maxmsg = 1, .mq_msgsize = 1 };
+        struct msqid_ds status;
+        bool known = msgctl(queue, IPC_STAT, &status) == 0;
+        mode_t mode = (known ? status.msg_perm.mode & 0666 : wish->mode) | (wish->temporary ? MARK_TEMPORARY : 0);
+        int fd = mq_open(name_of(queue).text, access | O_NONBLOCK | O_CLOEXEC | O_CREAT | O_EXCL, mode, &smallest);
+        if (fd >= 0 && known)
+                (void)fchmod(fd, mode); /* the umask cut the queue's already, if it cuts it */
+        return fd < 0 ? -errno : fd;
+}
+
+static int find_or_make(int queue, const struct parties_wish *wish, struct leat_reason *reason) {
+        int access = wish->sends ? O_WRONLY : O_RDONLY;
+        int unused = wish->temporary ? is_unused(queue) : 1;
+        int fd = unused > 0 ? make(queue, wish, access) : open_again(queue, access);
+        if (fd == -EEXIST)
+                fd = open_again(queue, access);
+        if (fd == -ENOENT && unused < 0)
+                return explain(unused, reason);
+        if (fd == -ENOENT)
+                return unused ? -EAGAIN : refuse_temporary(reason);
+        return fd < 0 ? explain(fd, reason) : fd;
+}
+
+/* A place first, then the note that a sender came: whoever reads the note and sees no place knows that it went. */
+static int join_sender(struct parties *parties, struct leat_reason *reason) {
+        int r = presence_take(parties->fd, true, &parties->presence), sent = 0;
+        if (r < 0)
                 return explain(r, reason);
-        }
+        do
+                sent = mq_send(parties->fd, "", 0, 0); /* full: the note lies there already */
+        while (sent < 0 && errno == EINTR);
+        return sent < 0 && errno != EAGAIN ? explain(-errno, reason) : 0;
 }
 
-void parties_adopt(struct parties *parties) {
-        pid_t self = parties->set >= 0 ? getpid() : 0;
-        if (parties->set < 0 || parties->pid == self)
+/* Those that came before are known by the note, and those that come from now on by what the watch tells. */
+static int join_receiver(struct parties *parties, struct leat_reason *reason) {
+        struct mq_attr attributes;
+        int r = mq_end_new(parties->fd, reason, &parties->end);
+        if (r == 0 && mq_getattr(parties->fd, &attributes) < 0)
+                r = -errno;
+        if (r == 0 && attributes.mq_curmsgs > 0)
+                mq_end_came(parties->end);
+        return r;
+}
+
+static int take_part(int queue, const struct parties_wish *wish, struct parties *parties, struct leat_reason *reason) {
+        struct stat status;
+        int r = lock(parties->fd, LOCK_SH);
+        if (r == 0 && fstat(parties->fd, &status) < 0)
+                r = -errno;
+        if (r < 0)
+                return explain(r, reason);
+        bool gone = is_gone(queue);
+        if (gone)
+                parties_remove(queue); /* that of an identifier without a queue is nobody's */
+        if (gone || status.st_nlink == 0)
+                return -EAGAIN;
+        parties->temporary = status.st_mode & MARK_TEMPORARY;
+        if (wish->temporary && !parties->temporary)
+                return refuse_temporary(reason);
+        if (wish->sends)
+                return join_sender(parties, reason);
+        return wish->end ? join_receiver(parties, reason) : 0;
+}
+
+int parties_join(int queue, const struct parties_wish *wish, struct leat_reason *reason, struct parties *ret_parties) {
+        struct parties parties = PARTIES_NONE;
+        int r = parties.fd = find_or_make(queue, wish, reason);
+        if (r >= 0)
+                r = take_part(queue, wish, &parties, reason);
+        if (r < 0) {
+                parties_leave(&parties, queue, true);
+                return r;
+        }
+        *ret_parties = parties;
+        return 0;
+}
+
+/* ---- the end ---- */
+
+bool parties_ended(const struct parties *parties) {
+        return parties->end && mq_end_all_gone(parties->end);
+}
+
+void parties_told(struct parties *parties, int queue) {
+        char note;
+        mq_end_tell(parties->end);
+        while (mq_receive(parties->fd, &note, 1, NULL) < 0 && errno == EINTR)
+                ;
+        /* Who came meanwhile may have found the old note, and left none of its own. */
+        if (!mq_end_all_gone(parties->end) && !presence_has_sender(parties->fd))
                 return;
-        parties->pid = self;
-        if (parties->sender)
-                (void)APPLY(parties->set, UNDONE(SENDERS, 1), NOWAIT(SENDERS, -1));
-        if (parties->temporary)
-                (void)APPLY(parties->set, UNDONE(TEMPORARY, 1), NOWAIT(TEMPORARY, -1));
+        CLOSE_AT_EXIT int fd = open_again(queue, O_WRONLY);
+        while (fd >= 0 && mq_send(fd, "", 0, 0) < 0 && errno == EINTR)
+                ;
 }
 
-bool parties_ended(const struct parties *parties, unsigned *ret_came) {
-        unsigned short values[SEMAPHORES];
-        if (parties->set < 0 || look(parties->set, values) < 0)
-                return false;
-        *ret_came = values[CAME];
-        return values[SENDERS] == 0 && values[CAME] != parties->told;
-}
+/* ---- leaving ---- */
 
-void parties_told(struct parties *parties, unsigned came) {
-        parties->told = came;
-        (void)semctl(parties->set, TOLD, SETVAL, (union semun){ .value = (int)came });
-}
-
-/* The last takes the count to 0 and marks in one step: nobody joins in between. */
-static void leave_temporary(int set, int queue) {
-        for (;;) {
-                int r = APPLY(set, UNDONE(TEMPORARY, -1), NOWAIT(TEMPORARY, 0), NOWAIT(GOING, 1));
-                if (r == 0) {
-                        (void)msgctl(queue, IPC_RMID, NULL);
-                        (void)semctl(set, 0, IPC_RMID);
-                }
-                if (r != -EAGAIN)
-                        return;
-                /* Not the last: minus two, plus one, so that it fails if there is but one. */
-                r = APPLY(set, UNDONE(TEMPORARY, -2), UNDONE(TEMPORARY, 1));
-                if (r != -EAGAIN)
-                        return;
-        }
+void parties_after_fork(struct parties *parties) {
+        parties->fd = close_fd(parties->fd);
+        if (parties->end)
+                mq_end_after_fork(parties->end);
 }
 
 void parties_leave(struct parties *parties, int queue, bool ours) {
-        if (parties->set < 0)
-                return;
-        if (ours) {
-                parties_adopt(parties);
-                if (parties->sender)
-                        (void)APPLY(parties->set, UNDONE(SENDERS, -1));
-                if (parties->temporary)
-                        leave_temporary(parties->set, queue);
-        } else if (parties->pid == getpid()) {
-                /* Given to a child: the counts stay, and our exit no longer takes them back. */
-                if (parties->sender)
-                        (void)APPLY(parties->set, UNDONE(SENDERS, -1), NOWAIT(SENDERS, 1));
-                if (parties->temporary)
-                        (void)APPLY(parties->set, UNDONE(TEMPORARY, -1), NOWAIT(TEMPORARY, 1));
-        }
+        bool joined = parties->fd >= 0;
+        mq_end_free(parties->end);
+        /* Before the close, of which inotify tells: who is told looks at the place. */
+        if (ours)
+                presence_leave(&parties->presence);
+        close_fd(parties->fd);
+        if (ours && joined && (parties->temporary || is_gone(queue)))
+                (void)remove_unused(queue);
         *parties = PARTIES_NONE;
 }
 
-int parties_remove(key_t key) {
-        int set = find(key);
-        if (set == -ENOENT || set == -EEXIST)
-                return 0;
-        if (set < 0)
-                return set;
-        return semctl(set, 0, IPC_RMID) < 0 && errno != EINVAL && errno != EIDRM ? -errno : 0;
+/* ---- from outside ---- */
+
+unsigned parties_count_senders(int queue) {
+        CLOSE_AT_EXIT int fd = open_again(queue, O_RDONLY);
+        return fd < 0 ? 0 : presence_count_senders(fd);
+}
+
+void parties_set_access(int queue, mode_t mode, uid_t uid, gid_t gid) {
+        struct stat status;
+        CLOSE_AT_EXIT int fd = open_any(queue);
+        if (fd < 0 || fstat(fd, &status) < 0)
+                return;
+        (void)!fchown(fd, uid, gid); /* where that is not allowed, whoever made it keeps it */
+        (void)fchmod(fd, (status.st_mode & 07000) | (mode & 0666));
 }

@@ -3,47 +3,56 @@
 #define LEAT_TRANSPORT_SYSV_MQ_PARTIES_H
 
 /*
- * Who is at a System V queue, counted in a set of semaphores beside it: for ?end and ?temporary
- * (docs/design/sysv-mq.md,
- * "Who is there"). No call waits.
+ * Who is at a System V queue, for ?end and ?temporary: locks on its companion, a POSIX queue of the same name space that
+ * is called after the queue's identifier (docs/design/sysv-mq.md, "Who is there"). No call waits.
  */
+
+#include "transport/mq_end.h"
+#include "transport/presence.h"
 
 #include <leat/error.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
 struct parties {
-        int set;        /* -1: there is none, nobody is counted */
-        bool sender;    /* counted as a sender: ?end */
-        bool temporary; /* counted for ?temporary */
-        pid_t pid;      /* whose exit takes the counts back */
-        unsigned told;  /* of a receiver: the count of senders that ever came, when it was told the end last */
+        int fd; /* of the companion; -1: none, nobody is counted */
+        bool temporary;
+        struct presence presence; /* of a sender */
+        struct mq_end *end;       /* of a receiver with ?end, else NULL */
+};
+#define PARTIES_NONE ((struct parties){ .fd = -1, .presence = PRESENCE_NONE })
+
+/* What an opener asks for. */
+struct parties_wish {
+        bool sends, end, temporary;
+        mode_t mode; /* of a companion that has to be made, where the queue's cannot be seen */
 };
 
-#define PARTIES_NONE ((struct parties){ .set = -1 })
+/* Join those of an open queue. 0; -EAGAIN: it has just been removed, look for it again; -EEXIST: others have stored in it,
+ * so it does not become temporary; errors of the system. */
+int parties_join(int queue, const struct parties_wish *wish, struct leat_reason *reason, struct parties *ret_parties);
 
-/*
- * Join. What all its parties left behind when they were killed (?temporary) is removed first, so the queue is to be
- * opened after this. mode: as the queue's, cut already. Returns 0; -EEXIST: that key has semaphores that are not
- * ours;
- * -EPERM, -EACCES, -ENOSPC, ...
- */
-int parties_join(key_t key, mode_t mode, bool sender, bool temporary, struct leat_reason *reason,
-                 struct parties *ret_parties);
+/* Remove a temporary queue whose parties were all killed. 1: there is nothing of it any more; 0: there was none; -EAGAIN:
+ * another removes it. */
+int parties_clear(int queue, struct leat_reason *reason);
 
-/* A channel that a child was given: the child takes over the counts. To be called before it is used. */
-void parties_adopt(struct parties *parties);
-
-/* Have all senders that came since this receiver was told last gone? */
-bool parties_ended(const struct parties *parties, unsigned *ret_came);
+/* Have all senders gone that came since this receiver was told last? */
+bool parties_ended(const struct parties *parties);
 
 /* The end was told: the next one is that of senders that come from now on. */
-void parties_told(struct parties *parties, unsigned came);
+void parties_told(struct parties *parties, int queue);
 
-/* Leave; the last of a temporary queue removes it. `ours`: else it was given to a child, which keeps the counts. */
+/* Leave; the last of a temporary queue removes it. `ours`: else it was given to a child, which holds the same locks. */
 void parties_leave(struct parties *parties, int queue, bool ours);
 
-/* Remove the set of a key, if there is one and it is ours. 0, or a negative errno. */
-int parties_remove(key_t key);
+/* In a forked child that it was not given to. */
+void parties_after_fork(struct parties *parties);
+
+/* How many senders are there that said ?end or ?temporary? */
+unsigned parties_count_senders(int queue);
+
+/* The queue has a new mode, owner or group, or is removed: so the companion. */
+void parties_set_access(int queue, mode_t mode, uid_t uid, gid_t gid);
+void parties_remove(int queue);
 
 #endif

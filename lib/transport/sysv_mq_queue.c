@@ -157,6 +157,7 @@ int sysv_mq_describe(int queue, enum framing framing, struct leat_info *info) {
         info->mode = status.msg_perm.mode & 0777;
         info->last_sender = status.msg_lspid;
         info->last_receiver = status.msg_lrpid;
+        info->parties = parties_count_senders(queue);
         return 0;
 }
 
@@ -237,16 +238,32 @@ int sysv_mq_create(const struct address *address, mode_t mode, bool new_only, st
         return r;
 }
 
-static int set_mode(int queue, const char *value, struct leat_reason *reason) {
+/* One of msg_perm's, by IPC_SET: mode in octal, owner and group as numbers. */
+static int set_permission(int queue, const char *property, const char *value, struct leat_reason *reason) {
         struct msqid_ds status;
         char *end;
-        unsigned long mode = strtoul(value, &end, 8);
-        if (*value < '0' || *value > '7' || *end || mode > 0777)
-                return reason_set(reason, -EINVAL, LEAT_ROW_OPENING, "a mode is octal permission bits, as 0660");
+        bool is_mode = strcmp(property, "mode") == 0;
+        unsigned long number = strtoul(value, &end, is_mode ? 8 : 10);
+        if (*value < '0' || *value > '9' || *end || number >= (is_mode ? 01000 : UINT32_MAX))
+                return reason_set(reason, -EINVAL, LEAT_ROW_OPENING,
+                                  is_mode ? "a mode is octal permission bits, as 0660"
+                                          : "a user or group is wanted by number, as `id` prints it: owner=1000");
         if (msgctl(queue, IPC_STAT, &status) < 0)
                 return refuse_change(-errno, reason);
-        status.msg_perm.mode = (unsigned short)mode;
-        return msgctl(queue, IPC_SET, &status) < 0 ? refuse_change(-errno, reason) : 0;
+        if (is_mode)
+                status.msg_perm.mode = (unsigned short)number;
+        else if (strcmp(property, "owner") == 0)
+                status.msg_perm.uid = (uid_t)number;
+        else
+                status.msg_perm.gid = (gid_t)number;
+        if (msgctl(queue, IPC_SET, &status) < 0)
+                return refuse_change(-errno, reason);
+        parties_set_access(queue, (mode_t)status.msg_perm.mode, status.msg_perm.uid, status.msg_perm.gid);
+        return 0;
+}
+
+static bool is_permission(const char *property) {
+        return strcmp(property, "mode") == 0 || strcmp(property, "owner") == 0 || strcmp(property, "group") == 0;
 }
 
 int sysv_mq_set(const struct address *address, const char *property, const char *value, struct leat_reason *reason) {
@@ -254,8 +271,8 @@ int sysv_mq_set(const struct address *address, const char *property, const char 
         int queue = find_any(address, reason);
         if (queue < 0)
                 return queue;
-        if (strcmp(property, "mode") == 0)
-                return set_mode(queue, value, reason);
+        if (is_permission(property))
+                return set_permission(queue, property, value, reason);
         if (strcmp(property, "capacity") == 0) {
                 if (!address_parse_size(value, &bytes) || bytes == 0)
                         return reason_set(reason, -EINVAL, LEAT_ROW_LIMITS, "a capacity is bytes: 16384, 64k");
@@ -264,25 +281,21 @@ int sysv_mq_set(const struct address *address, const char *property, const char 
         if (strcmp(property, "depth") == 0)
                 return reason_set(reason, -ENOTSUP, LEAT_ROW_LIMITS,
                                   "a System V queue is bounded in bytes; set capacity=, or use mq:");
-        return reason_set(reason, -ENOTSUP, LEAT_ROW_LIMITS, "a System V queue has mode and capacity");
+        return reason_set(reason, -ENOTSUP, LEAT_ROW_LIMITS, "a System V queue has mode, owner, group and capacity");
 }
 
 int sysv_mq_remove(const struct address *address, struct leat_reason *reason) {
         key_t key;
         int r = sysv_mq_key(address, reason, &key);
         int queue = r < 0 ? r : sysv_mq_find(key, 0, reason);
-        if (queue == -ENOENT && r == 0)
-                (void)parties_remove(key); /* of a queue that ipcrm removed, or a party that was killed meanwhile */
         if (queue < 0)
                 return queue;
         if (msgctl(queue, IPC_RMID, NULL) < 0)
                 return errno == EPERM ? reason_set(reason, -EPERM, LEAT_ROW_WHO,
                                                    "only the queue's owner removes it; `ipcs -q` shows who that is")
                                       : -errno;
-        r = parties_remove(key);
-        return r < 0 ? reason_set(reason, r, LEAT_ROW_LIFETIME,
-                                  "the queue is removed; the semaphores that counted its parties are another user's")
-                     : 0;
+        parties_remove(queue);
+        return 0;
 }
 
 ssize_t sysv_mq_peek(const struct address *address, size_t n, void *buffer, size_t size_bytes,

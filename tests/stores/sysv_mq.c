@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "sysv_mq.h"
 
+#include <fcntl.h>
+#include <mqueue.h>
 #include <poll.h>
 #include <sched.h>
-#include <sys/sem.h>
+#include <stdio.h>
 
 void sysv_alone(void) {
-        if (unshare(CLONE_NEWIPC) < 0) {
+        if (unshare(CLONE_NEWIPC) < 0)
                 (void)leat_remove(ADDRESS, NULL);
-                (void)semctl(semget(KEY, 0, 0), 0, IPC_RMID);
-        }
 }
 
 void sysv_forget(void) {
@@ -83,4 +83,15 @@ void sysv_check_why(struct leat_channel *channel, enum leat_row row, int error) 
 bool sysv_readable(int fd, int timeout_ms) {
         struct pollfd entry = { .fd = fd, .events = POLLIN };
         return poll(&entry, 1, timeout_ms) == 1;
+}
+
+const char *sysv_companion(int queue) {
+        static char name[64];
+        snprintf(name, sizeof name, "/leat.sysv-mq.%d", queue);
+        return name;
+}
+
+bool sysv_has_companion(int queue) {
+        mqd_t companion = mq_open(sysv_companion(queue), O_RDONLY);
+        return companion >= 0 && mq_close(companion) == 0;
 }

@@ -32,6 +32,10 @@ int sysv_queue(key_t key);
 struct msqid_ds sysv_status(key_t key);
 void sysv_send_foreign(long type, const char *bytes, size_t size);
 
+/* The POSIX queue beside it, for ?end and ?temporary. */
+const char *sysv_companion(int queue);
+bool sysv_has_companion(int queue);
+
 void sysv_expect(struct leat_channel *receiver, int64_t select, int64_t deadline, int64_t type, const char *text);
 int sysv_receive_now(struct leat_channel *receiver, int64_t select);
 void sysv_check_why(struct leat_channel *channel, enum leat_row row, int error);

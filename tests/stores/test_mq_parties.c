@@ -6,6 +6,7 @@
 #include <mqueue.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int64_t soon(void) {
@@ -193,6 +194,28 @@ TEST(a_stopped_sender_is_no_end) {
         leat_close(receiver);
 }
 
+static void expect_end_of_one_that_nobody_saw(const char *options) {
+        struct leat_channel *one = mq_receiver(options), *two = mq_receiver(options), *three = mq_receiver(options);
+        leat_close(three); /* a receiver that goes is no sender that came */
+        CHECK_EQ(mq_receive_text(one, LEAT_NOW, NULL), -EAGAIN);
+        for (int round = 0; round < 2; round++) {
+                struct leat_channel *sender = mq_sender("");
+                mq_put(sender, "a");
+                leat_close(sender);
+                mq_take(one, "a");
+                expect_end_once(one);
+                expect_end_once(two); /* another took all, and was told */
+        }
+        leat_close(one);
+        leat_close(two);
+}
+
+TEST(each_receiver_is_told_whatever_another_took) {
+        expect_end_of_one_that_nobody_saw("?end");
+        CHECK_EQ(leat_remove(mq_address(""), NULL), 0);
+        expect_end_of_one_that_nobody_saw("?end&temporary");
+}
+
 static void wait_readable(int fd) {
         struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
         CHECK_EQ(poll(&poll_fd, 1, 10000), 1);
@@ -282,6 +305,25 @@ TEST(a_stopped_party_keeps_a_temporary_queue) {
         CHECK_EQ(kill(pid, SIGCONT), 0);
         let_go(&party, pid);
         CHECK(!is_there());
+}
+
+static void open_what_is_not_ours_to_remove(void *argument) {
+        struct leat_reason reason;
+        (void)argument;
+        CHECK(setgid(65534) == 0 && setuid(65534) == 0);
+        CHECK_EQ(mq_refused("?temporary", LEAT_RECEIVE, &reason), -EPERM);
+        CHECK(reason.row == LEAT_ROW_LIFETIME && strstr(reason.text, "leat rm"));
+        CHECK_EQ(mq_refused("", LEAT_SEND, &reason), -EPERM);
+}
+
+/* Nobody waits without end for what another user's killed process left. */
+TEST(what_another_user_left_is_said_to_be_theirs) {
+        struct party party = { .options = "?temporary&mode=0666", .flags = LEAT_SEND, .sends = "old" };
+        if (geteuid() != 0)
+                SKIP("only root can be somebody else");
+        umask(0);
+        kill_party(start_party(&party));
+        CHECK_EQ(harness_wait(harness_fork(open_what_is_not_ours_to_remove, NULL)), 0);
 }
 
 /* --- many at once: openers and closers of a temporary queue meet at every point --- */

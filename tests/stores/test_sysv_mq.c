@@ -617,6 +617,25 @@ TEST(what_is_made_has_its_mode_and_is_known) {
         CHECK(strstr(reason.text, "log:") != NULL);
 }
 
+TEST(a_queue_is_given_to_another_owner) {
+        struct leat_info info = LEAT_INFO_INIT;
+        struct leat_reason reason;
+        if (geteuid() != 0)
+                SKIP("needs root");
+        sysv_alone();
+        CHECK_EQ(leat_create(ADDRESS, 0600, true, NULL), 0);
+        CHECK_EQ(leat_set(ADDRESS, "owner", "65534", NULL), 0);
+        CHECK_EQ(leat_set(ADDRESS, "group", "65533", NULL), 0);
+        CHECK_EQ(leat_set(ADDRESS, "owner", "nobody", &reason), -EINVAL);
+        CHECK(strstr(reason.text, "by number"));
+        CHECK_EQ(leat_set(ADDRESS, "group", "4294967295", NULL), -EINVAL); /* -1 */
+        CHECK_EQ(leat_inspect(ADDRESS, NULL, &info), 0);
+        CHECK_EQ(info.owner.uid, 65534);
+        CHECK_EQ(info.owner.gid, 65533);
+        CHECK_EQ(info.mode, 0600);
+        sysv_forget();
+}
+
 TEST(what_waits_is_seen_and_not_taken) {
         struct leat_message about = LEAT_MESSAGE_INIT;
         struct leat_reason reason;
