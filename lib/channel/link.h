@@ -34,9 +34,9 @@ struct outgoing {
         size_t size_bytes;
         const int *descriptors;
         size_t descriptors_count;
-        uint64_t link;  /* to this one; 0: the channel has one */
-        size_t sent;    /* bytes of the wire that are written */
-        uint64_t began; /* the hub's: the link that they went to; 0: none yet */
+        uint64_t link;    /* to this one; 0: the channel has one */
+        size_t sent;      /* bytes of the wire that are written */
+        uint64_t began;   /* the hub's: the link that they went to; 0: none yet */
         bool drop_oldest; /* where it is full, the oldest that waits makes room */
 };
 

@@ -167,9 +167,10 @@ static int check(struct leat_channel *channel, const struct wish *wish) {
                 return channel_refuse(channel, -ENOTSUP, LEAT_ROW_TYPES, rows[LEAT_ROW_TYPES].why);
         if (wish->selection.select != LEAT_ANY && channel->operations->competes &&
             !address_given(&channel->address, OPTION_EXCLUSIVE))
-                return channel_refuse(channel, -ENOTSUP, LEAT_ROW_TYPES,
-                                      "what is set aside here is lost to the other receivers; open with ?exclusive to be "
-                                      "the only one, or use sysv-mq:");
+                return channel_refuse(
+                        channel, -ENOTSUP, LEAT_ROW_TYPES,
+                        "what is set aside here is lost to the other receivers; open with ?exclusive to be "
+                        "the only one, or use sysv-mq:");
         if (wish->selection.from_pid != 0 && rows[LEAT_ROW_WHO].verdict == LEAT_NO)
                 return channel_refuse(channel, -ENOTSUP, LEAT_ROW_WHO, rows[LEAT_ROW_WHO].why);
         return 0;

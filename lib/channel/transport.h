@@ -24,7 +24,7 @@ enum direction { DIRECTION_SEND, DIRECTION_RECEIVE, DIRECTION_COUNT };
 #define DOES_RECEIVE(flags) ((flags) & (LEAT_RECEIVE | LEAT_CALL | LEAT_REPLY))
 
 struct operations {
-        bool selects; /* receive obeys the selection; else the channel sets aside what does not match */
+        bool selects;  /* receive obeys the selection; else the channel sets aside what does not match */
         bool competes; /* others receive from it too: what is set aside is lost to them, so types only with ?exclusive */
         bool native_types, native_priorities; /* it carries them itself: in the framing raw too */
 

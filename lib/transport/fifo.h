@@ -46,6 +46,16 @@ int fifo_set_capacity(int fd, uint64_t bytes, struct leat_reason *reason);
 int fifo_open(struct leat_channel *channel, int64_t deadline, struct leat_reason *reason);
 struct fifo *fifo_free(struct fifo *fifo);
 
+/* ---- locks: fifo_locks.c ---- */
+
+/* As whoever has it open must. 0; -EAGAIN: others are in the way, or leave just now. */
+int fifo_lock(const struct fifo *fifo, int fd, bool sends);
+/* Before it is closed: does nobody else have it open, and can nobody open it now? Its locks are gone if not. */
+bool fifo_lock_alone(const struct fifo *fifo, int fd, bool sends);
+/* The turn of an ?exclusive sender. 0; -EAGAIN: another one has it. */
+int fifo_lock_turn(int fd);
+void fifo_unlock_turn(int fd);
+
 /* ---- an open one: fifo_channel.c ---- */
 
 extern const struct operations fifo_operations;

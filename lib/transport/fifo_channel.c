@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 
 #define TURN_FIRST_US 200 /* between two tries for the turn, doubling: no event tells that it is free */
@@ -28,15 +27,11 @@ static short state_of(int fd) {
 /* ---- the turn of a sender ---- */
 
 static int take_turn(struct fifo *fifo) {
-        struct flock turn = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
-        int r = 0;
         if (!fifo->exclusive || fifo->has_turn)
                 return 0;
-        do
-                r = fcntl(fifo->link->out.fd, F_OFD_SETLK, &turn);
-        while (r < 0 && errno == EINTR);
-        if (r < 0 && errno != EAGAIN && errno != EACCES)
-                return -errno;
+        int r = fifo_lock_turn(fifo->link->out.fd);
+        if (r < 0 && r != -EAGAIN)
+                return r;
         fifo->has_turn = r == 0;
         if (fifo->has_turn)
                 fifo->turn_us = 0;
@@ -50,10 +45,8 @@ static int take_turn(struct fifo *fifo) {
 }
 
 static void pass_turn(struct fifo *fifo) {
-        struct flock turn = { .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
-        if (!fifo->has_turn)
-                return;
-        (void)fcntl(fifo->link->out.fd, F_OFD_SETLK, &turn); /* unlocking a part that is locked alone cannot fail */
+        if (fifo->has_turn)
+                fifo_unlock_turn(fifo->link->out.fd);
         fifo->has_turn = false;
 }
 
@@ -305,11 +298,12 @@ static void fifo_after_fork(struct leat_channel *channel) {
         fifo->place.directory = close_fd(fifo->place.directory);
 }
 
-/* With the lock to ourselves nobody else has it open; who comes now looks at the name after locking and begins again. */
+/* Alone, nobody else has it open; who comes now looks at the name after locking and begins again. */
 static void remove_if_last(const struct fifo *fifo) {
         struct stat status;
-        int fd = fifo->hold >= 0 ? fifo->hold : fifo->link->out.fd;
-        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+        bool sends = fifo->hold < 0;
+        int fd = sends ? fifo->link->out.fd : fifo->hold;
+        if (fd >= 0 && fifo_lock_alone(fifo, fd, sends) &&
             fstatat(fifo->place.directory, fifo->place.base, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
             status.st_dev == fifo->device && status.st_ino == fifo->inode)
                 (void)unlinkat(fifo->place.directory, fifo->place.base, 0);

@@ -9,16 +9,15 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/inotify.h>
 
 #define LOOK_FIRST_US 1000 /* between two looks for a receiver, doubling */
 #define LOOK_MOST_US 50000
-#define CONTENDED_TRIES 6 /* a lock may be held for the moment in which a name is removed or a receiver opens: 63 ms */
+#define CONTENDED_TRIES 8 /* for the moment in which a name is removed or a receiver opens: 160 ms */
 
 #define LARGEST (UINT64_C(16) << 20) /* where it is not one write; ?size= says otherwise */
 
-#define IN_THE_WAY (-EWOULDBLOCK) /* a lock is */
+#define IN_THE_WAY (-EAGAIN) /* a lock is */
 
 /* ---- names ---- */
 
@@ -79,35 +78,14 @@ static int ensure(const struct fifo *fifo, const struct address *address, bool f
         if (r == -ENOENT && is_link(&fifo->place))
                 return reason_set(reason, -EEXIST, LEAT_ROW_OPENING,
                                   "a symbolic link to nothing lies at that path; it is left alone, choose another");
+        if (r == -ENOENT && !address_given(address, OPTION_OPEN))
+                return -ESTALE; /* it was there, and went before we looked */
         if (r == -ENOENT)
                 return reason_set(reason, r, LEAT_ROW_OPENING, "it does not exist; leave ?open away to make it");
         return r;
 }
 
-/* ---- locks ---- */
-
-static int lock(int fd, int operation) {
-        int r;
-        do
-                r = flock(fd, operation | LOCK_NB);
-        while (r < 0 && errno == EINTR);
-        return r < 0 ? -errno : 0;
-}
-
-static int lock_receiver(const struct fifo *fifo, int fd) {
-        return lock(fd, fifo->packets && !fifo->exclusive ? LOCK_SH : LOCK_EX);
-}
-
-static int lock_sender(const struct fifo *fifo, int fd) {
-        if (!fifo->packets)
-                return 0; /* the receiver may be any program */
-        int r = lock(fd, LOCK_SH);
-        if (!fifo->exclusive)
-                return r;
-        if (r == 0) /* then no receiver is there that holds it alone */
-                (void)flock(fd, LOCK_UN);
-        return r == 0 ? IN_THE_WAY : r == IN_THE_WAY ? 0 : r;
-}
+/* ---- one try ---- */
 
 static int explain_contention(const struct fifo *fifo, bool sends, struct leat_reason *reason) {
         if (!sends)
@@ -120,8 +98,6 @@ static int explain_contention(const struct fifo *fifo, bool sends, struct leat_r
                                           : "its receiver opened it with ?exclusive or in another framing; open both "
                                             "ends alike");
 }
-
-/* ---- one try ---- */
 
 /* Is the name still what we opened? Only after the lock: who removes a temporary one has it to himself. */
 static int identify(struct fifo *fifo, int fd) {
@@ -149,7 +125,7 @@ static int try_open(struct fifo *fifo, const struct address *address, bool sends
                                   "its permissions do not let you; ask its owner for `leat set ADDRESS mode=0660`");
         if (fd < 0)
                 return errno == ENOENT ? -ESTALE : -errno;
-        r = sends ? lock_sender(fifo, fd) : lock_receiver(fifo, fd);
+        r = fifo_lock(fifo, fd, sends);
         if (r == 0)
                 r = identify(fifo, fd);
         if (r == 0 && sends && fifo->packets && fcntl(fd, F_SETFL, O_NONBLOCK | O_DIRECT) < 0)
@@ -184,7 +160,9 @@ static int pause_until(int inotify, int64_t us, int64_t deadline) {
         return r;
 }
 
-static int too_late(int error, struct leat_reason *reason) {
+static int too_late(int error, bool sends, struct leat_reason *reason) {
+        if (!sends)
+                return reason_set(reason, error, LEAT_ROW_OPENING, "others remove and make it all the time; try again");
         return reason_set(reason, error, LEAT_ROW_LISTENING,
                           error == -EAGAIN ? "no receiver is there yet" : "no receiver came");
 }
@@ -200,22 +178,25 @@ static int open_end(struct fifo *fifo, const struct address *address, bool sends
         unsigned contended = 0;
         int64_t us = LOOK_FIRST_US;
         for (bool first = true;; first = false) {
-                int r = try_open(fifo, address, sends, first, reason, ret_fd);
+                int r = try_open(fifo, address, sends, first, reason, ret_fd), tried = r;
                 if (r != -ENXIO && r != -ESTALE && r != IN_THE_WAY)
                         return r;
                 if (r == -ENXIO && address_given(address, OPTION_OPEN))
                         return reason_set(reason, -ECONNREFUSED, LEAT_ROW_LISTENING, "no receiver is there");
                 if (give_up(r, &contended, deadline))
-                        return r == IN_THE_WAY ? explain_contention(fifo, sends, reason) : too_late(-EAGAIN, reason);
+                        return r == IN_THE_WAY ? explain_contention(fifo, sends, reason)
+                                               : too_late(-EAGAIN, sends, reason);
                 if (first && r == -ENXIO) {
                         inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
                         watch(inotify, fifo);
                         continue; /* one that opened before the watch was there sends no event */
                 }
                 watch(inotify, fifo);
-                r = pause_until(inotify, us, deadline);
+                /* No event tells that a lock is free; and those of our own opening would use up the tries at once. */
+                r = pause_until(r == IN_THE_WAY ? -1 : inotify, us, deadline);
                 if (r < 0)
-                        return too_late(r, reason);
+                        return r == -ETIMEDOUT && tried == IN_THE_WAY ? explain_contention(fifo, sends, reason)
+                                                                      : too_late(r, sends, reason);
                 us = us < LOOK_MOST_US ? us * 2 : us;
         }
 }

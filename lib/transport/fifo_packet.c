@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define READ_BYTES 65536 /* at least: what a pipe holds by default */
+/* Room for a read, at least: what anybody may make the pipe hold later (fs.pipe-max-size as it is by default). Were there
+ * less, a read that begins in plain bytes could end in the packet behind them, and the kernel drops the packet's rest.
+ * Pages that no read fills cost nothing. */
+#define READ_BYTES (1 << 20)
 
 /* ---- sending ---- */
 
@@ -165,10 +168,8 @@ static int take_next(struct fifo *fifo, const struct wire_header *header, const 
                 return -EBADMSG;
         }
         int r = kept_append(&fifo->link->assembly, bytes, size);
-        if (r < 0) {
-                forget(fifo);
+        if (r < 0)
                 return r;
-        }
         under_way->size -= (uint32_t)size;
         if (under_way->size > 0)
                 return -EINPROGRESS;
@@ -224,5 +225,9 @@ int fifo_receive_packet(struct fifo *fifo, struct incoming *message) {
                 if (r < 0)
                         return r;
         }
-        return link->options.framing == FRAMING_RAW ? take_raw(fifo, message) : take_frame(fifo, message);
+        size_t begin = link->begin;
+        int r = link->options.framing == FRAMING_RAW ? take_raw(fifo, message) : take_frame(fifo, message);
+        if (r == -ENOMEM)
+                link->begin = begin; /* it was taken from the others: it stays here until there is memory */
+        return r;
 }

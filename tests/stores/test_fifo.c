@@ -5,10 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -85,6 +89,26 @@ TEST(the_descriptor_outlives_the_end_and_is_quiet_then) {
                 CHECK_EQ(leat_fd(receiver), fd);
         }
         close(epoll);
+        leat_close(receiver);
+}
+
+/* It cannot open the fifo anew: then the end is told again, rather than a sleep that ends at once or never. */
+TEST(without_a_descriptor_to_spare_the_end_is_told_again) {
+        struct leat_channel *receiver = receiver_at("");
+        struct rlimit limit, none;
+        leat_close(sender_at(""));
+        CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        none = (struct rlimit){ 2, limit.rlim_max }; /* 0 would forbid poll too */
+        CHECK_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+        expect_end(receiver);
+        expect_end(receiver);
+        CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        expect_end(receiver);
+        CHECK_EQ(receive_now(receiver), -EAGAIN);
+        struct leat_channel *sender = sender_at("");
+        send_text(sender, "hello");
+        take_text(receiver, "hello");
+        leat_close(sender);
         leat_close(receiver);
 }
 
@@ -226,6 +250,30 @@ TEST(temporary_goes_with_the_last) {
         CHECK_EQ(access(fifo_path, F_OK), -1);
 }
 
+/* A sender of bytes or with ?exclusive counts like every other, though it shares no lock with the receiver. */
+static void expect_kept_until_the_last(const char *options) {
+        struct leat_channel *receiver = receiver_at(options), *a = sender_at(options), *b = sender_at(options);
+        leat_close(receiver);
+        CHECK_EQ(access(fifo_path, F_OK), 0);
+        leat_close(a);
+        CHECK_EQ(access(fifo_path, F_OK), 0);
+        receiver = receiver_at(options);
+        send_text(b, "still");
+        take_text(receiver, "still");
+        leat_close(receiver);
+        CHECK_EQ(access(fifo_path, F_OK), 0);
+        leat_close(b);
+        CHECK_EQ(access(fifo_path, F_OK), -1);
+}
+
+TEST(temporary_stays_while_a_sender_has_it_open) {
+        expect_kept_until_the_last("temporary");
+        expect_kept_until_the_last("temporary&exclusive");
+        expect_kept_until_the_last("temporary&framing=raw");
+        expect_kept_until_the_last("temporary&framing=lines");
+        expect_kept_until_the_last("temporary&framing=length&exclusive");
+}
+
 static void open_and_die(void *argument) {
         (void)receiver_at(argument);
         raise(SIGKILL);
@@ -241,23 +289,68 @@ TEST(temporary_after_a_kill_goes_with_the_next) {
 
 static void come_and_go(void *argument) {
         for (int i = 0; i < 300; i++) {
-                struct leat_channel *receiver = receiver_at("temporary");
+                struct leat_channel *receiver = receiver_at(argument);
                 struct stat status;
                 /* Whoever has it open finds it under its name: the one that removes it had it to himself. */
                 CHECK_EQ(stat(fifo_path, &status), 0);
                 leat_close(receiver);
         }
-        (void)argument;
 }
 
 TEST(nobody_is_left_with_a_nameless_one) {
         pid_t pids[3];
         for (int i = 0; i < 3; i++)
-                pids[i] = harness_fork(come_and_go, NULL);
+                pids[i] = harness_fork(come_and_go, "temporary");
         for (int i = 0; i < 3; i++)
                 CHECK_EQ(harness_wait(pids[i]), 0);
         at("");
         CHECK_EQ(access(fifo_path, F_OK), -1);
+}
+
+#define ROUNDS 200
+
+struct leaving {
+        _Atomic unsigned arrived; /* at the next meeting point, of both together */
+        const char *options;
+};
+
+static void meet(struct leaving *leaving, unsigned *meeting) {
+        (void)atomic_fetch_add(&leaving->arrived, 1);
+        for (*meeting += 2; atomic_load(&leaving->arrived) < *meeting;)
+                (void)sched_yield();
+}
+
+static void leave_as(struct leaving *leaving, struct leat_channel *(*open_as)(const char *options)) {
+        unsigned meeting = 0;
+        for (int i = 0; i < ROUNDS; i++) {
+                struct leat_channel *channel = open_as(leaving->options);
+                meet(leaving, &meeting);
+                leat_close(channel);
+                meet(leaving, &meeting);
+                CHECK_EQ(access(fifo_path, F_OK), -1);
+                meet(leaving, &meeting);
+        }
+}
+
+static void leave_as_sender(void *leaving) {
+        leave_as(leaving, sender_at);
+}
+
+static void expect_no_name_left(const char *options) {
+        struct leaving *leaving =
+                mmap(NULL, sizeof *leaving, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        CHECK(leaving != MAP_FAILED);
+        leaving->options = options;
+        pid_t sender = harness_fork(leave_as_sender, leaving);
+        leave_as(leaving, receiver_at);
+        CHECK_EQ(harness_wait(sender), 0);
+        munmap(leaving, sizeof *leaving);
+}
+
+TEST(of_two_that_leave_at_once_one_takes_the_name_with_it) {
+        expect_no_name_left("temporary");
+        expect_no_name_left("temporary&exclusive");
+        expect_no_name_left("temporary&framing=lines");
 }
 
 /* ---- looking ---- */

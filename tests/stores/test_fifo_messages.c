@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define LARGE_BYTES 300000 /* more than the pipe holds */
@@ -90,6 +91,32 @@ TEST(plain_bytes_before_a_packet_are_a_breach_and_the_packet_arrives) {
         take_text(receiver, "after");
         CHECK_EQ(leat_channel_info(receiver, &info), 0);
         CHECK_EQ(info.refused, 1);
+        leat_close(sender);
+        expect_end(receiver);
+        leat_close(receiver);
+}
+
+/* Made larger under an open receiver: what plain programs wrote into the new room must not cut the packet behind it. */
+TEST(a_packet_behind_more_than_the_pipe_held_once) {
+        static char noise[3 * 65536 - 100]; /* a read of 65536 would end in the packet */
+        char large[LARGEST];
+        struct leat_channel *receiver = receiver_at(""), *sender = sender_at("");
+        memset(noise, 'n', sizeof noise);
+        memset(large, 'y', LARGEST);
+        send_text(sender, "before");
+        take_text(receiver, "before");
+        CHECK_EQ(leat_set(at(""), "capacity", "256k", NULL), 0);
+        int fd = open(fifo_path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+        CHECK_EQ(write(fd, noise, sizeof noise), sizeof noise);
+        CHECK_EQ(leat_send(sender, 1, large, LARGEST, SOON), 0);
+        send_text(sender, "after");
+        CHECK_EQ(receive_now(receiver), -EBADMSG);
+        ssize_t n = -EBADMSG;
+        while (n == -EBADMSG)
+                n = receive_now(receiver);
+        CHECK_EQ(n, LARGEST);
+        take_text(receiver, "after");
+        close(fd);
         leat_close(sender);
         expect_end(receiver);
         leat_close(receiver);
@@ -261,36 +288,51 @@ TEST(a_message_given_up_in_the_middle_is_not_seen) {
         leat_close(receiver);
 }
 
-/* Until nobody receives. */
-static void send_as_far_as_it_goes(void *argument) {
-        static unsigned char bytes[4 << 20]; /* more than one receive reads */
-        struct leat_channel *sender = sender_at(argument);
-        (void)leat_send(sender, 7, bytes, sizeof bytes, SOON);
-        leat_close(sender);
+/* As seen by one who neither sends nor receives. */
+static void wait_until_full_at(int fd) {
+        int64_t deadline = SOON;
+        int bytes = 0, capacity = fcntl(fd, F_GETPIPE_SZ);
+        do
+                CHECK_EQ(ioctl(fd, FIONREAD, &bytes), 0);
+        while (bytes < capacity && leat_now() < deadline);
+        CHECK_EQ(bytes, capacity);
 }
+
+struct taking {
+        struct harness_event *opened, *full, *taken;
+};
 
 /* The receiver that is killed takes the beginning with it: the next one must not see the rest. */
 static void take_a_part(void *argument) {
+        struct taking *taking = argument;
         struct leat_channel *receiver = receiver_at("exclusive");
-        harness_event_signal(argument);
-        wait_until_full(receiver);
+        harness_event_signal(taking->opened);
+        harness_event_wait(taking->full);
         CHECK_EQ(receive_now(receiver), -EAGAIN);
-        raise(SIGKILL);
+        harness_event_signal(taking->taken);
+        pause();
 }
 
 TEST(a_receiver_after_a_killed_one_sees_no_rest) {
-        struct harness_event *opened = harness_event_new();
+        struct taking taking = { harness_event_new(), harness_event_new(), harness_event_new() };
         (void)at("");
-        pid_t first = harness_fork(take_a_part, opened);
-        harness_event_wait(opened);
+        pid_t first = harness_fork(take_a_part, &taking);
+        harness_event_wait(taking.opened);
         int writer = open(fifo_path, O_WRONLY | O_NONBLOCK | O_CLOEXEC); /* keeps what the pipe holds */
         CHECK(writer >= 0);
-        pid_t pid = harness_fork(send_as_far_as_it_goes, "exclusive");
+        pid_t pid = harness_fork(send_large_one, "exclusive");
+        wait_until_full_at(writer);
+        kill(pid, SIGSTOP); /* or all of it would be received */
+        harness_wait_state(pid, "T");
+        harness_event_signal(taking.full);
+        harness_event_wait(taking.taken);
+        kill(pid, SIGCONT);
+        wait_until_full_at(writer);
+        kill(pid, SIGKILL);
+        CHECK_EQ(harness_wait(pid), -SIGKILL);
+        kill(first, SIGKILL);
         CHECK_EQ(harness_wait(first), -SIGKILL);
-        struct leat_channel *receiver = receiver_at("exclusive");
-        kill(pid, SIGKILL); /* unless it has gone, because nobody received for a moment */
-        (void)harness_wait(pid);
-        struct leat_channel *sender = sender_at("exclusive");
+        struct leat_channel *receiver = receiver_at("exclusive"), *sender = sender_at("exclusive");
         CHECK_EQ(receive_now(receiver), -EAGAIN);
         send_text(sender, "whole");
         take_text(receiver, "whole");

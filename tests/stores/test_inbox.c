@@ -6,10 +6,12 @@
 #include <leat.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define SOON harness_deadline_ms(10000) /* what is to come comes before this */
 
+/* 0: one's own, to receive. */
 static int open_inbox(pid_t pid, unsigned flags, int64_t deadline, struct leat_channel **ret_channel) {
         char address[64];
         if (pid)
@@ -82,6 +84,59 @@ TEST(after_a_kill_nobody_is_there_and_the_file_can_go) {
         CHECK_EQ(leat_remove(address, NULL), 0);
         CHECK_EQ(leat_inspect(address, NULL, &info), -ENOENT);
         CHECK_EQ(leat_create(address, 0600, false, NULL), -ENOTSUP);
+}
+
+/* A forked child is another process, with an inbox of another name; the one that it inherited is not its own. */
+static void open_ones_own(void *argument) {
+        struct leat_channel *inherited = *(struct leat_channel **)argument, *inbox, *to;
+        char buffer[8];
+        CHECK_EQ(leat_receive(inherited, LEAT_ANY, buffer, sizeof buffer, LEAT_NOW, NULL), -ECHILD);
+        CHECK_EQ(open_inbox(0, LEAT_RECEIVE, SOON, &inbox), 0);
+        CHECK_EQ(open_inbox(getpid(), LEAT_SEND, SOON, &to), 0);
+        CHECK_EQ(leat_send(to, 1, "to the child", 12, SOON), 0);
+        take(inbox, "to the child", getpid());
+        leat_close(to);
+        leat_close(inbox);
+        CHECK_EQ(open_inbox(getppid(), LEAT_SEND, SOON, &to), 0);
+        CHECK_EQ(leat_send(to, 1, "to the parent", 13, SOON), 0);
+        leat_close(to);
+        leat_close(inherited);
+}
+
+TEST(a_childs_inbox_is_its_own) {
+        struct leat_channel *inbox;
+        CHECK_EQ(open_inbox(0, LEAT_RECEIVE, SOON, &inbox), 0);
+        pid_t pid = harness_fork(open_ones_own, &inbox);
+        take(inbox, "to the parent", pid);
+        CHECK_EQ(harness_wait(pid), 0);
+        leat_close(inbox);
+        CHECK_EQ(open_inbox(pid, LEAT_SEND, LEAT_NOW, &inbox), -EAGAIN);
+}
+
+static void open_and_die(void *argument) {
+        struct leat_channel *inbox;
+        (void)argument;
+        CHECK_EQ(open_inbox(0, LEAT_RECEIVE, SOON, &inbox), 0);
+        raise(SIGKILL);
+}
+
+/* What a killed process left is given the number of this one: as if the pid were used again. */
+TEST(the_next_process_of_a_number_takes_the_inbox_over) {
+        struct leat_channel *inbox, *to;
+        char old[200], own[200];
+        pid_t pid = harness_fork(open_and_die, NULL);
+        CHECK_EQ(harness_wait(pid), -SIGKILL);
+        snprintf(old, sizeof old, "%s/leat/inbox-%d", getenv("XDG_RUNTIME_DIR"), (int)pid);
+        snprintf(own, sizeof own, "%s/leat/inbox-%d", getenv("XDG_RUNTIME_DIR"), (int)getpid());
+        CHECK_EQ(rename(old, own), 0);
+        CHECK_EQ(open_inbox(getpid(), LEAT_SEND, LEAT_NOW, &to), -EAGAIN); /* nobody listens there */
+        CHECK_EQ(open_inbox(0, LEAT_RECEIVE, SOON, &inbox), 0);
+        CHECK_EQ(open_inbox(getpid(), LEAT_SEND, SOON, &to), 0);
+        CHECK_EQ(leat_send(to, 1, "to the new one", 14, SOON), 0);
+        take(inbox, "to the new one", getpid());
+        leat_close(to);
+        leat_close(inbox);
+        CHECK_EQ(access(own, F_OK), -1);
 }
 
 static void answer_one(void *argument) {
