@@ -16,6 +16,7 @@
 /* A child writes this, through that descriptor, and ends. */
 static void write_in_child(int fd, const char *text) {
         int status = 0;
+        fflush(NULL); /* what is buffered would be the child's too */
         pid_t pid = fork();
         if (pid == 0)
                 _exit(write(fd, text, strlen(text)) != (ssize_t)strlen(text));
