@@ -23,8 +23,8 @@ static const char *const wrong[] = {
                 ("this option has no such value: patterns are queue, pair, broadcast; framings leat, raw, lines, "
                  "nul, length; who is connection or message; durable is none, each or group"),
         [KIND_ROWS] = "rows that can be needed are: order, end, types, sync, who, fds",
-        [KIND_FROM] = "start, end, the number of a message, or a time is wanted: from=start, from=17, "
-                      "from=2026-01-31T12:00:00Z",
+        [KIND_FROM] = ("start, end, the number of a message, or a time is wanted: from=start, from=17, "
+                       "from=2026-01-31T12:00:00Z"),
         [KIND_DURATION] = "a time from 1s to 36500d is wanted here, in s, m, h or d: 90s, 24h, 7d",
 };
 

@@ -61,7 +61,7 @@ static const struct leat_declaration declarations[] = {
 
 static int inspect(const struct address *address, struct leat_reason *reason, struct leat_info *info) {
         CLEANUP(place_clear) struct place place = PLACE_NONE;
-        struct stat status;
+        struct stat status = { 0 };
         struct fifo_parties parties;
         int bytes = 0, r = fifo_resolve(address, false, reason, &place);
         if (r == 0)

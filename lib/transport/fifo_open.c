@@ -68,7 +68,7 @@ static int ensure(const struct fifo *fifo, const struct address *address, bool f
         struct stat status;
         if (!address_given(address, OPTION_OPEN)) {
                 int r = fifo_make(&fifo->place, (mode_t)address->mode, reason);
-                if (r == 0 || r != -EEXIST)
+                if (r != -EEXIST)
                         return r;
                 if (first && address_given(address, OPTION_NEW))
                         return reason_set(reason, r, LEAT_ROW_OPENING,

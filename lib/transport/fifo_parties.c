@@ -36,7 +36,6 @@ static DIR *open_directory(const char *path) {
 /* How a process opened it: O_RDONLY, O_WRONLY or O_RDWR; -1: it is gone, or we may not know. */
 static int access_mode(const char *pid, const char *number) {
         char path[64], text[256];
-        unsigned flags;
         (void)snprintf(path, sizeof(path), "/proc/%.20s/fdinfo/%.20s", pid, number);
         CLOSE_AT_EXIT int fd = open(path, O_RDONLY | O_CLOEXEC);
         ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
@@ -44,15 +43,18 @@ static int access_mode(const char *pid, const char *number) {
                 return -1;
         text[n] = '\0';
         const char *line = strstr(text, "flags:");
-        if (!line || sscanf(line, "flags: %o", &flags) != 1 || (flags & O_PATH))
+        if (!line)
+                return -1;
+        unsigned long flags = strtoul(line + strlen("flags:"), NULL, 8);
+        if (flags & O_PATH)
                 return -1;
         return (int)(flags & O_ACCMODE);
 }
 
 /* A copy of another process's descriptor: the same description, so that no one comes or goes. */
 static int borrow(const char *pid, const char *number) {
-        CLOSE_AT_EXIT int process = (int)syscall(SYS_pidfd_open, atoi(pid), 0);
-        return process < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, process, atoi(number), 0);
+        CLOSE_AT_EXIT int process = (int)syscall(SYS_pidfd_open, (pid_t)strtol(pid, NULL, 10), 0);
+        return process < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, process, (int)strtol(number, NULL, 10), 0);
 }
 
 static bool is_same(int fd, const struct stat *status) {

@@ -271,7 +271,7 @@ int log_file_empty(const struct log *log) {
 int64_t log_file_cut(int fd) {
         CLEANUP(log_cursor_clear) struct log_cursor cursor = { .fd = -1 };
         const struct record *record;
-        struct stat status;
+        struct stat status = { 0 };
         int r = log_lock(fd, LOG_LOCK_WRITER, F_WRLCK);
         if (r < 0)
                 return r == -EAGAIN ? -EBUSY : r;

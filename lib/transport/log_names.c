@@ -211,7 +211,7 @@ static void unlink_begun(const struct log *log, uint64_t number) {
 
 /* All but PATH. */
 static int unlink_numbered(const struct log *log) {
-        uint64_t newest;
+        uint64_t newest = 0;
         int r = log_newest(log, &newest);
         if (r < 0)
                 return r;

@@ -234,7 +234,7 @@ int log_header_decode(const uint8_t *bytes, size_t size, struct log_header *ret_
                                      .bytes = LOG_HEADER_BYTES,
                                      .sealing = get_le32(bytes + LOG_SEALING_AT) != 0 };
         memcpy(header.identity, bytes + 40, LOG_IDENTITY_BYTES);
-        if (header.number == 0 || bytes[56] > 1)
+        if (header.number == 0 || bytes[56] > 1 || get_le32(bytes + 8) != 0 || get_le32(bytes + 56) >> 8 != 0)
                 return -EBADMSG;
         *ret_header = header;
         return 0;
@@ -252,7 +252,7 @@ void log_position_encode(const struct log_position *position, uint8_t ret_bytes[
 }
 
 int log_position_decode(const uint8_t bytes[POSITION_BYTES], struct log_position *ret_position) {
-        if (memcmp(bytes, position_magic, sizeof(position_magic)) != 0 ||
+        if (memcmp(bytes, position_magic, sizeof(position_magic)) != 0 || get_le32(bytes + 8) != 0 ||
             get_le32(bytes + 12) != crc32c(0, bytes + 16, POSITION_BYTES - 16))
                 return -EBADMSG;
         memcpy(ret_position->identity, bytes + 16, LOG_IDENTITY_BYTES);

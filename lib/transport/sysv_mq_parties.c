@@ -194,7 +194,7 @@ static int join_receiver(struct parties *parties, struct leat_reason *reason) {
 }
 
 static int take_part(int queue, const struct parties_wish *wish, struct parties *parties, struct leat_reason *reason) {
-        struct stat status;
+        struct stat status = { 0 };
         int r = lock(parties->fd, LOCK_SH);
         if (r == 0 && fstat(parties->fd, &status) < 0)
                 r = -errno;

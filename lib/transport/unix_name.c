@@ -63,8 +63,10 @@ static int open_directory(struct unix_name *name, const struct address *address,
 static int set_bare(struct unix_name *name, const char *rest, bool make, struct leat_reason *reason) {
         char directory[512];
         name->directory = place_open_bare(make, directory, sizeof(directory));
-        if (name->directory < 0)
-                return place_explain_bare(name->directory, reason);
+        if (name->directory < 0) {
+                (void)place_explain_bare(name->directory, reason);
+                return name->directory;
+        }
         if (asprintf(&name->path, "%s/%s", directory, rest) < 0) {
                 name->path = NULL;
                 return -ENOMEM;

@@ -168,6 +168,11 @@ TEST(larger_than_this_reader_takes_is_passed_over) {
         CHECK_EQ(found.record.type, 2);
 }
 
+static void put_checksum(uint8_t bytes[64], uint32_t checksum) {
+        for (int i = 0; i < 4; i++)
+                bytes[12 + i] = (uint8_t)(checksum >> 8 * i);
+}
+
 TEST(headers_of_files_and_positions) {
         uint8_t bytes[64];
         struct log_header header = {
@@ -183,6 +188,15 @@ TEST(headers_of_files_and_positions) {
         bytes[60] = 1;
         CHECK_EQ(log_header_decode(bytes, 64, &back), 0);
         CHECK(back.sealing);
+        bytes[8] = 1; /* what is 0 today may mean something tomorrow */
+        CHECK_EQ(log_header_decode(bytes, 64, &back), -EBADMSG);
+        bytes[8] = 0;
+        bytes[57] = 1;
+        put_checksum(bytes, crc32c(0, bytes + 16, 44));
+        CHECK_EQ(log_header_decode(bytes, 64, &back), -EBADMSG);
+        bytes[57] = 0;
+        put_checksum(bytes, crc32c(0, bytes + 16, 44));
+        CHECK_EQ(log_header_decode(bytes, 64, &back), 0);
         CHECK_EQ(log_header_decode(bytes, 63, &back), -EBADMSG);
         bytes[20]++;
         CHECK_EQ(log_header_decode(bytes, 64, &back), -EBADMSG);

@@ -92,7 +92,7 @@ static int print_findings(const struct looking *looking, uint64_t size) {
 }
 
 static int verify(struct looking *looking) {
-        struct stat status;
+        struct stat status = { 0 };
         int code = walk(looking, look_at);
         if (!code && fstat(looking->cursor.fd, &status) < 0)
                 code = report(looking->file, -errno, ASKING, NULL);
