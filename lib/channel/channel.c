@@ -294,6 +294,8 @@ int leat_channel_peer(struct leat_channel *channel, struct leat_peer *ret_peer) 
                 return r;
         if (!ret_peer)
                 return -EINVAL;
+        if (!channel->operations->peer)
+                return channel_refuse(channel, -ENOTSUP, LEAT_ROW_WHO, channel->declaration->rows[LEAT_ROW_WHO].why);
         channel_lock(channel);
         r = channel->operations->peer(channel, ret_peer);
         channel_unlock(channel);

@@ -191,12 +191,14 @@ int leat_detach(struct leat_channel *channel, int ret_descriptors[2]) {
         if (!ret_descriptors)
                 return -EINVAL;
         channel_lock(channel);
-        r = channel->aside.messages > 0 ? -ENOTSUP : channel->operations->detach(channel, descriptors);
+        bool detaches = channel->operations->detach && channel->aside.messages == 0;
+        r = detaches ? channel->operations->detach(channel, descriptors) : -ENOTSUP;
         channel_unlock(channel);
         if (r < 0)
                 return channel_refuse(
                         channel, r, LEAT_ROW_INHERITANCE,
-                        "a channel that listens, or that holds messages, cannot be turned into descriptors");
+                        "a channel that listens, that holds messages, or whose messages only the library can read "
+                        "cannot be turned into descriptors");
         leat_close(channel);
         memcpy(ret_descriptors, descriptors, sizeof(descriptors));
         return 0;

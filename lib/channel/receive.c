@@ -21,7 +21,7 @@ struct wish {
 
 static void say_taken(struct leat_channel *channel, const struct leat_message *about) {
         channel->counters.received++;
-        if (about->flags & LEAT_WANTS_TAKEN)
+        if ((about->flags & LEAT_WANTS_TAKEN) && channel->operations->taken)
                 channel->operations->taken(channel, about->reply_to, about->sequence);
 }
 

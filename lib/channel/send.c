@@ -164,7 +164,7 @@ static int check_options(struct leat_channel *channel, const struct leat_send_op
                                       "flags, priority or descriptors are out of range");
         if ((options->flags & LEAT_SYNC) && rows[LEAT_ROW_SYNC].verdict == LEAT_NO)
                 return channel_refuse(channel, -ENOTSUP, LEAT_ROW_SYNC, rows[LEAT_ROW_SYNC].why);
-        if ((options->flags & LEAT_SYNC) && !channel->operations->hears(channel))
+        if ((options->flags & LEAT_SYNC) && !(channel->operations->hears && channel->operations->hears(channel)))
                 return channel_refuse(
                         channel, -ENOTSUP, LEAT_ROW_SYNC,
                         "a one-way pipe has no way back; make it with ?need=sync, or open pipe:fd=IN,OUT");

@@ -23,6 +23,7 @@ enum direction { DIRECTION_SEND, DIRECTION_RECEIVE, DIRECTION_COUNT };
 #define DOES_SEND(flags) ((flags) & (LEAT_SEND | LEAT_CALL | LEAT_REPLY))
 #define DOES_RECEIVE(flags) ((flags) & (LEAT_RECEIVE | LEAT_CALL | LEAT_REPLY))
 
+/* Those that may be NULL say what the channel does then. */
 struct operations {
         bool selects;  /* receive obeys the selection; else the channel sets aside what does not match */
         bool competes; /* others receive from it too: what is set aside is lost to them, so types only with ?exclusive */
@@ -34,17 +35,18 @@ struct operations {
         /* It is full: take the oldest that waits (LEAT_DROP_OLDEST). 0, or -EAGAIN: nothing waits any more. NULL: a sender
          * cannot take. */
         int (*drop_oldest)(struct leat_channel *channel);
-        /* A message of which a part went out is given up: none of it may be seen. */
+        /* A message of which a part went out is given up: none of it may be seen. NULL: nothing goes out in part. */
         void (*park)(struct leat_channel *channel, struct outgoing *message);
         /* Receive up to `count`. Returns how many came (of any kind), at least 1; -EAGAIN; -ENODATA; -EBADMSG and
          * -EPROTONOSUPPORT (messages[0].about.sender was cut off); -ECONNREFUSED (messages[0].refusal); -EMFILE. */
         int (*receive)(struct leat_channel *channel, struct incoming *messages, int count);
-        /* Tell the sender of a message that it was taken. Never fails: a peer that is gone needs no answer. */
+        /* Tell the sender of a message that it was taken. Never fails: a peer that is gone needs no answer. NULL: it
+         * cannot. */
         void (*taken)(struct leat_channel *channel, uint64_t link, uint64_t sequence);
         /* Add what to sleep on. Returns 0, or 1: look again first. disarm (or NULL) takes back what arm published. */
         int (*arm)(struct leat_channel *channel, enum direction direction, struct wait *wait);
         void (*disarm)(struct leat_channel *channel, enum direction direction);
-        /* Is there a way back, on which answers to what it sends come? */
+        /* Is there a way back, on which answers to what it sends come? NULL: no; then nor are these two asked. */
         bool (*hears)(struct leat_channel *channel);
         /* Is this connection, of which outgoing.began told, still there? */
         bool (*lives)(struct leat_channel *channel, uint64_t link);
@@ -53,8 +55,8 @@ struct operations {
         /* One descriptor that is readable whenever receive would not say -EAGAIN; a negative errno. */
         int (*poll_fd)(struct leat_channel *channel);
         void (*info)(struct leat_channel *channel, struct leat_info *info);
-        int (*peer)(struct leat_channel *channel, struct leat_peer *ret_peer);
-        /* Turn it into plain descriptors (leat_detach). On success it holds none any more. */
+        int (*peer)(struct leat_channel *channel, struct leat_peer *ret_peer); /* NULL: nobody in particular is there */
+        /* Turn it into plain descriptors (leat_detach). On success it holds none any more. NULL: it has none. */
         int (*detach)(struct leat_channel *channel, int ret_descriptors[2]);
         /* In a forked child that the channel was not given to: close descriptors, nothing else. Async-signal-safe. */
         void (*after_fork)(struct leat_channel *channel);

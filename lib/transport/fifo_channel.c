@@ -210,10 +210,6 @@ static int fifo_receive(struct leat_channel *channel, struct incoming *messages,
         return done > 0 ? done : r;
 }
 
-static void fifo_taken(struct leat_channel *channel, uint64_t link, uint64_t sequence) {
-        (void)channel, (void)link, (void)sequence; /* nothing goes back */
-}
-
 /* ---- waiting ---- */
 
 static int fifo_arm(struct leat_channel *channel, enum direction direction, struct wait *wait) {
@@ -227,11 +223,6 @@ static int fifo_arm(struct leat_channel *channel, enum direction direction, stru
         } else
                 wait_add(wait, link->out.fd, POLLOUT);
         return 0;
-}
-
-static bool fifo_hears(struct leat_channel *channel) {
-        (void)channel;
-        return false;
 }
 
 static int fifo_poll_fd(struct leat_channel *channel) {
@@ -264,11 +255,6 @@ static void fifo_info(struct leat_channel *channel, struct leat_info *info) {
                 return;
         info->mode = status.st_mode & 07777;
         info->owner = (struct leat_peer){ .known = true, .uid = status.st_uid, .gid = status.st_gid };
-}
-
-static int fifo_peer(struct leat_channel *channel, struct leat_peer *ret_peer) {
-        (void)channel, (void)ret_peer;
-        return -ENOTSUP;
 }
 
 /* Plain programs know bytes: what they would make of packets are other messages. */
@@ -319,8 +305,7 @@ static void fifo_close(struct leat_channel *channel, bool ours) {
 }
 
 #define OPERATIONS                                                                                                     \
-        .send = fifo_send, .park = fifo_park, .receive = fifo_receive, .taken = fifo_taken, .arm = fifo_arm,           \
-        .hears = fifo_hears, .poll_fd = fifo_poll_fd, .info = fifo_info, .peer = fifo_peer, .detach = fifo_detach,     \
-        .after_fork = fifo_after_fork, .close = fifo_close
+        .send = fifo_send, .park = fifo_park, .receive = fifo_receive, .arm = fifo_arm, .poll_fd = fifo_poll_fd,       \
+        .info = fifo_info, .detach = fifo_detach, .after_fork = fifo_after_fork, .close = fifo_close
 
 const struct operations fifo_operations = { .competes = true, OPERATIONS };

@@ -92,14 +92,6 @@ static int log_send(struct leat_channel *channel, struct outgoing *messages, int
         return done > 0 ? done : explain(channel, r);
 }
 
-static void log_park(struct leat_channel *channel, struct outgoing *message) {
-        (void)channel, (void)message; /* nothing is ever sent in part */
-}
-
-static void log_taken(struct leat_channel *channel, uint64_t link, uint64_t sequence) {
-        (void)channel, (void)link, (void)sequence;
-}
-
 /* ---- what the channel asks ---- */
 
 static int log_arm(struct leat_channel *channel, enum direction direction, struct wait *wait) {
@@ -108,11 +100,6 @@ static int log_arm(struct leat_channel *channel, enum direction direction, struc
         /* Somebody is cutting the file to go on with; no event tells when he has. */
         wait_look_again(wait, leat_in_us(SEND_AGAIN_US));
         return 0;
-}
-
-static bool log_hears(struct leat_channel *channel) {
-        (void)channel;
-        return false;
 }
 
 static int log_poll_fd(struct leat_channel *channel) {
@@ -130,16 +117,6 @@ static void log_info(struct leat_channel *channel, struct leat_info *info) {
         if (state->reads && fstat(state->reader.fd, &status) == 0 &&
             (uint64_t)status.st_size >= state->reader.cursor.at)
                 info->queued_bytes = (uint64_t)status.st_size - state->reader.cursor.at;
-}
-
-static int log_peer(struct leat_channel *channel, struct leat_peer *ret_peer) {
-        (void)channel, (void)ret_peer;
-        return -ENOTSUP;
-}
-
-static int log_detach(struct leat_channel *channel, int ret_descriptors[2]) {
-        (void)channel, (void)ret_descriptors;
-        return -ENOTSUP; /* who writes to the file would have to write records */
 }
 
 /* ---- closing ---- */
@@ -181,8 +158,7 @@ static void log_close(struct leat_channel *channel, bool ours) {
 }
 
 #define OPERATIONS                                                                                                     \
-        .send = log_send, .park = log_park, .receive = log_receive, .taken = log_taken, .arm = log_arm,                \
-        .hears = log_hears, .poll_fd = log_poll_fd, .info = log_info, .peer = log_peer, .detach = log_detach,          \
+        .send = log_send, .receive = log_receive, .arm = log_arm, .poll_fd = log_poll_fd, .info = log_info,            \
         .after_fork = log_after_fork, .close = log_close
 
 static const struct operations broadcast = { OPERATIONS };

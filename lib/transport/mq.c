@@ -213,21 +213,6 @@ static void mq_info(struct leat_channel *channel, struct leat_info *info) {
         info->parties += DOES_SEND(channel->flags) ? 1 : 0; /* its own look does not see it */
 }
 
-static bool mq_hears(struct leat_channel *channel) {
-        (void)channel;
-        return false;
-}
-
-static int mq_peer(struct leat_channel *channel, struct leat_peer *ret_peer) {
-        (void)channel, (void)ret_peer;
-        return -ENOTSUP;
-}
-
-static int mq_detach(struct leat_channel *channel, int ret_descriptors[2]) {
-        (void)channel, (void)ret_descriptors;
-        return -ENOTSUP; /* who reads(2) a queue gets a text about it */
-}
-
 /* ---- closing ---- */
 
 static void mq_after_fork(struct leat_channel *channel) {
@@ -254,11 +239,8 @@ static const struct operations operations = {
         .receive = mq_receive_some,
         .drop_oldest = mq_drop_oldest,
         .arm = mq_arm,
-        .hears = mq_hears,
         .poll_fd = mq_poll_fd,
         .info = mq_info,
-        .peer = mq_peer,
-        .detach = mq_detach,
         .after_fork = mq_after_fork,
         .close = mq_close_channel,
 };

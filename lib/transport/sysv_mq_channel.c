@@ -78,11 +78,6 @@ static int drop_oldest(struct leat_channel *channel) {
         return errno == ENOMSG ? -EAGAIN : failed(channel, -errno);
 }
 
-static void park(struct leat_channel *channel, struct outgoing *message) {
-        (void)channel; /* an entry goes out whole or not at all */
-        (void)message;
-}
-
 /* ---- receiving ---- */
 
 static void describe_empty(long type, struct leat_message *ret_about) {
@@ -275,12 +270,6 @@ static int receive_messages(struct leat_channel *channel, struct incoming *messa
         return -EAGAIN;
 }
 
-static void taken(struct leat_channel *channel, uint64_t link, uint64_t sequence) {
-        (void)channel;
-        (void)link;
-        (void)sequence;
-}
-
 /* ---- waiting ---- */
 
 static int arm(struct leat_channel *channel, enum direction direction, struct wait *wait) {
@@ -309,11 +298,6 @@ static void disarm(struct leat_channel *channel, enum direction direction) {
         (void)hold_taken(queue); /* else it stays in the slot, until the next receive */
 }
 
-static bool hears(struct leat_channel *channel) {
-        (void)channel;
-        return false;
-}
-
 static int poll_fd(struct leat_channel *channel) {
         struct sysv_mq *queue = channel->state;
         int fd = queue->parties.end ? mq_end_poll_fd(queue->parties.end, queue->probe.fd) : queue->probe.fd;
@@ -333,18 +317,6 @@ static void info(struct leat_channel *channel, struct leat_info *info) {
         (void)sysv_mq_describe(queue->queue, queue->framing, info);
         if (channel->address.size > 0 && channel->address.size < info->largest_bytes)
                 info->largest_bytes = channel->address.size;
-}
-
-static int peer(struct leat_channel *channel, struct leat_peer *ret_peer) {
-        (void)ret_peer;
-        return channel_refuse(channel, -ENOTSUP, LEAT_ROW_WHO,
-                              "nobody in particular is at the other end of a queue; use unix:");
-}
-
-static int detach(struct leat_channel *channel, int ret_descriptors[2]) {
-        (void)channel;
-        (void)ret_descriptors;
-        return -ENOTSUP;
 }
 
 static void after_fork(struct leat_channel *channel) {
@@ -386,16 +358,11 @@ const struct operations sysv_mq_operations = {
         .native_types = true,
         .send = send_messages,
         .drop_oldest = drop_oldest,
-        .park = park,
         .receive = receive_messages,
-        .taken = taken,
         .arm = arm,
         .disarm = disarm,
-        .hears = hears,
         .poll_fd = poll_fd,
         .info = info,
-        .peer = peer,
-        .detach = detach,
         .after_fork = after_fork,
         .close = close_queue,
 };
