@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -96,11 +97,19 @@ static int create(const struct address *address, mode_t mode, bool new_only, str
 }
 
 static int set_mode(const struct place *place, const char *value, struct leat_reason *reason) {
-        char *end;
+        char *end, path[32];
+        struct stat status;
         unsigned long mode = strtoul(value, &end, 8);
         if (*value < '0' || *value > '7' || *end != '\0' || mode > 0777)
                 return reason_set(reason, -EINVAL, LEAT_ROW_OPENING, "permission bits are wanted, in octal: mode=0660");
-        return fchmodat(place->directory, place->base, (mode_t)mode, 0) < 0 ? -errno : 0;
+        /* Not by its name: what was looked at may be another by now, and a link to any file. */
+        CLOSE_AT_EXIT int fd = openat(place->directory, place->base, O_PATH | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &status) < 0)
+                return -errno;
+        if (!S_ISFIFO(status.st_mode))
+                return reason_set(reason, -EEXIST, LEAT_ROW_OPENING, "that is no fifo; it is left alone");
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        return fchmodat(AT_FDCWD, path, (mode_t)mode, 0) < 0 ? -errno : 0;
 }
 
 static int set_capacity(const struct place *place, const struct stat *status, const char *value,

@@ -147,12 +147,11 @@ static struct log_state *state_free(struct log_state *state) {
 /* ours: locks may be freed and the log removed; else a child, or a parent, holds the same open files. */
 static void log_close(struct leat_channel *channel, bool ours) {
         struct log_state *state = channel->state;
-        bool temporary = address_given(&channel->address, OPTION_TEMPORARY) || state->log.header.temporary;
         /* The file that is written before the lock, and the lock before PATH: the last close wakes who waits for the end. */
         log_writer_clear(&state->writer);
         if (ours && state->writes)
                 (void)log_lock(state->log.anchor, LOG_LOCK_ENDER, F_UNLCK);
-        if (ours && temporary)
+        if (ours && state->log.header.temporary)
                 log_remove_if_alone(&state->log);
         channel->state = state_free(state);
 }

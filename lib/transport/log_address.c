@@ -76,22 +76,30 @@ struct mode_change {
         int error;
 };
 
-static void change_mode(const char *name, struct mode_change *change) {
-        if (fchmodat(change->log->place.directory, name, change->mode, 0) < 0 && errno != ENOENT)
+/* Never by its name: that may lead to another file by now. */
+static void change_mode(int fd, struct mode_change *change) {
+        if (fchmod(fd, change->mode) < 0)
                 change->error = -errno;
 }
 
 static void change_found(const struct log_found *found, void *argument) {
-        change_mode(found->name, argument);
+        change_mode(found->fd, argument);
+}
+
+/* What lies there and is none is left alone, whoever laid it there. */
+static void change_position(struct mode_change *change) {
+        CLOSE_AT_EXIT int fd = log_queue_file(change->log, O_RDONLY);
+        if (fd >= 0)
+                change_mode(fd, change);
+        else if (fd != -ENOENT && fd != -EXDEV && fd != -ENAMETOOLONG)
+                change->error = fd;
 }
 
 static int set_mode(const struct log *log, mode_t mode) {
         struct mode_change change = { .log = log, .mode = mode };
-        char name[NAME_MAX + 1];
         if (fchmod(log->anchor, mode) < 0)
                 return -errno;
-        if (snprintf(name, sizeof(name), "%s.position", log->place.base) < (int)sizeof(name))
-                change_mode(name, &change);
+        change_position(&change);
         int r = log_each_file(log, change_found, &change);
         return r < 0 ? r : change.error;
 }

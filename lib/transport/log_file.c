@@ -186,6 +186,12 @@ static int take_party(struct log *log, int64_t deadline) {
         return r == 0 && log_is_removed(log) ? 1 : r;
 }
 
+/* At the last close it would take away what others have stored. */
+static int refuse_temporary(const struct address *address, struct leat_reason *reason) {
+        return reason_at(reason, -EEXIST, address->columns[OPTION_TEMPORARY],
+                         "a log that is not temporary is there; open it without ?temporary, or `leat rm` it first");
+}
+
 int log_open(const struct address *address, unsigned how, mode_t mode, int64_t deadline, struct leat_reason *reason,
              struct log *ret_log) {
         CLEANUP(log_clear) struct log log = LOG_NONE;
@@ -198,6 +204,8 @@ int log_open(const struct address *address, unsigned how, mode_t mode, int64_t d
                         open_empty(&log);
                         r = check_header(&log, how, reason);
                 }
+                if (r == 0 && (how & LOG_TEMPORARY) && !log.header.temporary)
+                        r = refuse_temporary(address, reason);
                 if (r == 0)
                         r = take_party(&log, deadline);
                 if (r != 1)
@@ -266,6 +274,17 @@ int log_file_empty(const struct log *log) {
             ftruncate(log->anchor, LOG_EMPTIED_BYTES) < 0)
                 return -errno;
         return 0;
+}
+
+/* One short message is as long as a SEAL, and that it is to be sealed may be announced already. */
+bool log_file_is_emptied(int fd) {
+        struct log_header header;
+        struct stat status;
+        uint64_t messages;
+        if (fstat(fd, &status) < 0 || status.st_size > LOG_EMPTIED_BYTES || log_file_header(fd, &header) < 0 ||
+            !header.sealing)
+                return false;
+        return status.st_size < LOG_EMPTIED_BYTES || log_file_seal(fd, header.bytes, &messages) > 0;
 }
 
 int64_t log_file_cut(int fd) {

@@ -59,7 +59,8 @@ enum log_owner log_file_owner(const struct log *log, int fd, uint64_t number);
 /* Is there a PATH.N that is ours? */
 bool log_file_exists(const struct log *log, uint64_t number);
 
-/* Open file `number`, or another name beside PATH, with these flags of open(2) beside O_CLOEXEC. O_CREAT: with PATH's mode. */
+/* Open file `number`, or another name beside PATH, with these flags of open(2) beside O_CLOEXEC. O_CREAT: with PATH's mode.
+ * -EXDEV: what has that name is no file, or is a stranger's who might not write to PATH. */
 int log_file_open(const struct log *log, uint64_t number, int flags);
 int log_open_beside(const struct log *log, const char *name, int flags);
 
@@ -67,6 +68,7 @@ int log_open_beside(const struct log *log, const char *name, int flags);
 struct log_found {
         const char *name;
         uint64_t number;
+        int fd; /* borrowed; to read */
         struct stat status;
 };
 int log_each_file(const struct log *log, void (*visit)(const struct log_found *found, void *argument), void *argument);
@@ -109,6 +111,8 @@ int64_t log_file_seal_at_end(int fd, uint64_t from);
 
 /* Take all records away of PATH, which is sealed. */
 int log_file_empty(const struct log *log);
+/* Was that done? */
+bool log_file_is_emptied(int fd);
 
 /* Cut off what stands behind the last whole record, if no sender has the file open. Returns how many bytes; -EBUSY. */
 int64_t log_file_cut(int fd);

@@ -38,10 +38,20 @@ static bool same_log(const struct log *log, const struct log_header *header) {
                memcmp(log->header.identity, header->identity, LOG_IDENTITY_BYTES) == 0;
 }
 
+/* May the one who made it write to PATH? Only asked where everybody may make files, and PATH is one user's: a stranger that
+ * lays one there in time would read, or write, what PATH's mode keeps from him. Who is in PATH's group is not asked. */
+static bool is_trusted(const struct log *log, const struct stat *file) {
+        struct stat directory, path;
+        if (fstat(log->place.directory, &directory) < 0 || fstat(log->anchor, &path) < 0)
+                return false;
+        return !(directory.st_mode & S_IWOTH) || (path.st_mode & (S_IWGRP | S_IWOTH)) || file->st_uid == path.st_uid ||
+               file->st_uid == 0 || file->st_uid == geteuid();
+}
+
 enum log_owner log_file_owner(const struct log *log, int fd, uint64_t number) {
         struct log_header header;
         struct stat status;
-        if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+        if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || !is_trusted(log, &status))
                 return LOG_FOREIGN;
         if (status.st_size == 0)
                 return LOG_EMPTY;
@@ -73,6 +83,7 @@ int log_each_file(const struct log *log, void (*visit)(const struct log_found *f
         while (r == 0 && (entry = readdir(directory))) {
                 struct log_found found = { .name = entry->d_name, .number = number_of(&log->place, entry->d_name) };
                 CLOSE_AT_EXIT int file = found.number > 1 ? open_ours(log, found.name, found.number) : -1;
+                found.fd = file;
                 if (file == -EMFILE || file == -ENFILE ||
                     file == -ENOMEM) /* it may be ours: that it is not seen would mislead */
                         r = file;
@@ -95,14 +106,6 @@ static void widen(const struct log_found *found, void *argument) {
                 range->lowest = found->number;
 }
 
-/* PATH, with nothing but a SEAL: its records were removed in their turn. */
-static bool is_emptied(const struct log *log) {
-        struct log_header header;
-        struct stat status;
-        return fstat(log->anchor, &status) == 0 && status.st_size <= LOG_EMPTIED_BYTES &&
-               log_file_header(log->anchor, &header) == 0 && header.sealing;
-}
-
 int log_newest(const struct log *log, uint64_t *ret_number) {
         struct range range = { .highest = 1 };
         int r = log_each_file(log, widen, &range);
@@ -116,7 +119,7 @@ int log_oldest(const struct log *log, uint64_t from, uint64_t *ret_number) {
         int r = log_each_file(log, widen, &range);
         if (r < 0)
                 return r;
-        if (from <= 1 && !(range.highest > 1 && is_emptied(log)))
+        if (from <= 1 && !(range.highest > 1 && log_file_is_emptied(log->anchor)))
                 range.lowest = 1;
         if (range.lowest == UINT64_MAX)
                 return -ENOENT;
@@ -142,17 +145,29 @@ static void take_mode(int fd, mode_t mode) {
                 (void)fchmod(fd, mode); /* of another's, which he is about to set */
 }
 
+/* What has this name is a stranger's; it may be that we may not even open it. */
+static bool is_strangers(const struct log *log, const char *name) {
+        struct stat status;
+        return fstatat(log->place.directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && !is_trusted(log, &status);
+}
+
 int log_open_beside(const struct log *log, const char *name, int flags) {
         struct stat status;
         if (fstat(log->anchor, &status) < 0)
                 return -errno;
         mode_t mode = status.st_mode & 0777;
-        int fd = openat(log->place.directory, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
+        CLOSE_AT_EXIT int fd = openat(log->place.directory, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
+        if (fd < 0 && errno != EACCES)
+                return errno == ELOOP || errno == EISDIR || errno == ENXIO ? -EXDEV : -errno;
         if (fd < 0)
+                return is_strangers(log, name) ? -EXDEV : -EACCES;
+        if (fstat(fd, &status) < 0)
                 return -errno;
+        if (!S_ISREG(status.st_mode) || !is_trusted(log, &status))
+                return -EXDEV;
         if (flags & O_CREAT)
                 take_mode(fd, mode);
-        return fd;
+        return take_fd(&fd);
 }
 
 /* PATH may be a link, and what it names now another file than we have. */

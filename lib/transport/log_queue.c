@@ -20,7 +20,7 @@ static int lock_byte(int fd, int byte, short type) {
         return 0;
 }
 
-static int open_position(const struct log *log, int flags) {
+int log_queue_file(const struct log *log, int flags) {
         char name[NAME_MAX + 1];
         if (snprintf(name, sizeof(name), "%s.position", log->place.base) >= (int)sizeof(name))
                 return -ENAMETOOLONG;
@@ -28,9 +28,14 @@ static int open_position(const struct log *log, int flags) {
 }
 
 int log_queue_open(struct log_queue *queue, const struct log *log, bool exclusive, struct leat_reason *reason) {
-        CLOSE_AT_EXIT int fd = open_position(log, O_RDWR | O_CREAT);
+        CLOSE_AT_EXIT int fd = log_queue_file(log, O_RDWR | O_CREAT);
         if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
                 return fd; /* told with its limit */
+        if (fd == -EXDEV)
+                return reason_set(
+                        reason, -EEXIST, LEAT_ROW_OPENING,
+                        "what lies at PATH.position is no file, or a stranger's who may not write to the log; "
+                        "it is left alone: remove it");
         if (fd < 0)
                 return reason_set(reason, fd, LEAT_ROW_OPENING,
                                   "the position of the queue's receivers, PATH.position, cannot be written");
@@ -91,6 +96,6 @@ void log_queue_unlock(struct log_queue *queue) {
 }
 
 int log_queue_look(const struct log *log, struct log_position *ret_position) {
-        CLOSE_AT_EXIT int fd = open_position(log, O_RDONLY);
+        CLOSE_AT_EXIT int fd = log_queue_file(log, O_RDONLY);
         return fd < 0 ? fd : read_position(fd, log, ret_position);
 }

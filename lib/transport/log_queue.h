@@ -25,6 +25,9 @@ int log_queue_lock(struct log_queue *queue, const struct log *log);
 int log_queue_move(struct log_queue *queue);
 void log_queue_unlock(struct log_queue *queue);
 
+/* PATH.position itself, as log_open_beside() opens it. */
+int log_queue_file(const struct log *log, int flags);
+
 /* The position without the lock, to look at. -ENOENT: nobody has taken from it yet. */
 int log_queue_look(const struct log *log, struct log_position *ret_position);
 

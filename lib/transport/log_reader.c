@@ -236,7 +236,7 @@ static int go_on(struct log_reader *reader) {
         if (fstat(reader->fd, &status) < 0)
                 return -errno;
         bool known = log_file_header(reader->fd, &header) == 0;
-        if (known && header.sealing && status.st_size <= LOG_EMPTIED_BYTES) {
+        if (log_file_is_emptied(reader->fd)) {
                 int r = log_reader_to_start(reader);
                 return r < 0 ? r : -ESTALE;
         }
@@ -246,10 +246,7 @@ static int go_on(struct log_reader *reader) {
 
 /* PATH emptied is exactly as long as PATH with one short message: who has read that sees no cut. */
 static bool stands_behind_emptied(const struct log_reader *reader) {
-        struct log_header header;
-        struct stat status;
-        return reader->number == 1 && reader->cursor.at == LOG_EMPTIED_BYTES && fstat(reader->fd, &status) == 0 &&
-               status.st_size == LOG_EMPTIED_BYTES && log_file_header(reader->fd, &header) == 0 && header.sealing;
+        return reader->number == 1 && reader->cursor.at == LOG_EMPTIED_BYTES && log_file_is_emptied(reader->fd);
 }
 
 static int look_in_file(struct log_reader *reader, unsigned *reads, const struct record **ret_record) {

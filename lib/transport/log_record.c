@@ -10,6 +10,7 @@
 /* Its first byte occurs once in it, so no two overlap; and none is 0, so none reaches into the zeros behind a record. */
 static const uint8_t magic[RECORD_MAGIC_BYTES] = { 0xb1, 'L', 'e', 'a', 't', 'l', 'o', 'g' };
 static const uint8_t file_magic[8] = { 'L', 'e', 'a', 't', 'L', 'o', 'g', 1 };
+#define POSITION_OFFSET_MOST (UINT64_C(1) << 62) /* so that what is read from there on has an offset too */
 static const uint8_t position_magic[8] = { 'L', 'e', 'a', 't', 'P', 'o', 's', 1 };
 
 #define MASKED_FROM 16 /* of a header */
@@ -260,5 +261,5 @@ int log_position_decode(const uint8_t bytes[POSITION_BYTES], struct log_position
         ret_position->offset = get_le64(bytes + 40);
         ret_position->taken = get_le64(bytes + 48);
         ret_position->passed = get_le64(bytes + 56);
-        return ret_position->offset <= INT64_MAX ? 0 : -EBADMSG;
+        return ret_position->offset <= POSITION_OFFSET_MOST ? 0 : -EBADMSG;
 }

@@ -94,6 +94,9 @@ void log_retain(const struct log *log, struct log_retention *retention, int64_t 
 }
 
 bool log_retain_due(const struct log_retention *retention, int64_t now_ns) {
-        return retention->age_ns != UINT64_MAX && now_ns - retention->looked_ns > 0 &&
-               (uint64_t)(now_ns - retention->looked_ns) > retention->age_ns / LOOKS_IN_AN_AGE;
+        if (retention->age_ns == UINT64_MAX)
+                return false;
+        if (now_ns < retention->looked_ns) /* the clock was set back */
+                return true;
+        return (uint64_t)(now_ns - retention->looked_ns) > retention->age_ns / LOOKS_IN_AN_AGE;
 }

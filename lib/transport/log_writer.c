@@ -123,7 +123,7 @@ static int open_for_writing(struct log_writer *writer, int fd, uint64_t number, 
 static int open_next(const struct log_writer *writer, uint64_t *ret_number) {
         for (uint64_t number = writer->number + 1; number <= writer->number + FILES_AT_MOST; number++) {
                 CLOSE_AT_EXIT int fd = log_file_open(writer->log, number, O_RDWR | O_CREAT);
-                if (fd < 0 && fd != -ELOOP && fd != -EISDIR && fd != -ENXIO)
+                if (fd < 0 && fd != -EXDEV)
                         return fd;
                 if (fd < 0 || log_file_owner(writer->log, fd, number) == LOG_FOREIGN)
                         continue;
@@ -187,13 +187,11 @@ static int append_seal(const struct log_writer *writer) {
         return write_record(writer, &seal, NULL);
 }
 
-/* Where the first SEAL ends, and how many messages of this file stand before it. One that is announced is made. */
-static int64_t find_seal(const struct log_writer *writer, uint64_t *ret_messages) {
-        int64_t seal = log_file_seal(writer->fd, writer->header.bytes, ret_messages);
-        if (seal != 0)
-                return seal;
+/* There is none yet: make it. Where it ends, or that of one who was quicker, and how many messages stand before it. */
+static int64_t make_seal(const struct log_writer *writer, uint64_t *ret_messages) {
         int r = append_seal(writer);
-        return r < 0 ? r : log_file_seal(writer->fd, writer->header.bytes, ret_messages);
+        int64_t seal = r < 0 ? r : log_file_seal(writer->fd, writer->header.bytes, ret_messages);
+        return seal == 0 ? -EIO : seal;
 }
 
 static int announce_seal(const struct log_writer *writer) {
@@ -212,14 +210,19 @@ static int leave_sealed(struct log_writer *writer) {
 /* The file is, or is to be, sealed. end: of a record of ours in it, or 0. 1: that counts; 0: it does not. */
 static int leave_file(struct log_writer *writer, uint64_t end) {
         uint64_t messages;
-        int64_t seal = find_seal(writer, &messages);
-        if (seal <= 0)
-                return seal < 0 ? (int)seal : -EIO;
-        writer->seal = (uint64_t)seal;
-        writer->seal_messages = messages;
-        int r = leave_sealed(writer);
+        int64_t seal = log_file_seal(writer->fd, writer->header.bytes, &messages);
+        /* Where there is no SEAL yet it will come behind our record, whoever makes it. */
+        bool counts = end > 0 && seal >= 0 && (seal == 0 || end < (uint64_t)seal);
+        if (seal == 0)
+                seal = make_seal(writer, &messages);
+        int r = seal < 0 ? (int)seal : 0;
+        if (r == 0) {
+                writer->seal = (uint64_t)seal;
+                writer->seal_messages = messages;
+                r = leave_sealed(writer);
+        }
         /* What counts, counts: the next append tries again to go on. */
-        return end > 0 && end < (uint64_t)seal ? 1 : r;
+        return counts ? 1 : r;
 }
 
 /* After a loss of power a SEAL may be on the disk without its announcement, and what is sent behind it would not count. */
@@ -264,7 +267,7 @@ static void rotate_if_old(struct log_writer *writer, int64_t now) {
         if (writer->first_ns == 0)
                 writer->first_ns = find_first(writer, now);
         if (writer->first_ns == 0 || now < writer->first_ns ||
-            (uint64_t)(now - writer->first_ns) < writer->wishes.rotate_age_ns)
+            (uint64_t)now - (uint64_t)writer->first_ns < writer->wishes.rotate_age_ns) /* it may say any time */
                 return;
         if (log_file_header(writer->fd, &header) == 0 && can_rotate(writer, &header))
                 rotate(writer);

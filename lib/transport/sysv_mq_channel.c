@@ -14,6 +14,9 @@
 #define PAUSE_FIRST_NS 50000 /* of a sender, doubling: between two looks at a full queue */
 #define PAUSE_MOST_NS 2000000
 
+/* At so many that wait is looked for one that is too large: the kernel counts from the first each time. */
+#define LOOKS_MOST 1000
+
 static const char removed[] = "the queue was removed under it; open it again to have a new one";
 
 /* What the kernel says of a queue that is not there any more is one thing to the caller. */
@@ -136,12 +139,14 @@ static int deliver(struct sysv_mq *queue, size_t size, struct incoming *message)
         return 1;
 }
 
-/* Which of those that wait would msgrcv give? Its number in the queue, and it is in the space; else a negative
- * errno. */
+/* Which of those that wait would msgrcv give? Its size, and it is in the space; -ENOMSG: none; -ENOBUFS: they are too many to
+ * find out before anybody's deadline; other errors. */
 static ssize_t find_selected(struct sysv_mq *queue, const struct selection *selection) {
         ssize_t size = -ENOMSG, found = -ENOMSG;
         long lowest = LONG_MAX;
         for (size_t n = 0; (size = sysv_mq_copy(queue->queue, n, &queue->space)) >= 0; n++) {
+                if (n == LOOKS_MOST)
+                        return -ENOBUFS;
                 long type = queue->space.message->type;
                 bool takes = selection_takes(selection, type, &(struct leat_peer){ 0 });
                 bool lower = selection->select < 0 && type <= -selection->select && type < lowest;
@@ -170,7 +175,7 @@ static int tell_size(struct sysv_mq *queue, struct incoming *message) {
         if (size == -ENOMSG)
                 return 0;
         describe_empty(1, &message->about);
-        message->about.size_bytes = bound(queue); /* a kernel that does not show it */
+        message->about.size_bytes = bound(queue); /* for a kernel that does not show it, or in so long a queue */
         if (size >= 0 && sysv_mq_look(queue->framing, queue->space.message, (size_t)size, &entry) == 0)
                 message->about = entry.about;
         return message->about.size_bytes > message->size_bytes ? -EMSGSIZE : 0; /* another one by now */
@@ -254,7 +259,12 @@ static int receive_messages(struct leat_channel *channel, struct incoming *messa
         while (r == 0) {
                 if (hold_taken(queue) < 0)
                         return -ENOMEM;
-                r = (*message->reads)-- == 0 ? -EAGAIN : take_selected(channel, message);
+                if (*message->reads == 0) {
+                        r = -ENOMSG; /* others may be quicker for ever: the wait says when to look again */
+                        break;
+                }
+                --*message->reads;
+                r = take_selected(channel, message);
                 if (r == -ENOMSG)
                         r = look_at_end(channel, message);
                 if (r == -ENOMSG && probe_is_done(&queue->probe)) {

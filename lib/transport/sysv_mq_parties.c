@@ -52,13 +52,24 @@ static bool is_gone(int queue) {
 
 /* ---- removing ---- */
 
+static bool is_owners(const struct stat *companion, const struct msqid_ds *status) {
+        return companion->st_uid == 0 || companion->st_uid == status->msg_perm.uid ||
+               companion->st_uid == status->msg_perm.cuid;
+}
+
 /* A mark is worth what the right to remove is worth: a stranger that lays one there may not have the queue removed. */
 static bool is_marked_by_owner(int queue, const struct stat *companion) {
         struct msqid_ds status;
-        if (!(companion->st_mode & MARK_TEMPORARY) || msgctl(queue, IPC_STAT, &status) < 0)
-                return false;
-        return companion->st_uid == 0 || companion->st_uid == status.msg_perm.uid ||
-               companion->st_uid == status.msg_perm.cuid;
+        return (companion->st_mode & MARK_TEMPORARY) && msgctl(queue, IPC_STAT, &status) == 0 &&
+               is_owners(companion, &status);
+}
+
+/* Its maker can take it away and so make an end. Where the queue's mode lets others in, one of them may have made it; and it
+ * does where we are not let to see the mode, for we have it open. */
+static bool is_strangers(int queue, const struct stat *companion) {
+        struct msqid_ds status;
+        return msgctl(queue, IPC_STAT, &status) == 0 && !(status.msg_perm.mode & 0066) &&
+               companion->st_uid != geteuid() && !is_owners(companion, &status);
 }
 
 /* The queue first: a companion that stands tells the next opener that something is left behind. */
@@ -193,6 +204,13 @@ static int join_receiver(struct parties *parties, struct leat_reason *reason) {
         return r;
 }
 
+/* Nor removed, though root might: it can be another by the time that its name goes. */
+static int refuse_strangers(struct leat_reason *reason) {
+        return reason_set(reason, -EPERM, LEAT_ROW_LIFETIME,
+                          "a user whom the queue's mode does not let in has made its companion, for ?end and "
+                          "?temporary; have /dev/mqueue/leat.sysv-mq.IDENTIFIER removed, or take another key");
+}
+
 static int take_part(int queue, const struct parties_wish *wish, struct parties *parties, struct leat_reason *reason) {
         struct stat status = { 0 };
         int r = lock(parties->fd, LOCK_SH);
@@ -205,6 +223,8 @@ static int take_part(int queue, const struct parties_wish *wish, struct parties 
                 parties_remove(queue); /* that of an identifier without a queue is nobody's */
         if (gone || status.st_nlink == 0)
                 return -EAGAIN;
+        if (is_strangers(queue, &status))
+                return refuse_strangers(reason);
         parties->temporary = status.st_mode & MARK_TEMPORARY;
         if (wish->temporary && !parties->temporary)
                 return refuse_temporary(reason);
@@ -277,6 +297,8 @@ void parties_set_access(int queue, mode_t mode, uid_t uid, gid_t gid) {
         CLOSE_AT_EXIT int fd = open_any(queue);
         if (fd < 0 || fstat(fd, &status) < 0)
                 return;
+        /* A stranger's mark does not become the owner's with its companion. */
+        mode_t mark = is_marked_by_owner(queue, &status) ? MARK_TEMPORARY : 0;
+        (void)fchmod(fd, mark | (mode & 0666));
         (void)!fchown(fd, uid, gid); /* where that is not allowed, whoever made it keeps it */
-        (void)fchmod(fd, (status.st_mode & 07000) | (mode & 0666));
 }

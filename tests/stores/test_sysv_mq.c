@@ -393,6 +393,23 @@ TEST(a_message_too_large_for_the_buffer_stays_in_the_queue) {
         sysv_forget();
 }
 
+/* Behind very many it is not looked for, which would take the kernel longer than anybody's deadline: the size that is told is
+ * enough, whichever it is. */
+TEST(a_large_one_behind_very_many_is_not_looked_for) {
+        static char buffer[4000];
+        struct leat_message about = LEAT_MESSAGE_INIT;
+        sysv_alone();
+        struct leat_channel *receiver = sysv_open(ADDRESS, LEAT_RECEIVE);
+        for (int i = 0; i < 1500; i++)
+                sysv_send_foreign(5, "x", 1);
+        sysv_send_foreign(7, buffer, 2000);
+        CHECK_EQ(leat_receive(receiver, LEAT_TYPE(7), buffer, 100, LEAT_NOW, &about), -EMSGSIZE);
+        CHECK_EQ(about.size_bytes, 3500); /* all that is there */
+        CHECK_EQ(leat_receive(receiver, LEAT_TYPE(7), buffer, 3500, LEAT_NOW, &about), 2000);
+        leat_close(receiver);
+        sysv_forget();
+}
+
 /* Foreign, and larger than the buffer by less than a header: it was taken, so it is held. */
 TEST(a_foreign_one_a_little_too_large_is_kept) {
         char buffer[64];

@@ -259,7 +259,9 @@ static void mark_it(void *argument) {
         CHECK(mq_open(sysv_companion(*(int *)argument), O_CREAT | O_EXCL | O_RDWR, 01666, &attributes) >= 0);
 }
 
+/* Nor can it make an end, by taking the companion away that it made: it is not used. */
 TEST(a_stranger_does_not_make_a_queue_temporary) {
+        struct leat_reason reason;
         if (geteuid() != 0)
                 SKIP("needs root");
         sysv_alone();
@@ -267,6 +269,11 @@ TEST(a_stranger_does_not_make_a_queue_temporary) {
         int queue = sysv_queue(KEY);
         CHECK_EQ(harness_wait(harness_fork(mark_it, &queue)), 0);
         sysv_send_foreign(1, "stored", 6);
+        CHECK_EQ(sysv_try_open(ADDRESS "?end", LEAT_SEND, &reason), -EPERM);
+        CHECK_EQ(sysv_try_open(ADDRESS "?temporary", LEAT_RECEIVE, &reason), -EPERM);
+        CHECK(reason.row == LEAT_ROW_LIFETIME && strstr(reason.text, "/dev/mqueue"));
+        CHECK_EQ(sysv_status(KEY).msg_qnum, 1);
+        CHECK_EQ(leat_set(ADDRESS, "mode", "0666", NULL), 0); /* now it is as good as anybody */
         leat_close(sysv_open(ADDRESS "?end", LEAT_SEND));
         leat_close(sysv_open(ADDRESS "?end", LEAT_RECEIVE));
         CHECK_EQ(sysv_status(KEY).msg_qnum, 1);
