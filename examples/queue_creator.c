@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Creator, sender and receiver of a System V queue are three programs that never run at the same time. This one
- * makes the
+ * Creator, sender and receiver of a System V queue are three programs that never run at the same time. This one makes the
  * queue; it stays until somebody removes it.
  * Run them: queue_creator; queue_sender; queue_receiver          look at it in between: ipcs -q
  */

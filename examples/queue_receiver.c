@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The third of three programs (queue_creator.c): takes what waits in the queue, and removes it. A program that knows
- * nothing of
- * Leat may have put it there, with plain msgsnd().
+ * nothing of Leat may have put it there, with plain msgsnd().
  */
 #include <errno.h>
 #include <leat.h>

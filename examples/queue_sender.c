@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The second of three programs (queue_creator.c): sends three messages to a queue that must be there, and ends.
- * Nobody
+ * The second of three programs (queue_creator.c): sends three messages to a queue that must be there, and ends. Nobody
  * has to receive them meanwhile.
  */
 #include <leat.h>

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Typed messages, and the three ways of receiving that a System V queue has: the next of any type, the next of one
- * type, and the
- * next of the lowest type not above one.
+ * type, and the next of the lowest type not above one.
  * Run it: typed_messages
  */
 #include <errno.h>

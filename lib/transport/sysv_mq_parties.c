@@ -6,6 +6,7 @@
 #include "transport/mq_queue.h"
 
 #include <fcntl.h>
+#include <leat/channel.h>
 #include <mqueue.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -287,9 +288,9 @@ void parties_leave(struct parties *parties, int queue, bool ours) {
 
 /* ---- from outside ---- */
 
-unsigned parties_count_senders(int queue) {
+uint64_t parties_count_senders(int queue) {
         CLOSE_AT_EXIT int fd = open_again(queue, O_RDONLY);
-        return fd < 0 ? 0 : presence_count_senders(fd);
+        return fd < 0 ? LEAT_UNKNOWN : presence_count_senders(fd);
 }
 
 void parties_set_access(int queue, mode_t mode, uid_t uid, gid_t gid) {

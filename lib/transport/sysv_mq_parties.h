@@ -12,6 +12,7 @@
 
 #include <leat/error.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct parties {
@@ -48,8 +49,8 @@ void parties_leave(struct parties *parties, int queue, bool ours);
 /* In a forked child that it was not given to. */
 void parties_after_fork(struct parties *parties);
 
-/* How many senders are there that said ?end or ?temporary? */
-unsigned parties_count_senders(int queue);
+/* How many senders are there that said ?end or ?temporary? LEAT_UNKNOWN where nobody has said so. */
+uint64_t parties_count_senders(int queue);
 
 /* The queue has a new mode, owner or group, or is removed: so the companion. */
 void parties_set_access(int queue, mode_t mode, uid_t uid, gid_t gid);

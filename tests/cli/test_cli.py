@@ -327,7 +327,8 @@ def sixteen_mebibytes(world):
         file.write(b"x")
     receiver = world.start("recv", address)
     _, err = world.run("send", address, "--file", name, code=71)
-    equal(err.decode(), f"leat send: {name}: it is larger than the largest message; raise it with ?size= at both ends\n")
+    equal(err.decode(), f"leat send: {name}: it is larger than the largest message here, 16777216 bytes; "
+                        "open both ends with a larger ?size=\n")
     equal(world.finish(receiver)[0], b"")
     os.unlink(name)
 
@@ -447,8 +448,8 @@ def recv_times_out(world):
 @test
 def recv_times_out_after_messages(world):
     for options, code, said in (
-            ([], 124, rb"leat recv: \S+: the deadline passed before the end; 1 messages came\n"),
-            (["--count", "2"], 124, rb"leat recv: \S+: the deadline passed before the last of them; 1 messages came\n"),
+            ([], 124, rb"leat recv: \S+: the deadline passed before the end; 1 message came\n"),
+            (["--count", "2"], 124, rb"leat recv: \S+: the deadline passed before the last of them; 1 message came\n"),
             (["--follow"], 0, b"")):
         address = world.address()
         receiver = world.start("recv", "--timeout", "1s", *options, address)

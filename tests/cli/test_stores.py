@@ -98,6 +98,59 @@ def sent_before_received_later(programs, address):
         check_equal(leat("recv", "--drain", address)[0], 1, "nothing is left")
 
 
+@each()
+def drained_is_what_is_there_and_nothing_is_made(programs, address):
+    for also in ("", "?mode=0600", "?open"):
+        refused(1, "nothing is there", "recv", "--drain", address + also)
+        refused(1, "nothing is there", "recv", "--drain", "--timeout", "50ms", address + also)
+    check_equal(leat("info", address)[0], 1, "--drain made something")
+    check_equal(leat("recv", "--drain", f"{address}?create"), (1, b"", ""), "asked for, so made")
+    check_equal(leat("recv", "--drain", address), (1, b"", ""), "there, and empty")
+    refused(1, "already|exist", "recv", "--drain", f"{address}?new")
+
+
+@each()
+def senders_are_told_as_such(programs, address):
+    receiver = programs.start([LEAT, "recv", "--count", "2", f"{address}{'' if address.startswith('fifo') else '?end'}"])
+    sender = programs.start([LEAT, "send", f"{address}{'' if address.startswith('fifo') else '?end'}"], stdin=subprocess.PIPE)
+    sender.stdin.write(b"one\n")
+    sender.stdin.flush()
+    check_equal(receiver.stdout.readline(), b"one\n", "received")
+    told = json.loads(programs.run([LEAT, "info", "--json", address]))
+    log = address.startswith("log:")  # which does not count them
+    check_equal((told["senders"], told["connections"]), (None if log else 1, None), "one sender, no connection")
+    check_equal(re.search(rb"^senders +1$", programs.run([LEAT, "info", address]), re.M) is None, log, "as people see it")
+    programs.finish(sender, b"two\n")
+    programs.finish(receiver)
+    told = json.loads(programs.run([LEAT, "info", "--json", address]))
+    check(told["senders"] in (0, None), f"{told['senders']} senders, and it is gone")
+
+
+@each(("sysv-mq",))
+def senders_that_are_not_counted_are_unknown(programs, address):
+    sender = programs.start([LEAT, "send", address], stdin=subprocess.PIPE)
+    sender.stdin.write(b"one\n")
+    sender.stdin.flush()
+    programs.run([LEAT, "recv", "--count", "1", address])  # so it is there, without ?end
+    check_equal(json.loads(programs.run([LEAT, "info", "--json", address]))["senders"], None, "senders")
+    programs.finish(sender, b"")
+
+
+@each(("mq", "sysv-mq"))
+def what_cannot_be_written_is_not_taken(programs, address):
+    """One message at most: the others are somebody else's to take."""
+    programs.run([LEAT, "send", address, "1", "2", "3"])
+    closed = subprocess.run(["sh", "-c", '"$@" >&-', "-", LEAT, "recv", "--drain", address], capture_output=True,
+                            timeout=DEADLINE_S, check=False)
+    check_equal((closed.returncode, closed.stderr), (71, b"leat recv: standard output: Bad file descriptor\n"), "closed")
+    check_equal(json.loads(programs.run([LEAT, "info", "--json", address]))["queued_messages"], 3, "none is taken")
+    with open("/dev/full", "wb") as disk:
+        full = subprocess.run([LEAT, "recv", "--drain", address], stdout=disk, stderr=subprocess.PIPE, timeout=DEADLINE_S,
+                              check=False)
+    check_equal((full.returncode, full.stderr), (71, b"leat recv: standard output: No space left on device\n"), "full")
+    check_equal(programs.run([LEAT, "recv", "--drain", address]), b"2\n3\n", "one is lost")
+
+
 @each(KEEP)
 def a_deadline_is_the_end_where_none_was_asked_for(programs, address):
     programs.run([LEAT, "send", address, "hello"])
@@ -175,12 +228,21 @@ def wrong_addresses_are_explained(_programs, directory):
 @test
 def sizes_beyond_the_limits_name_them(programs, directory):
     big = "x" * 9000
-    for scheme, pattern in (("mq", "8144|size"), ("sysv-mq", "8144|size|msgmax")):
-        address = STORES[scheme].format(directory)
-        code, _, said = leat("send", address, big)
-        leat("rm", address)
-        check_equal(code, 71, f"{scheme}, which said {said!r}: exit code")
-        check(re.search(pattern, said), said)
+    path = os.path.join(directory, "big")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(big)
+    for address, pattern in ((STORES["mq"], "8144 bytes; .*msgsize_max"), (STORES["sysv-mq"], "8144 bytes; .*msgmax"),
+                             ("log:{0}/store?size=100", "100 bytes; .*[?]size=")):
+        address = address.format(directory)
+        try:
+            for what in ([address, big], ["--file", path, address], ["--lines", path, address]):
+                refused(71, pattern, "send", *what)
+        finally:
+            leat("rm", address)
+    fifo = STORES["fifo"].format(directory)
+    receiver = programs.start([LEAT, "recv", "--count", "1", fifo])
+    refused(71, "4048 bytes; .*[?]exclusive", "send", fifo, big)
+    check_equal(programs.finish(receiver), b"", "nothing came, and the sender is gone")
     refused(2, "msgsize_max", "create", STORES["mq"].format(directory) + "?size=1G")
 
 
@@ -196,10 +258,20 @@ def full_is_told(programs, directory):
             refused(75, "full", "send", "--when-full", "fail", address, "3")
             refused(124, "deadline", "send", "--timeout", "50ms", address, "3")
             code, _, said = leat("send", "--when-full", "drop-old", address, "3")
-            check(code == 0 and "1 messages dropped" in said, f"{scheme}: {code}, {said}")
+            check(code == 0 and "1 message dropped" in said, f"{scheme}: {code}, {said}")
             check_equal(programs.run([LEAT, "recv", "--drain", address]), b"2\n3\n", f"{scheme}: what is left")
         finally:
             leat("rm", address)
+
+
+@each()
+def follow_goes_on_behind_an_end(programs, address):
+    asked = address if address.startswith("fifo:") else address + "?end"
+    receiver = programs.start([LEAT, "recv", "--follow", "--count", "2", asked])
+    for text in (b"one", b"two"):  # each the only sender, and gone before the next comes
+        programs.run([LEAT, "send", asked, text])
+        check_equal(receiver.stdout.readline(), text + b"\n", "received")
+    check_equal(programs.finish(receiver), b"", "and nothing else")
 
 
 @test
@@ -218,6 +290,7 @@ def permission_is_refused(_programs, directory):
                 if b"error while loading" in done.stderr:
                     raise Skip("the library cannot be read by others")
                 check(done.returncode == 71 and done.stderr.count(b"\n") == 1, f"{command}: {done}")
+                check(re.search(rb"owner|mode|ask", done.stderr), f"{command}: not what to do: {done}")
         finally:
             leat("rm", address)
     os.unlink(program)

@@ -148,7 +148,7 @@ static int demonstrate(const struct options *options, const struct texts *texts,
         static const char *const names[] = { "TRANSPORT", ">MESSAGES", ">MB", ">MESSAGES/S", "MATCH" };
         struct show show = { .table = table_new(names, 5, 1) };
         printf("Counting the words of %zu texts (%.2f MB) with five processes: a reader, three workers\n"
-               "that each take a third of the lines, and a collector that adds up what they counted.\n\n",
+               "that share the lines out, and a collector that adds up what they counted.\n\n",
                texts->count, (double)bytes / 1e6);
         int code = output_flush();
         if (code == DONE)

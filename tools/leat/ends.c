@@ -4,6 +4,7 @@
 #include "tools/leat/progress.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -37,6 +38,59 @@ int end_open(const char *address, unsigned flags, int64_t deadline, struct leat_
         return r < 0 ? report(address, r, sends ? OPENING_TO_SEND : OPENING, &reason) : DONE;
 }
 
+bool scheme_is_shared(const char *scheme, size_t length) {
+        const struct leat_declaration *declaration;
+        for (size_t n = 0; (declaration = leat_declaration_at(n)); n++)
+                if (strlen(declaration->scheme) == length && memcmp(declaration->scheme, scheme, length) == 0)
+                        return strcmp(declaration->parties, "n:m") == 0; /* the first tells of its default */
+        return false;
+}
+
+bool address_has(const char *address, const char *option) {
+        size_t length = strlen(option);
+        for (const char *at = strchr(address, '?'); at && *at; at += strcspn(at, "&"))
+                if (strcspn(++at, "&") == length && memcmp(at, option, length) == 0)
+                        return true;
+        return false;
+}
+
+int end_open_existing(const char *address, int64_t deadline, struct leat_channel **ret_channel) {
+        struct leat_open_options options = { sizeof(options), LEAT_RECEIVE, deadline };
+        struct leat_reason reason = { 0 };
+        FREE_AT_EXIT char *existing = NULL;
+        bool shared = scheme_is_shared(address, strcspn(address, ":"));
+        bool said = address_has(address, "open") || address_has(address, "create") || address_has(address, "new");
+        if (shared && !said && asprintf(&existing, "%s%copen", address, strchr(address, '?') ? '&' : '?') < 0) {
+                existing = NULL;
+                return report(address, -ENOMEM, DRAINING, NULL);
+        }
+        descriptors_raise();
+        int r = leat_open_with(existing ? existing : address, &options, &reason, ret_channel);
+        /* Of what is not there the reason tells how to make it. */
+        return r < 0 ? report(address, r, DRAINING, shared && r == -ENOENT ? NULL : &reason) : DONE;
+}
+
+/* What raises the largest message, where it is not ?size= at both ends. */
+static const struct {
+        const char *scheme;
+        const char *advice;
+} raising[] = {
+        { "fifo", "open both ends with ?exclusive" },
+        { "mq", "make the queue anew with a larger ?size=, up to fs.mqueue.msgsize_max" },
+        { "sysv-mq", "raise the queue's capacity ('leat set') or kernel.msgmax" },
+};
+
+int end_too_large(const char *about, struct leat_channel *channel) {
+        const char *advice = "open both ends with a larger ?size=";
+        struct leat_info info = LEAT_INFO_INIT;
+        if (leat_channel_info(channel, &info) == 0)
+                for (size_t i = 0; i < sizeof(raising) / sizeof(raising[0]); i++)
+                        if (strcmp(raising[i].scheme, info.declaration->scheme) == 0)
+                                advice = raising[i].advice;
+        complain(about, "it is larger than the largest message here, %zu bytes; %s", end_largest(channel), advice);
+        return SYSTEM_REFUSED;
+}
+
 size_t end_largest(struct leat_channel *channel) {
         struct leat_info info = LEAT_INFO_INIT;
         bool known = leat_channel_info(channel, &info) == 0 && info.largest_bytes < SIZE_MAX;
@@ -47,7 +101,8 @@ bool end_is_final(struct leat_channel *channel) {
         struct leat_info info = LEAT_INFO_INIT;
         if (leat_channel_info(channel, &info) < 0)
                 return true;
-        return !info.owner.known || info.owner.pid != getpid();
+        const char *scheme = info.declaration->scheme;
+        return !scheme_is_shared(scheme, strlen(scheme)) && (!info.owner.known || info.owner.pid != getpid());
 }
 
 int space_grow(struct space *space, size_t least) {

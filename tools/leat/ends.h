@@ -21,6 +21,12 @@ static inline void channel_close_at(struct leat_channel **channel) {
  */
 int end_open(const char *address, unsigned flags, int64_t deadline, struct leat_channel **ret_channel);
 
+/* The same to receive what is there now: queues, named pipes and logs, which opening would make, must be there. */
+int end_open_existing(const char *address, int64_t deadline, struct leat_channel **ret_channel);
+
+/* Whether an address has this option; also one with a value: "mode=0600". */
+bool address_has(const char *address, const char *option);
+
 /* The soft limit of descriptors as it was before end_open() raised it, and back: for programs that are started, some
  * of which cannot stand more (select(2)). */
 void descriptors_lower(void);
@@ -28,6 +34,12 @@ void descriptors_raise(void);
 
 /* The largest message that it carries. */
 size_t end_largest(struct leat_channel *channel);
+
+/* A message of `about` (an address, a file) is larger: says what is the most, and what raises it. Returns the exit code. */
+int end_too_large(const char *about, struct leat_channel *channel);
+
+/* Whether nobody listens there: many may receive, each opens it by its name, and whoever comes first makes it. */
+bool scheme_is_shared(const char *scheme, size_t length);
 
 /* Whether the end is for good: nobody else can come to this channel, as it does not listen. */
 bool end_is_final(struct leat_channel *channel);

@@ -22,15 +22,24 @@ static const struct {
         { offsetof(struct leat_info, depth), "depth, messages", "depth" },
         { offsetof(struct leat_info, queued_messages), "queued messages", "queued_messages" },
         { offsetof(struct leat_info, queued_bytes), "queued bytes", "queued_bytes" },
-        { offsetof(struct leat_info, parties), "connections", "parties" },
+        { offsetof(struct leat_info, parties), "connections", "connections" },
+        { offsetof(struct leat_info, parties), "senders", "senders" },
         { offsetof(struct leat_info, waiting), "waiting to be accepted", "waiting" },
         { offsetof(struct leat_info, dropped), "messages dropped", "dropped" },
         { offsetof(struct leat_info, refused), "refused", "refused" },
 };
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 
+/* To whom parties belong: connections of a listener; without one, who has it open to send. */
+static bool is_other_word(const struct leat_info *info, const char *key) {
+        const char *scheme = info->declaration->scheme;
+        return strcmp(key, scheme_is_shared(scheme, strlen(scheme)) ? "connections" : "senders") == 0;
+}
+
 static uint64_t number_of(const struct leat_info *info, size_t i) {
         uint64_t number;
+        if (is_other_word(info, numbers[i].key))
+                return LEAT_UNKNOWN;
         memcpy(&number, (const char *)info + numbers[i].offset, sizeof(number));
         return number;
 }
@@ -58,8 +67,8 @@ static int print_json(const char *address, const struct leat_info *info) {
         json_object_set_new(object, "last_sender", info->last_sender ? json_integer(info->last_sender) : json_null());
         json_object_set_new(object, "last_receiver",
                             info->last_receiver ? json_integer(info->last_receiver) : json_null());
-        add_time_json(object, "first", info->first_ns);
-        add_time_json(object, "last", info->last_ns);
+        add_time_json(object, "first_sent", info->first_ns);
+        add_time_json(object, "last_sent", info->last_ns);
         json_object_set_new(object, "messages", waiting_json(address));
         return output_json(object);
 }

@@ -43,6 +43,11 @@ int output_flush(void) {
         return fflush(stdout) == 0 && !ferror(stdout) ? DONE : failed(errno);
 }
 
+int output_check(void) {
+        int flags = fcntl(STDOUT_FILENO, F_GETFL);
+        return flags < 0 || (flags & O_ACCMODE) == O_RDONLY ? failed(EBADF) : DONE;
+}
+
 int output_end(int code) {
         int written = reported ? SYSTEM_REFUSED : output_flush();
         if (reader_gone) {

@@ -27,6 +27,9 @@ int output_json(json_t *value);
 /* What was put into stdout by printf or a table goes out. */
 int output_flush(void);
 
+/* Whether standard output was given, and to write to. Returns DONE, or the exit code after saying that it was not. */
+int output_check(void);
+
 /* The last of it. Returns `code`, or if that is DONE what is wrong with the output; does not return after EPIPE. */
 int output_end(int code);
 

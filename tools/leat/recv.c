@@ -14,8 +14,9 @@ struct receiving {
         struct leat_channel *channel;
         struct leat_receive_options how;
         int64_t taken;
-        int previous; /* for end_goes_on */
-        bool no_end;  /* this channel never tells an end: the deadline is the way to stop */
+        int previous;  /* for end_goes_on */
+        bool no_end;   /* this channel never tells an end: the deadline is the way to stop */
+        bool competes; /* others receive from it too, and could have had what is lost here */
 };
 
 /* What waits is taken without waiting, so that the output goes out in large pieces; and it goes out before a wait. */
@@ -37,8 +38,9 @@ static int deadline_passed(const struct receiving *receiving) {
                 return DONE;
         if (receiving->taken == 0)
                 return report(receiving->address, -ETIMEDOUT, RECEIVING, NULL);
-        complain(receiving->address, "the deadline passed before the %s; %" PRId64 " messages came",
-                 receiving->options->count ? "last of them" : "end", receiving->taken);
+        complain(receiving->address, "the deadline passed before the %s; %" PRId64 " message%s came",
+                 receiving->options->count ? "last of them" : "end", receiving->taken,
+                 receiving->taken == 1 ? "" : "s");
         return TIMED_OUT;
 }
 
@@ -74,6 +76,8 @@ static int receive_all(struct receiving *receiving) {
                 receiving->previous = 0;
                 progress_count((size_t)n);
                 code = output_message(options, &about, space.bytes, (size_t)n);
+                if (code == DONE && receiving->competes)
+                        code = output_flush();
                 if (code)
                         return code;
         }
@@ -92,24 +96,19 @@ static int check(const struct options *options) {
 
 /* ?end, or ?need=end, among the options of an address that was opened, and so is well-formed. */
 static bool address_asks_end(const char *address) {
-        const char *at = strchr(address, '?');
-        while (at && *at) {
-                size_t length = strcspn(++at, "&");
-                bool need = strncmp(at, "need=", 5) == 0 && memmem(at, length, "end", 3);
-                if (need || (length == 3 && memcmp(at, "end", 3) == 0))
-                        return true;
-                at += length;
-        }
-        return false;
+        const char *need = strstr(address, "need=");
+        return address_has(address, "end") || (need && memmem(need, strcspn(need, "&"), "end", 3));
 }
 
 /* Where the end is told only to who asked, and nobody did, there is none either. */
-static bool tells_no_end(const char *address, struct leat_channel *channel) {
+static void look_at(struct receiving *receiving) {
         struct leat_info info = LEAT_INFO_INIT;
-        if (leat_channel_info(channel, &info) < 0)
-                return false;
+        if (leat_channel_info(receiving->channel, &info) < 0)
+                return;
         const struct leat_row_declaration *end = &info.declaration->rows[LEAT_ROW_END];
-        return end->verdict == LEAT_NO || (end->verdict == LEAT_PEER && !address_asks_end(address));
+        receiving->no_end =
+                end->verdict == LEAT_NO || (end->verdict == LEAT_PEER && !address_asks_end(receiving->address));
+        receiving->competes = info.declaration->pattern == LEAT_QUEUE && strcmp(info.declaration->parties, "n:m") == 0;
 }
 
 static int run_recv(const struct options *options) {
@@ -118,8 +117,12 @@ static int run_recv(const struct options *options) {
         int code = check(options);
         if (code)
                 return code;
+        code = output_check(); /* before a message is taken that nobody will see */
+        if (code)
+                return code;
         bool at_once = options->drain && options->deadline == LEAT_NEVER;
-        code = end_open(receiving.address, LEAT_RECEIVE, at_once ? LEAT_NOW : options->deadline, &channel);
+        code = options->drain ? end_open_existing(receiving.address, at_once ? LEAT_NOW : options->deadline, &channel)
+                              : end_open(receiving.address, LEAT_RECEIVE, options->deadline, &channel);
         if (code)
                 return code;
         progress_begin("receiving");
@@ -129,7 +132,7 @@ static int run_recv(const struct options *options) {
         receiving.how = (struct leat_receive_options)LEAT_RECEIVE_OPTIONS_INIT;
         receiving.how.from_pid = (pid_t)options->from_pid;
         receiving.how.select = options->max_type ? LEAT_AT_MOST(options->max_type) : LEAT_TYPE(options->type);
-        receiving.no_end = tells_no_end(receiving.address, channel);
+        look_at(&receiving);
         return receive_all(&receiving);
 }
 
@@ -145,7 +148,7 @@ const struct command command_recv = {
                 "Format text is the bytes and a newline for each message, raw the bytes alone; json is an object a\n"
                 "line, with the bytes as \"text\" if they are valid UTF-8, else as \"hex\". --json is --format json.\n"
                 "Where the transport tells no end ('leat transports', row 7; queues and logs do with ?end in ADDRESS)\n"
-                "it goes on until the deadline.\n\n"
+                "it goes on until the deadline. --drain makes nothing: a queue, named pipe or log must be there.\n\n"
                 "Exit: 0 done; 1 --drain found nothing; 2 usage; 71 the system refused; 124 the deadline passed\n"
                 "and no message had come, or not all of --count, or not the end.\n\n"
                 "Example: leat recv --count 2 unix:@jobs\n",

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,8 @@ static const struct {
         { ETIMEDOUT, RECEIVING, TIMED_OUT, "the deadline passed and no message came" },
         { ETIMEDOUT, READING_INPUT, TIMED_OUT, "the deadline passed before its end" },
         { ETIMEDOUT, ANYTHING, TIMED_OUT, NULL },
-        { EAGAIN, OPENING, ANSWER_NO, "nobody is there now" }, /* recv --drain, which alone does not wait */
+        { EAGAIN, OPENING | DRAINING, ANSWER_NO, "nobody is there now" }, /* only recv --drain does not wait */
+        { ENOENT, DRAINING, ANSWER_NO, "nothing is there" },
         { EMSGSIZE, READING_INPUT, SYSTEM_REFUSED,
           "it is larger than the largest message; raise it with ?size= at both ends" },
         { 0, READING_INPUT, ANSWER_NO, NULL },
@@ -58,7 +60,10 @@ static const struct {
         { EEXIST, ASKING, ANSWER_NO, NULL },
         { EBUSY, ASKING, ANSWER_NO, "it lives with its processes, and they live" },
         { ECONNREFUSED, ASKING, ANSWER_NO, NULL },
-        { EEXIST, OPENING | OPENING_TO_SEND, ANSWER_NO, NULL },
+        { EEXIST, OPENING | OPENING_TO_SEND | DRAINING, ANSWER_NO, NULL },
+        { EACCES, OPENING | OPENING_TO_SEND | DRAINING, SYSTEM_REFUSED,
+          "permission denied; its owner, or root, can change its mode ('leat set')" },
+        { EACCES, ASKING, SYSTEM_REFUSED, "permission denied; its owner may, or root" },
         { ENOENT, OPENING, SYSTEM_REFUSED, NULL },
         { EPROTONOSUPPORT, ANYTHING, USAGE, NULL },
         { ENOTSUP, ANYTHING, USAGE, NULL },
@@ -124,7 +129,8 @@ int complain_usage(const char *about, const char *format, ...) {
 
 int report(const char *about, int error, enum doing doing, const struct leat_reason *reason) {
         size_t meaning = meaning_of(error, doing);
-        const char *text = reason && reason->error == error && reason->text ? reason->text : meanings[meaning].text;
+        bool says = reason && reason->error == error && reason->text && strcmp(reason->text, leat_strerror(error)) != 0;
+        const char *text = says ? reason->text : meanings[meaning].text;
         put_from(about);
         fputs(text ? text : leat_strerror(error), stderr);
         if (reason && reason->error == error && reason->limit)

@@ -36,6 +36,7 @@ enum doing {
         WRITING_OUTPUT = 128u,
         STARTING = 256u, /* a program */
         SENDING_SYNC = 512u,
+        DRAINING = 1024u, /* opening to take what is there now */
         ANYTHING = ~0u
 };
 

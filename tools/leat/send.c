@@ -31,6 +31,8 @@ static struct leat_send_options how_to_send(const struct options *options) {
 
 static int send_one(struct sending *sending, const char *bytes, size_t size) {
         int r = leat_send_with(sending->channel, bytes, size, &sending->how);
+        if (r == -EMSGSIZE && size > end_largest(sending->channel))
+                return end_too_large(sending->address, sending->channel);
         if (r < 0)
                 return report_channel(sending->address, r, sending->how.flags & LEAT_SYNC ? SENDING_SYNC : SENDING,
                                       sending->channel);
@@ -57,6 +59,8 @@ static int send_input(struct sending *sending, struct input *input, const char *
                 if (code)
                         return code;
         }
+        if (r == -EMSGSIZE)
+                return end_too_large(name, sending->channel);
         return r < 0 ? report(name, r, READING_INPUT, NULL) : DONE;
 }
 
@@ -64,7 +68,8 @@ static int send_input(struct sending *sending, struct input *input, const char *
 static void tell_dropped(const struct sending *sending) {
         struct leat_info info = LEAT_INFO_INIT;
         if (leat_channel_info(sending->channel, &info) == 0 && info.dropped != LEAT_UNKNOWN && info.dropped > 0)
-                complain(sending->address, "it was full: %" PRIu64 " messages dropped", info.dropped);
+                complain(sending->address, "it was full: %" PRIu64 " message%s dropped", info.dropped,
+                         info.dropped == 1 ? "" : "s");
 }
 
 static int send_all(const struct options *options, struct input *input, const char *name) {

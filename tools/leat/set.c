@@ -35,12 +35,14 @@ static int run_set(const struct options *options) {
 const struct command command_set = {
         .name = "set",
         .operands = "ADDRESS PROPERTY=VALUE...",
-        .summary = "Change properties of what is at an address: mode, capacity",
+        .summary = "Change properties of what is at an address: mode, capacity, owner",
         .operands_min = 2,
         .operands_max = -1,
         .details =
                 "'leat info' prints them as they are. Which ones there are depends on the transport; the depth of a\n"
-                "queue is said when it is made, as mq:/orders?depth=5. The first that fails ends it.\n\n"
+                "queue is said when it is made, as mq:/orders?depth=5; owner and group are for System V queues. The "
+                "first\n"
+                "that fails ends it.\n\n"
                 "Exit: 0 set; 1 nothing is there; 2 usage, or no such property; 71 the system refused.\n\n"
                 "Example: leat set sysv-mq:0x4d2 mode=0660 capacity=64k\n",
         .run = run_set,
