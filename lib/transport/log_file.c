@@ -278,7 +278,7 @@ int log_file_empty(const struct log *log) {
 
 /* One short message is as long as a SEAL, and that it is to be sealed may be announced already. */
 bool log_file_is_emptied(int fd) {
-        struct log_header header;
+        struct log_header header = { 0 };
         struct stat status;
         uint64_t messages;
         if (fstat(fd, &status) < 0 || status.st_size > LOG_EMPTIED_BYTES || log_file_header(fd, &header) < 0 ||

@@ -135,13 +135,40 @@ static int is_there(struct leat_reason *reason) {
         return reason_set(reason, -EEXIST, LEAT_ROW_OPENING, "that queue is there already");
 }
 
+/* What was asked of the queue, against the one that is there. */
+static int check_size(const struct address *address, const struct mq_queue *queue, bool sends,
+                      struct leat_reason *reason) {
+        uint64_t header = address->framing == FRAMING_LEAT ? WIRE_HEADER_BYTES : 0;
+        if (address->size + header > queue->entry_bytes && address_given(address, OPTION_SIZE))
+                return reason_at(
+                        reason, -EMSGSIZE, address->columns[OPTION_SIZE],
+                        "the queue that is there takes smaller messages (`leat info`), and that cannot be changed");
+        if (address->depth > queue->depth)
+                return reason_at(
+                        reason, -EMSGSIZE, address->columns[OPTION_DEPTH],
+                        "the queue that is there holds fewer messages (`leat info`), and that cannot be changed");
+        if (sends && header >= queue->entry_bytes)
+                return reason_set(reason, -EMSGSIZE, LEAT_ROW_LIMITS,
+                                  "its entries are smaller than the header of Leat; use ?framing=raw");
+        return 0;
+}
+
+/* It may be there already; then it must be as large as it was asked for. */
+static int look_at_what_is_there(const struct address *address, struct leat_reason *reason) {
+        uint64_t messages;
+        CLOSE_AT_EXIT int fd = mq_queue_look(address->rest, reason);
+        struct mq_queue queue = { .fd = fd };
+        int r = fd < 0 ? fd : mq_queue_measure(fd, &queue.depth, &queue.entry_bytes, &messages);
+        return r < 0 ? r : check_size(address, &queue, false, reason);
+}
+
 int mq_queue_create(const struct address *address, mode_t mode, bool new_only, struct leat_reason *reason) {
         if (address_given(address, OPTION_TEMPORARY))
                 return reason_at(reason, -ENOTSUP, address->columns[OPTION_TEMPORARY],
                                  "a temporary queue lives while someone has it open: it is made by opening it");
         int fd = make(address, O_RDONLY, mode, reason);
         if (fd == -EEXIST)
-                return new_only ? is_there(reason) : 0;
+                return new_only ? is_there(reason) : look_at_what_is_there(address, reason);
         if (fd < 0)
                 return fd;
         close_fd(fd);
@@ -231,24 +258,6 @@ static int lock_receivers(const struct address *address, int fd, struct leat_rea
         return reason_set(reason, -EADDRINUSE, LEAT_ROW_LISTENING,
                           alone ? "others receive from it, so this cannot be the one receiver (?exclusive)"
                                 : "it has its one receiver, which opened it with ?exclusive");
-}
-
-/* What was asked of the queue, against the one that is there. */
-static int check_size(const struct address *address, const struct mq_queue *queue, bool sends,
-                      struct leat_reason *reason) {
-        uint64_t header = address->framing == FRAMING_LEAT ? WIRE_HEADER_BYTES : 0;
-        if (address->size + header > queue->entry_bytes && address_given(address, OPTION_SIZE))
-                return reason_at(
-                        reason, -EMSGSIZE, address->columns[OPTION_SIZE],
-                        "the queue that is there takes smaller messages (`leat info`), and that cannot be changed");
-        if (address->depth > queue->depth)
-                return reason_at(
-                        reason, -EMSGSIZE, address->columns[OPTION_DEPTH],
-                        "the queue that is there holds fewer messages (`leat info`), and that cannot be changed");
-        if (sends && header >= queue->entry_bytes)
-                return reason_set(reason, -EMSGSIZE, LEAT_ROW_LIMITS,
-                                  "its entries are smaller than the header of Leat; use ?framing=raw");
-        return 0;
 }
 
 /* Take part in the queue that is open. -EAGAIN: it is no longer what the name means. */

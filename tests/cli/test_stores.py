@@ -284,7 +284,8 @@ def permission_is_refused(_programs, directory):
         address = address.format(directory)
         try:
             check_equal(leat("create", "--mode", "0600", address)[0], 0, f"create {address}")
-            for command in (["send", address, "x"], ["recv", "--timeout", "50ms", address], ["rm", address]):
+            for command in (["send", address, "x"], ["recv", "--timeout", "50ms", address], ["rm", address],
+                            ["set", address, "mode=0666"]):
                 done = subprocess.run([program, *command], user=65534, group=65534, extra_groups=[], capture_output=True,
                                       timeout=DEADLINE_S, check=False)
                 if b"error while loading" in done.stderr:

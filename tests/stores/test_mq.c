@@ -164,6 +164,9 @@ TEST(what_is_there_is_not_less_than_asked_for) {
         CHECK_EQ(mq_refused("?open&size=101", LEAT_SEND, NULL), -EMSGSIZE);
         CHECK_EQ(mq_refused("?depth=3", LEAT_RECEIVE, NULL), -EMSGSIZE);
         leat_close(mq_sender("?size=100&depth=2"));
+        CHECK_EQ(leat_create(mq_address("?size=100&depth=2"), 0600, false, NULL), 0);
+        CHECK_EQ(leat_create(mq_address("?depth=3"), 0600, false, NULL), -EMSGSIZE);
+        CHECK_EQ(leat_create(mq_address("?size=101"), 0600, false, NULL), -EMSGSIZE);
         mq_unlink(mq_name());
         CHECK_EQ(leat_create(mq_address("?size=20&framing=raw"), 0600, true, NULL), 0);
         CHECK_EQ(mq_refused("", LEAT_SEND, NULL), -EMSGSIZE);

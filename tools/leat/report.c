@@ -64,6 +64,7 @@ static const struct {
         { EACCES, OPENING | OPENING_TO_SEND | DRAINING, SYSTEM_REFUSED,
           "permission denied; its owner, or root, can change its mode ('leat set')" },
         { EACCES, ASKING, SYSTEM_REFUSED, "permission denied; its owner may, or root" },
+        { EPERM, ASKING, SYSTEM_REFUSED, "permission denied; its owner may, or root" },
         { ENOENT, OPENING, SYSTEM_REFUSED, NULL },
         { EPROTONOSUPPORT, ANYTHING, USAGE, NULL },
         { ENOTSUP, ANYTHING, USAGE, NULL },
