@@ -20,10 +20,13 @@ static size_t memory_limit(size_t bytes) {
 
 /* What the process holds now; not what malloc keeps of what was freed, which differs from run to run. */
 static size_t allocated_bytes(void) {
-        if (getenv("LEAT_SANITIZE")) /* whose malloc tells nothing */
-                return resident_bytes();
-        struct mallinfo2 heap = mallinfo2();
-        return heap.uordblks + heap.hblkhd;
+#ifdef __GLIBC__
+        if (!getenv("LEAT_SANITIZE")) { /* whose malloc tells nothing */
+                struct mallinfo2 heap = mallinfo2();
+                return heap.uordblks + heap.hblkhd;
+        }
+#endif
+        return resident_bytes();
 }
 
 static void raise_limit(rlim_t wanted) {
