@@ -38,7 +38,7 @@ struct report {
         _Atomic int finished; /* the test came to its end: an exit() in the middle is no success */
         char text[512];       /* why: of the first failure, or of the skip */
         struct leftover leftovers[LEFTOVERS_MAX];
-        _Atomic unsigned leftovers_count; /* by the test's own process, before it forks */
+        _Atomic unsigned leftovers_count; /* places given out; one may still be empty */
 };
 
 extern struct report *harness_report;

@@ -237,8 +237,9 @@ static void prepare(int output) {
 }
 
 static void remove_leftovers(void) {
-        for (unsigned i = 0; i < harness_report->leftovers_count; i++)
-                harness_report->leftovers[i].remove(harness_report->leftovers[i].what);
+        for (unsigned i = 0; i < harness_report->leftovers_count && i < LEFTOVERS_MAX; i++)
+                if (harness_report->leftovers[i].remove)
+                        harness_report->leftovers[i].remove(harness_report->leftovers[i].what);
         harness_remove_tree(harness_directory);
 }
 
