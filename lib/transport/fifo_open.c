@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -112,20 +113,41 @@ static int identify(struct fifo *fifo, int fd) {
         return 0;
 }
 
-/* -ENXIO: no receiver; -ESTALE: the name changed; IN_THE_WAY: a lock is. */
-static int try_open(struct fifo *fifo, const struct address *address, bool sends, bool first,
-                    struct leat_reason *reason, int *ret_fd) {
-        int r = ensure(fifo, address, first, reason);
-        if (r < 0)
-                return r;
-        CLOSE_AT_EXIT int fd = openat(fifo->place.directory, fifo->place.base,
-                                      (sends ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-        if (fd < 0 && errno == EACCES)
+static int open_named(const struct fifo *fifo, bool sends, struct leat_reason *reason, int *ret_fd) {
+        *ret_fd = openat(fifo->place.directory, fifo->place.base,
+                         (sends ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+        if (*ret_fd >= 0)
+                return 0;
+        if (errno == EACCES)
                 return reason_set(reason, -EACCES, LEAT_ROW_OPENING,
                                   "its permissions do not let you; ask its owner for `leat set ADDRESS mode=0660`");
+        return errno == ENOENT ? -ESTALE : -errno;
+}
+
+/* Is what an earlier try opened still the one to have, with a receiver? */
+static bool serves_on(struct fifo *fifo, int fd) {
+        struct pollfd poll_fd = { .fd = fd };
+        return identify(fifo, fd) == 0 && !(poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLERR));
+}
+
+/*
+ * -ENXIO: no receiver; -ESTALE: the name changed; IN_THE_WAY: a lock is. *kept: what a sender opened then, for the next try:
+ * were it closed in between, a receiver would take it for a sender that came and went.
+ */
+static int try_open(struct fifo *fifo, const struct address *address, bool sends, bool first, int *kept,
+                    struct leat_reason *reason, int *ret_fd) {
+        CLOSE_AT_EXIT int fd = take_fd(kept);
+        int r = 0;
+        if (fd >= 0 && !serves_on(fifo, fd))
+                fd = close_fd(fd);
         if (fd < 0)
-                return errno == ENOENT ? -ESTALE : -errno;
-        r = fifo_lock(fifo, fd, sends);
+                r = ensure(fifo, address, first, reason);
+        if (fd < 0 && r == 0)
+                r = open_named(fifo, sends, reason, &fd);
+        if (r == 0)
+                r = fifo_lock(fifo, fd, sends);
+        if (r == IN_THE_WAY && sends)
+                *kept = take_fd(&fd);
         if (r == 0)
                 r = identify(fifo, fd);
         if (r == 0 && sends && fifo->packets && fcntl(fd, F_SETFL, O_NONBLOCK | O_DIRECT) < 0)
@@ -174,11 +196,11 @@ static bool give_up(int error, unsigned *contended, int64_t deadline) {
 
 static int open_end(struct fifo *fifo, const struct address *address, bool sends, int64_t deadline,
                     struct leat_reason *reason, int *ret_fd) {
-        CLOSE_AT_EXIT int inotify = -1;
+        CLOSE_AT_EXIT int inotify = -1, kept = -1;
         unsigned contended = 0;
         int64_t us = LOOK_FIRST_US;
         for (bool first = true;; first = false) {
-                int r = try_open(fifo, address, sends, first, reason, ret_fd), tried = r;
+                int r = try_open(fifo, address, sends, first, &kept, reason, ret_fd), tried = r;
                 if (r != -ENXIO && r != -ESTALE && r != IN_THE_WAY)
                         return r;
                 if (r == -ENXIO && address_given(address, OPTION_OPEN))

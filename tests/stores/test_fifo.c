@@ -10,7 +10,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -380,6 +382,67 @@ TEST(nobody_notices_a_look) {
         leat_close(sender);
         expect_end(receiver);
         leat_close(receiver);
+}
+
+/* ---- a sender that has to try again ---- */
+
+static int events_of(int inotify, uint32_t mask) {
+        char bytes[4096];
+        int count = 0;
+        for (ssize_t n; (n = read(inotify, bytes, sizeof bytes)) > 0;)
+                for (ssize_t at = 0; at < n;) {
+                        struct inotify_event event;
+                        memcpy(&event, bytes + at, sizeof event);
+                        count += (event.mask & mask) != 0;
+                        at += (ssize_t)(sizeof event + event.len);
+                }
+        return count;
+}
+
+/* Between its tries it stays: a receiver that opens just then would take it for one that came and went. */
+TEST(a_sender_that_finds_no_lock_yet_does_not_come_and_go) {
+        CHECK_EQ(leat_create(at(""), 0600, true, NULL), 0);
+        int reader = open(fifo_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* as a receiver before it has its locks */
+        int inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+        struct leat_channel *sender = NULL;
+        CHECK(reader >= 0 && inotify >= 0);
+        CHECK(inotify_add_watch(inotify, fifo_path, IN_CLOSE_WRITE | IN_OPEN) >= 0);
+        CHECK_EQ(leat_open(at("exclusive"), LEAT_SEND, SOON, &sender), -EBUSY);
+        CHECK_EQ(events_of(inotify, IN_CLOSE_WRITE), 1);
+        close(inotify);
+        close(reader);
+}
+
+/* What it stays with may be removed meanwhile, or lose its reader: then the next try has the next one. */
+static void send_one(void *address) {
+        struct leat_channel *sender = NULL;
+        CHECK_EQ(leat_open(address, LEAT_SEND, SOON, &sender), 0);
+        send_text(sender, "hello");
+        leat_close(sender);
+}
+
+TEST(a_sender_that_tries_again_finds_the_next_fifo) {
+        for (int removed = 0; removed < 2; removed++) {
+                struct pollfd event = { .events = POLLIN };
+                char address[300];
+                CHECK_EQ(leat_create(at("exclusive"), 0600, true, NULL), 0);
+                snprintf(address, sizeof address, "%s", at("exclusive"));
+                int reader = open(fifo_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+                event.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+                CHECK(reader >= 0 && inotify_add_watch(event.fd, fifo_path, IN_OPEN) >= 0);
+                pid_t pid = harness_fork(send_one, address);
+                CHECK_EQ(poll(&event, 1, 10000), 1); /* it has it open */
+                if (removed)
+                        CHECK_EQ(unlink(fifo_path), 0);
+                close(reader);
+                struct leat_channel *receiver = receiver_at("exclusive");
+                take_text(receiver, "hello");
+                expect_end(receiver);
+                CHECK_EQ(harness_wait(pid), 0);
+                leat_close(receiver);
+                close(event.fd);
+                CHECK_EQ(unlink(fifo_path), 0);
+        }
 }
 
 TEST_MAIN()
