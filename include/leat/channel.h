@@ -27,7 +27,8 @@
  *
  * THREADS. One thread that sends and one that receives may share a channel; two that send, or two
  * that receive, need a lock of their own. Different channels are independent. The library starts no
- * thread but one for a channel that waits to receive from sysv-mq:, with all signals blocked.
+ * thread but these, with all signals blocked: one for a channel that waits to receive from sysv-mq:, and one
+ * that looks up the name of a host while a channel is opened, which ends when the resolver has answered.
  *
  * FORK. A channel belongs to the process that opened it: in a forked child it answers -ECHILD, and its
  * descriptors there are closed, so that a child does not keep a dead parent's channels alive.
@@ -112,7 +113,8 @@ struct leat_info {
         uint64_t waiting; /* connections not accepted yet */
         uint64_t sent;    /* by this channel, since it was opened */
         uint64_t received;
-        uint64_t dropped;        /* messages that this channel dropped because it was told to */
+        uint64_t
+                dropped; /* messages that this channel dropped because it was told to; udp, netlink, raw: that found its receive buffer full */
         uint64_t refused;        /* peers cut off because they broke the protocol or a limit */
         uint64_t aside_messages; /* set aside by selective receives */
         uint64_t aside_bytes;
@@ -123,9 +125,21 @@ struct leat_info {
         pid_t last_receiver;
         int64_t first_ns; /* when the first and the last message that are kept there were sent; 0: not known */
         int64_t last_ns;
+        uint64_t lost;    /* udp: numbers of its senders' messages that did not come, as far as later ones tell */
+        uint64_t late;    /* udp: messages that came after a later one of their sender */
+        uint64_t doubled; /* udp: messages that came again, and were not delivered */
+        /* ?reconnect: messages that went over connections which were lost then, and were not acknowledged: whether they came is
+         * not known; as of the last -ENOTCONN, or since. ?at-least-once: sent and not acknowledged yet. How many, and the range
+         * of their sequence numbers. */
+        uint64_t in_doubt;
+        uint64_t in_doubt_first;
+        uint64_t in_doubt_last;
 };
 #define LEAT_INFO_INIT                                                                                                 \
-        { sizeof(struct leat_info), NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { false, 0, 0, 0 }, 0, 0, 0, 0, 0, 0 }
+        {                                                                                                              \
+                sizeof(struct leat_info), NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { false, 0, 0, 0 }, 0, 0, 0, 0, \
+                        0, 0, 0, 0, 0, 0, 0, 0                                                                         \
+        }
 
 /*
  * Open a channel.
@@ -230,6 +244,28 @@ ssize_t leat_receive_with(struct leat_channel *channel, void *buffer, size_t siz
                           const struct leat_receive_options *options, struct leat_message *ret_about);
 
 /*
+ * Wait until all that was sent is acknowledged, over as many connections as it takes: of a channel opened with ?at-least-once or
+ * ?reconnect.
+ *
+ * Returns 0, or: -EAGAIN, -ETIMEDOUT, -ECANCELED (leat_channel_info() tells what is not: in_doubt), -ENOTCONN (?reconnect: the
+ * connection was lost, and some are in doubt for good), -EBADMSG and -EPROTONOSUPPORT (the other end refuses what was sent, or is no
+ * receiver of Leat; the next call connects again), -ENOTSUP (nothing is acknowledged on it), and the errors of a connect.
+ * Blocks until the deadline. Counts as sending. Since 0.1.
+ */
+int leat_flush(struct leat_channel *channel, int64_t deadline);
+
+/*
+ * Acknowledge a message: it is done with, and does not come again. Of a channel opened with ?acknowledge, on which receiving alone
+ * acknowledges nothing: what its receiver has not acknowledged when it dies comes again, to it or to its successor, marked
+ * LEAT_REDELIVERED, if the sender has ?at-least-once, or from log: with ?pattern=queue.
+ *
+ * about: what leat_receive() told about it; borrowed.
+ * Returns 0, -ENOTCONN (the connection that it came by is lost: it will come again), -EINVAL (of log: it is not the one that was received
+ * last, or was acknowledged before), -ENOTSUP, -ECHILD. Does not block. Counts as receiving. Since 0.1.
+ */
+int leat_acknowledge(struct leat_channel *channel, const struct leat_message *about);
+
+/*
  * Call: send a request and wait for its reply.
  *
  * type, request, request_bytes: the request, borrowed. reply, reply_bytes: where the reply goes.
@@ -238,7 +274,8 @@ ssize_t leat_receive_with(struct leat_channel *channel, void *buffer, size_t siz
  * whether it was carried out is unknown. A reply that comes later is dropped and never taken for
  * another's. -EMSGSIZE: the reply is larger than its place (size in ret_about) and is dropped. Other
  * errors as for leat_send() and leat_receive().
- * Messages that are no reply are set aside for leat_receive(). Blocks until the deadline. Since 0.1.
+ * Messages that are no reply are set aside for leat_receive(). Two threads that call each other's ends, and serve them, wait for each
+ * other until a deadline: serve from another thread. Blocks until the deadline. Since 0.1.
  */
 ssize_t leat_call(struct leat_channel *channel, int64_t type, const void *request, size_t request_bytes, void *reply,
                   size_t reply_bytes, int64_t deadline, struct leat_message *ret_about);
@@ -247,9 +284,12 @@ ssize_t leat_call(struct leat_channel *channel, int64_t type, const void *reques
  * Reply to a request that this channel received (about.flags has LEAT_WANTS_REPLY).
  *
  * request: what leat_receive() told about it; borrowed. type, bytes, size_bytes: the reply, borrowed.
- * Requests may be answered in any order, each once. Returns 0 or: -EPIPE (the caller is gone), -EAGAIN,
- * -ETIMEDOUT (the caller takes no replies), -EMSGSIZE, -EINVAL (it wants no reply), -ENOTSUP, -ECHILD.
- * Blocks until the deadline. Counts as sending. Since 0.1.
+ * Requests may be answered in any order, each once. One whose request->deadline has passed has no caller that waits: look before
+ * carrying it out. Returns 0 or: -EPIPE (the caller is gone), -EAGAIN, -ECANCELED, -ETIMEDOUT (the caller takes no replies, or its own
+ * deadline has passed and nothing is sent), -EMSGSIZE, -EINVAL (it wants no reply, or was answered), -ENOTSUP, -ECHILD; and where the
+ * reply goes another way (?reply=) -EACCES, -ELOOP, -EEXIST (it may not go where the request says) and the errors of an open.
+ * After -EAGAIN, -ETIMEDOUT, -ECANCELED and -EMSGSIZE the request can still be answered, until its deadline.
+ * Blocks until the deadline, or the caller's if that is earlier. Counts as sending. Since 0.1.
  */
 int leat_reply(struct leat_channel *channel, const struct leat_message *request, int64_t type, const void *bytes,
                size_t size_bytes, int64_t deadline);
@@ -306,6 +346,31 @@ int leat_why(struct leat_channel *channel, struct leat_reason *ret_reason);
  * or there are many: look at each message's sender), -ENOTCONN, -EINVAL or -ECHILD. Since 0.1.
  */
 int leat_channel_peer(struct leat_channel *channel, struct leat_peer *ret_peer);
+
+/* Room for any address, with its NUL. */
+#define LEAT_ADDRESS_BYTES 4352
+
+/*
+ * Tell the address of an open channel, in the form that the other end opens: "tcp:127.0.0.1:40123" of a listener that was opened with port
+ * 0, "unix:/run/user/1000/leat/jobs" of one that was opened by a bare name. Options are not part of it: both ends say the same
+ * ?framing= and ?size=. A listener on every address or on both loopbacks says "tcp::40123", which this machine's programs open; to
+ * others name the host. Of an end that connected it is what it is connected to.
+ *
+ * ret_address, size_bytes: where the text goes; LEAT_ADDRESS_BYTES is always enough.
+ * Returns its length without the NUL, or -ERANGE (it does not fit), -ENOTSUP (it has no name: pipe:), -EINVAL, -ECHILD. Does
+ * not block. Since 0.1.
+ */
+ssize_t leat_channel_address(struct leat_channel *channel, char *ret_address, size_t size_bytes);
+
+/*
+ * Tell where a message came from, as an address of the same scheme: "tcp:192.0.2.7:51324", "udp:[::1]:5000". TCP and UDP know
+ * addresses where other transports know processes (about->sender).
+ *
+ * about: what leat_receive() told about it; borrowed. It is known while its sender is connected: ask before the next receive.
+ * The rest as for leat_channel_address(); -ENOTSUP where the transport cannot tell, -ENOTCONN where the sender is gone. Since 0.1.
+ */
+ssize_t leat_sender_address(struct leat_channel *channel, const struct leat_message *about, char *ret_address,
+                            size_t size_bytes);
 
 /*
  * What follows works on addresses, not on open channels; nobody at the address notices. ret_reason

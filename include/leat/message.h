@@ -11,7 +11,7 @@
  *   type      1 to 2^63-1, System V's positive long (msgsnd(2)). The sender's to choose, the
  *             receiver's to select by. 1 if you do not care.
  *   priority  0 to 32,767, POSIX's (mq_send(3)); it reorders only where the transport says so.
- *   sequence  the number that the sender's channel gave it, from 1.
+ *   sequence  the number that the sender's channel gave it, from 1; of a channel that calls from the time of its first call.
  *
  * What a receive tells about a message is written into a struct leat_message that the caller
  * provides. Begin with LEAT_MESSAGE_INIT: the structure says its own size, so that a program built

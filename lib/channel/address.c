@@ -7,22 +7,37 @@
 #include <string.h>
 #include <time.h>
 
-enum kind { KIND_FLAG, KIND_SIZE, KIND_MODE, KIND_CHOICE, KIND_ROWS, KIND_FROM, KIND_DURATION };
+enum kind {
+        KIND_FLAG,
+        KIND_SWITCH,
+        KIND_SIZE,
+        KIND_MODE,
+        KIND_CHOICE,
+        KIND_ROWS,
+        KIND_FROM,
+        KIND_DURATION,
+        KIND_TEXT,
+        KIND_ADDRESS
+};
 
 static const char
         *const patterns[] = { [LEAT_QUEUE] = "queue", [LEAT_PAIR] = "pair", [LEAT_BROADCAST] = "broadcast", NULL };
+static const char *const switches[] = { "no", "yes", NULL };
 static const char *const whos[] = { "connection", "message", NULL };
 static const char *const durables[] = { "none", "each", "group", NULL };
 
 /* What is wrong with a value of each kind. */
 static const char *const wrong[] = {
         [KIND_FLAG] = "this option takes no value",
+        [KIND_SWITCH] = "this option is yes or no; by its name alone it is yes",
         [KIND_SIZE] = "a number is wanted here, with k, M or G if you like: 64k, 1M",
         [KIND_MODE] = "permission bits are wanted here, in octal: 0660",
         [KIND_CHOICE] =
                 ("this option has no such value: patterns are queue, pair, broadcast; framings leat, raw, lines, "
                  "nul, length; who is connection or message; durable is none, each or group"),
         [KIND_ROWS] = "rows that can be needed are: order, end, types, sync, who, fds",
+        [KIND_TEXT] = "a text of 1 to 63 bytes is wanted here",
+        [KIND_ADDRESS] = "an address of 1 to 511 bytes is wanted here, with %26 for each &: reply=mq:answers",
         [KIND_FROM] = ("start, end, the number of a message, or a time is wanted: from=start, from=17, "
                        "from=2026-01-31T12:00:00Z"),
         [KIND_DURATION] = "a time from 1s to 36500d is wanted here, in s, m, h or d: 90s, 24h, 7d",
@@ -67,6 +82,15 @@ static const struct option {
         [OPTION_RETAIN_AGE] = { "retain-age", KIND_DURATION, AT(retain_age_ns), NULL, SECOND, CENTURY,
                                 LEAT_ROW_LIFETIME },
         [OPTION_RETAIN_FILES] = { "retain-files", KIND_SIZE, AT(retain_files), NULL, 0, INT32_MAX, LEAT_ROW_LIFETIME },
+        [OPTION_NODELAY] = { "nodelay", KIND_SWITCH, AT(nodelay), switches, 0, 0, LEAT_ROW_WAITING },
+        [OPTION_KEEPALIVE] = { "keepalive", KIND_SIZE, AT(keepalive), NULL, 1, 32767, LEAT_ROW_DEATH },
+        [OPTION_MULTICAST] = { "multicast", KIND_TEXT, AT(multicast), NULL, 0, 0, LEAT_ROW_LISTENING },
+        [OPTION_INTERFACE] = { "interface", KIND_TEXT, AT(interface), NULL, 0, 0, LEAT_ROW_LISTENING },
+        [OPTION_TTL] = { "ttl", KIND_SIZE, AT(ttl), NULL, 0, 255, LEAT_ROW_LISTENING },
+        [OPTION_RECONNECT] = { "reconnect", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_DEATH },
+        [OPTION_AT_LEAST_ONCE] = { "at-least-once", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_DEATH },
+        [OPTION_ACKNOWLEDGE] = { "acknowledge", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_DEATH },
+        [OPTION_REPLY] = { "reply", KIND_ADDRESS, AT(reply), NULL, 0, 0, LEAT_ROW_LISTENING },
 #undef AT
 };
 
@@ -227,10 +251,15 @@ static bool parse_value(const struct option *option, const char *text, uint64_t 
                        *ret_value <= option->most;
         case KIND_MODE:
                 return parse_mode(text, ret_value) && *ret_value <= option->most;
+        case KIND_SWITCH:
         case KIND_CHOICE:
                 return parse_choice(text, option->choices, ret_value);
         case KIND_FROM:
                 return parse_from(text, ret_value);
+        case KIND_TEXT:
+                return text[0] != '\0' && strlen(text) < ADDRESS_TEXT_BYTES;
+        case KIND_ADDRESS:
+                return text[0] != '\0' && strlen(text) < ADDRESS_REPLY_BYTES;
         default:
                 return parse_rows(text, ret_value);
         }
@@ -270,14 +299,21 @@ static int parse_option(struct address *address, const char *text, const char *e
         const struct option *option = &options[number];
         if (option->kind == KIND_FLAG)
                 return equals ? reason_at(reason, -EINVAL, column, wrong[KIND_FLAG]) : 0;
-        uint64_t value;
+        uint64_t value = 1;
+        if (option->kind == KIND_SWITCH && !equals) {
+                memcpy((char *)address + option->offset, &value, sizeof(value));
+                return 0;
+        }
         uint32_t value_column = column + (uint32_t)((equals ? equals + 1 : end) - text);
         scratch[0] = '\0';
         if (!equals || decode(equals + 1, end, scratch, &value_column) != 0)
                 return reason_at(reason, -EINVAL, value_column, wrong[option->kind]);
         if (!parse_value(option, scratch, &value))
                 return explain_value(option, scratch, value_column, reason);
-        memcpy((char *)address + option->offset, &value, sizeof(value));
+        if (option->kind == KIND_TEXT || option->kind == KIND_ADDRESS)
+                strcpy((char *)address + option->offset, scratch); /* it has room: parse_value */
+        else
+                memcpy((char *)address + option->offset, &value, sizeof(value));
         return 0;
 }
 
@@ -307,7 +343,9 @@ static size_t scheme_length(const char *text) {
 }
 
 int address_parse(const char *text, struct leat_reason *reason, struct address *ret_address) {
-        struct address address = { .mode = 0666, .aside = UINT64_C(1) << 20, .backlog = 4096, .connections = 20000 };
+        struct address address = {
+                .mode = 0666, .aside = UINT64_C(1) << 20, .backlog = 4096, .connections = 20000, .nodelay = 1
+        };
         if (!text)
                 return reason_set(reason, -EINVAL, LEAT_ROW_OPENING, "an address is wanted");
         size_t length = strnlen(text, ADDRESS_BYTES), scheme = scheme_length(text);
@@ -338,10 +376,28 @@ void address_clear(struct address *address) {
         address->rest = NULL;
 }
 
-int address_check_options(const struct address *address, uint32_t known, struct leat_reason *reason) {
+/* Why a transport does not know an option, where there is more to say. */
+static const char *why_not(int option) {
+        switch (option) {
+        case OPTION_RECONNECT:
+                return "there is no connection here that could be lost and made again";
+        case OPTION_AT_LEAST_ONCE:
+                return "there is no connection here, over which what was sent could be acknowledged; a message in a "
+                       "store "
+                       "outlives its sender, and of log: also its receiver (?acknowledge)";
+        case OPTION_ACKNOWLEDGE:
+                return "who takes a message here has removed it, and could not put it back when killed; log: keeps it "
+                       "until "
+                       "it is acknowledged, unix: and tcp: with ?at-least-once at the sender";
+        default:
+                return "this transport has no such option";
+        }
+}
+
+int address_check_options(const struct address *address, uint64_t known, struct leat_reason *reason) {
         for (int i = 0; i < OPTION_COUNT; i++)
                 if ((address->given & ~known) & OPTION_BIT(i)) {
-                        reason_at(reason, -ENOTSUP, address->columns[i], "this transport has no such option");
+                        reason_at(reason, -ENOTSUP, address->columns[i], why_not(i));
                         if (reason)
                                 reason->row = options[i].row;
                         return -ENOTSUP;

@@ -13,7 +13,9 @@
 #include <sys/types.h>
 
 #define ADDRESS_SCHEME_BYTES 16
-#define ADDRESS_BYTES 4096 /* the longest address, and so the longest rest */
+#define ADDRESS_TEXT_BYTES 64   /* the longest value of an option that is a text, and a NUL */
+#define ADDRESS_REPLY_BYTES 512 /* the same of ?reply=, which is an address */
+#define ADDRESS_BYTES 4096      /* the longest address, and so the longest rest */
 
 /* The options, which also number the bits in `given`. A transport says which ones it knows. */
 enum address_option {
@@ -43,21 +45,30 @@ enum address_option {
         OPTION_RETAIN,
         OPTION_RETAIN_AGE,
         OPTION_RETAIN_FILES,
+        OPTION_NODELAY,
+        OPTION_KEEPALIVE,
+        OPTION_MULTICAST,
+        OPTION_INTERFACE,
+        OPTION_TTL,
+        OPTION_RECONNECT,
+        OPTION_AT_LEAST_ONCE,
+        OPTION_ACKNOWLEDGE,
+        OPTION_REPLY,
         OPTION_COUNT
 };
 
-#define OPTION_BIT(option) (UINT32_C(1) << (option))
+#define OPTION_BIT(option) (UINT64_C(1) << (option))
 /* The options of every transport. */
 #define OPTIONS_COMMON                                                                                                 \
         (OPTION_BIT(OPTION_OPEN) | OPTION_BIT(OPTION_CREATE) | OPTION_BIT(OPTION_PATTERN) |                            \
          OPTION_BIT(OPTION_FRAMING) | OPTION_BIT(OPTION_NEED) | OPTION_BIT(OPTION_ASIDE) | OPTION_BIT(OPTION_SIZE) |   \
-         OPTION_BIT(OPTION_CAPACITY))
+         OPTION_BIT(OPTION_CAPACITY) | OPTION_BIT(OPTION_REPLY))
 
 struct address {
         char scheme[ADDRESS_SCHEME_BYTES];
         char *rest;           /* decoded, NUL-terminated, owned */
         uint32_t rest_column; /* where it begins, from 1 */
-        uint32_t given;       /* which options: OPTION_BIT */
+        uint64_t given;       /* which options: OPTION_BIT */
         uint32_t columns[OPTION_COUNT];
         /* the values, or their defaults */
         uint64_t pattern; /* enum leat_pattern; only if given */
@@ -78,6 +89,13 @@ struct address {
         uint64_t retain; /* bytes of full files that a log keeps; only if given, as the next two */
         uint64_t retain_age_ns;
         uint64_t retain_files;
+        uint64_t nodelay;                   /* 1: small messages go out at once */
+        uint64_t keepalive;                 /* seconds without a sign of life until the other end is asked; 0: never */
+        uint64_t ttl;                       /* how many routers a multicast may pass */
+        char multicast[ADDRESS_TEXT_BYTES]; /* the group; only if given, and so */
+        char interface[ADDRESS_TEXT_BYTES]; /* its name */
+        char reply[ADDRESS_REPLY_BYTES];    /* where answers go, or may go; only if given */
+        bool distrusted; /* its last name is a stranger's word: no link is followed there, and no part of something taken for it */
 };
 
 /* The values of ?from=: the two highest bits say what the rest is. */
@@ -97,7 +115,7 @@ int address_parse(const char *text, struct leat_reason *reason, struct address *
 void address_clear(struct address *address);
 
 /* Are all given options among these? -ENOTSUP with the column. */
-int address_check_options(const struct address *address, uint32_t known, struct leat_reason *reason);
+int address_check_options(const struct address *address, uint64_t known, struct leat_reason *reason);
 
 /* "64k", "1M": a number with a unit of bytes. false: it is none. */
 bool address_parse_size(const char *text, uint64_t *ret_size);

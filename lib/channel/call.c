@@ -75,12 +75,24 @@ static void await_reply(struct leat_channel *channel, uint64_t sequence) {
         channel_unlock(channel);
 }
 
+/*
+ * Not from 1: who calls by the same pipe or from the same port after another program has ended would take a late reply to that one's
+ * first call for the reply to its own. The clock gives each channel numbers of its own: it counts faster than anybody calls.
+ */
+static void begin_numbers(struct leat_channel *channel) {
+        uint64_t first = (uint64_t)time_of_day_ns();
+        if (!channel->calls_numbered && channel->sequence < first)
+                channel->sequence = first;
+        channel->calls_numbered = true;
+}
+
 ssize_t leat_call(struct leat_channel *channel, int64_t type, const void *request, size_t request_bytes, void *reply,
                   size_t reply_bytes, int64_t deadline, struct leat_message *ret_about) {
         int r = channel_guard(channel, LEAT_CALL | LEAT_SEND);
-        if (r == 0 && !(channel->flags & (LEAT_CALL | LEAT_RECEIVE)))
+        bool over = r == 0 && channel->over;
+        if (r == 0 && !over && !(channel->flags & (LEAT_CALL | LEAT_RECEIVE)))
                 r = channel_refuse(channel, -ENOTSUP, LEAT_ROW_OPENING, "open the channel with LEAT_CALL to call");
-        if (r == 0 && !channel->declaration->two_way)
+        if (r == 0 && !over && !channel->declaration->two_way)
                 r = channel_refuse(channel, -ENOTSUP, LEAT_ROW_LISTENING,
                                    "no reply comes back on this; call with the framing of Leat");
         if (r == 0)
@@ -89,13 +101,16 @@ ssize_t leat_call(struct leat_channel *channel, int64_t type, const void *reques
                 return r;
         if ((!reply && reply_bytes > 0) || (ret_about && ret_about->struct_size < sizeof(size_t)))
                 return -EINVAL;
-        int64_t left_ns = deadline == LEAT_NEVER ? 0 : deadline - leat_now();
+        if (over)
+                return over_call(channel, type, request, request_bytes, reply, reply_bytes, deadline, ret_about);
+        begin_numbers(channel);
         struct outgoing message = {
                 .kind = WIRE_MESSAGE,
                 .flags = WIRE_WANTS_REPLY,
+                .told = true,
                 .type = type,
                 .sequence = channel_next_sequence(channel),
-                .reference = left_ns > 0 || deadline == LEAT_NEVER ? (uint64_t)left_ns : 1,
+                .deadline = deadline,
                 .bytes = request,
                 .size_bytes = request_bytes,
         };
@@ -112,14 +127,24 @@ ssize_t leat_call(struct leat_channel *channel, int64_t type, const void *reques
 
 int leat_reply(struct leat_channel *channel, const struct leat_message *request, int64_t type, const void *bytes,
                size_t size_bytes, int64_t deadline) {
-        int r = channel_guard(channel, LEAT_REPLY | LEAT_SEND);
+        int r = channel_guard(channel, 0);
+        bool over = r == 0 && channel->over;
+        if (r == 0)
+                r = channel_guard(channel, LEAT_REPLY | LEAT_SEND | (over ? LEAT_RECEIVE : 0));
         if (r < 0)
                 return r;
         if (!request || request->struct_size < sizeof(struct leat_message) || !(request->flags & LEAT_WANTS_REPLY))
                 return channel_refuse(channel, -EINVAL, LEAT_ROW_NONE, "that message wants no reply");
-        r = channel_check_message(channel, type, bytes, size_bytes);
+        /* How large an answer may be that goes by another channel, that one says. */
+        r = over && (bytes || size_bytes == 0) ? channel_check_message(channel, type, bytes, 0)
+                                               : channel_check_message(channel, type, bytes, size_bytes);
         if (r < 0)
                 return r;
+        if (request->deadline != LEAT_NEVER && leat_now() >= request->deadline)
+                return channel_refuse(channel, -ETIMEDOUT, LEAT_ROW_WAITING, "the deadline of its caller has passed");
+        deadline = deadline < request->deadline ? deadline : request->deadline;
+        if (over)
+                return over_reply(channel, request, type, bytes, size_bytes, deadline);
         struct outgoing message = {
                 .kind = WIRE_REPLY,
                 .type = type,

@@ -5,6 +5,8 @@
 #include "base/options.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 void channel_remember(struct leat_channel *channel, const struct leat_reason *why) {
@@ -42,6 +44,8 @@ void channel_unlock(struct leat_channel *channel) {
 /* ---- waiting ---- */
 
 static bool take_interrupt(struct leat_channel *channel) {
+        if (channel->owner)
+                return take_interrupt(channel->owner);
         /* Relaxed to look, since an interrupt that comes later writes the wake; the exchange decides
          * which of two sleepers takes it. */
         return atomic_load_explicit(&channel->interrupted, memory_order_relaxed) &&
@@ -81,12 +85,16 @@ int channel_wait(struct leat_channel *channel, enum direction who, unsigned unti
                 return -ETIMEDOUT; /* also where something keeps coming that is not what is waited for */
         wait_init(&wait);
         wait_add(&wait, channel->wakes[who].fd, POLLIN);
+        if (channel->owner)
+                wait_add(&wait, channel->owner->wakes[who].fd, POLLIN);
         int r = arm(channel, until, &wait);
         if (r == 0)
                 r = wait_until(&wait, deadline);
         else
                 r = 0;
         wake_clear(&channel->wakes[who]);
+        if (channel->owner)
+                wake_clear(&channel->owner->wakes[who]);
         disarm(channel, until);
         return take_interrupt(channel) ? -ECANCELED : r;
 }
@@ -120,6 +128,12 @@ void channel_file(struct leat_channel *channel, enum direction who, struct incom
         bool for_sender = true;
         switch (message->kind) {
         case WIRE_TAKEN:
+                if (message->link != (channel->again.on ? channel->again.link : channel->engaged))
+                        return; /* of what only another connection carried */
+                again_taken(channel, message->link, message->answers);
+                /* A send that waits for room for its copy is no sync one: it looks again when it is woken. */
+                if (who != DIRECTION_SEND && channel->again.keeps)
+                        wake_signal(&channel->wakes[DIRECTION_SEND]);
                 if (channel->awaited_taken == 0 || message->answers != channel->awaited_taken)
                         return; /* of a send that gave up */
                 channel->was_taken = true;
@@ -165,10 +179,12 @@ int channel_pump(struct leat_channel *channel, struct incoming *message) {
                 r = message->refusal;
         if (r < 0) {
                 file_error(channel, r, &message->about.sender);
+                again_heard(channel, r);
                 return r;
         }
         if (message->kind == WIRE_MESSAGE && !(channel->flags & (LEAT_RECEIVE | LEAT_REPLY))) {
                 message->kept = kept_free(message->kept);
+                again_heard(channel, -EBADMSG);
                 return -EBADMSG; /* nobody sends messages to an end that only sends */
         }
         if (message->kind != WIRE_REPLY || message->kept || message->answers != message->reference)
@@ -265,12 +281,15 @@ int leat_channel_info(struct leat_channel *channel, struct leat_info *ret_info) 
         };
         channel_lock(channel);
         channel->operations->info(channel, &info);
+        if (channel->over)
+                info.largest_bytes = over_largest(channel, info.largest_bytes);
         info.sent = channel->counters.sent;
         info.received = channel->counters.received;
         info.dropped = channel->counters.dropped;
         info.refused = channel->counters.refused;
         info.aside_messages = channel->aside.messages;
         info.aside_bytes = channel->aside.bytes;
+        again_info(channel, &info);
         channel_unlock(channel);
         options_tell(&info, sizeof(info), ret_info);
         return 0;
@@ -302,10 +321,74 @@ int leat_channel_peer(struct leat_channel *channel, struct leat_peer *ret_peer) 
         return r;
 }
 
+/* Write "scheme:" and a rest, with what would end it written as %XX. */
+static ssize_t compose_address(const struct leat_channel *channel, const char *rest, char *ret_address,
+                               size_t size_bytes) {
+        static const char digits[] = "0123456789ABCDEF";
+        char text[LEAT_ADDRESS_BYTES];
+        size_t at = (size_t)snprintf(text, sizeof(text), "%s:", channel->transport->scheme);
+        for (; *rest && at < sizeof(text) - 3; rest++) {
+                if (!strchr("%?&", *rest)) {
+                        text[at++] = *rest;
+                        continue;
+                }
+                text[at++] = '%';
+                text[at++] = digits[(unsigned char)*rest >> 4];
+                text[at++] = digits[*rest & 15];
+        }
+        if (*rest || at >= size_bytes)
+                return -ERANGE;
+        memcpy(ret_address, text, at);
+        ret_address[at] = '\0';
+        return (ssize_t)at;
+}
+
+/* What the transport says of its address, or else what was opened. */
+static int find_address(struct leat_channel *channel, char *ret_rest, size_t size) {
+        if (channel->operations->address)
+                return channel->operations->address(channel, ret_rest, size);
+        if (channel->address.rest[0] == '\0')
+                return -ENOTSUP;
+        return snprintf(ret_rest, size, "%s", channel->address.rest) < (int)size ? 0 : -ERANGE;
+}
+
+ssize_t leat_channel_address(struct leat_channel *channel, char *ret_address, size_t size_bytes) {
+        char rest[LEAT_ADDRESS_BYTES];
+        int r = channel_guard(channel, 0);
+        if (r < 0)
+                return r;
+        if (!ret_address)
+                return -EINVAL;
+        channel_lock(channel);
+        r = find_address(channel, rest, sizeof(rest));
+        channel_unlock(channel);
+        return r < 0 ? r : compose_address(channel, rest, ret_address, size_bytes);
+}
+
+ssize_t leat_sender_address(struct leat_channel *channel, const struct leat_message *about, char *ret_address,
+                            size_t size_bytes) {
+        char rest[LEAT_ADDRESS_BYTES];
+        int r = channel_guard(channel, LEAT_RECEIVE | LEAT_REPLY);
+        if (r < 0)
+                return r;
+        if (!about || about->struct_size < sizeof(struct leat_message) || !ret_address)
+                return -EINVAL;
+        channel_lock(channel);
+        r = channel->operations->sender_address
+                    ? channel->operations->sender_address(channel, about->reply_to, rest, sizeof(rest))
+                    : -ENOTSUP;
+        channel_unlock(channel);
+        if (r == -ENOTSUP)
+                return channel_refuse(channel, r, LEAT_ROW_WHO, "this transport gives its senders no address");
+        return r < 0 ? r : compose_address(channel, rest, ret_address, size_bytes);
+}
+
 int leat_give(struct leat_channel *channel) {
         int r = channel_guard(channel, 0);
         if (r < 0)
                 return r;
         fork_give(&channel->member);
+        if (channel->over && over_answers(channel->over))
+                return leat_give(over_answers(channel->over));
         return 0;
 }

@@ -4,7 +4,9 @@
 
 /* The channel itself, for the files of lib/channel/ and the transports. */
 
+#include "channel/again.h"
 #include "channel/fork.h"
+#include "channel/over.h"
 #include "channel/transport.h"
 
 #include <pthread.h>
@@ -32,12 +34,18 @@ struct leat_channel {
         atomic_int interrupted;
         int poll_epoll; /* leat_fd of a channel that goes both ways; -1: not asked for yet */
 
-        uint64_t send_link;     /* where the sending thread sends: of a reply the caller's, else 0 */
-        uint64_t engaged;       /* the connection that the sending thread is busy with, or was last; 0: none */
-        uint64_t sequence;      /* the last one given to a message of ours */
+        uint64_t send_link; /* where the sending thread sends: of a reply the caller's, else 0 */
+        uint64_t engaged;   /* the connection that the sending thread is busy with, or was last; 0: none */
+        uint64_t sequence;  /* the last one given to a message of ours */
+        struct over *over;  /* calls go one way here and answers come another; or NULL */
+        struct leat_channel
+                *owner;         /* it is the other one of that: waits on it end with an interrupt of this; or NULL */
+        struct again again;     /* what is to survive the connection */
+        bool acknowledges;      /* the program says when a message is done with */
         struct kept_list aside; /* messages that came and were not wanted yet */
         uint64_t awaited_taken; /* a synchronous send waits for this one; 0: none */
         bool was_taken;
+        bool calls_numbered;    /* its calls have numbers that no earlier program's had */
         uint64_t awaited_reply; /* a call waits for the reply to this one; 0: none */
         struct kept *reply;     /* it came while another thread read */
         int filed_error;        /* what the sending thread learned and the receiver is still to be told; 0: nothing */
@@ -91,6 +99,10 @@ bool channel_has_place(const struct leat_message *ret_about, size_t descriptors)
  * lib/transport/ passes it down. */
 int channel_open(const struct transport *const *table, const char *address, const struct leat_open_options *options,
                  struct leat_reason *reason, struct leat_channel **ret_channel);
+/* The same with an address that was parsed, and is the channel's from here on, on success. */
+int channel_open_parsed(const struct transport *transport, struct address *address,
+                        const struct leat_open_options *options, struct leat_reason *reason,
+                        struct leat_channel **ret_channel);
 int channel_pair(const struct transport *const *table, const char *address, struct leat_reason *reason,
                  struct leat_channel **ret_receiver, struct leat_channel **ret_sender);
 

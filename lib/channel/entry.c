@@ -60,11 +60,6 @@ int entry_look(enum framing framing, const uint8_t *bytes, size_t size, struct e
         return 0;
 }
 
-static bool is_wanted(const struct incoming *message, const struct leat_message *about) {
-        return message->want == WIRE_MESSAGE && about->size_bytes <= message->size_bytes &&
-               selection_takes(&message->selection, about->type, &about->sender);
-}
-
 int entry_deliver(const struct entry *entry, struct incoming *message) {
         size_t size = entry->about.size_bytes;
         message->kind = WIRE_MESSAGE;
@@ -72,7 +67,7 @@ int entry_deliver(const struct entry *entry, struct incoming *message) {
         message->answers = message->link = 0;
         message->kept = NULL;
         message->descriptors_count = 0;
-        if (is_wanted(message, &entry->about)) {
+        if (incoming_is_wanted(message)) {
                 if (size > 0)
                         memcpy(message->buffer, entry->bytes, size);
                 return 0;

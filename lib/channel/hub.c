@@ -12,7 +12,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#define TURN 64                   /* messages until the epoll is asked again, so that accepting never starves */
+#define TURN 64 /* messages until the epoll is asked again, so that accepting never starves */
+#define NS_IN_S INT64_C(1000000000)
 #define BLOCKED_LOOK_AGAIN_MS 100 /* no event tells that a descriptor became free elsewhere in this process */
 
 /* ---- making one ---- */
@@ -33,7 +34,9 @@ static struct hub *hub_free(struct hub *hub) {
         for (size_t i = 0; i < hub->slots; i++)
                 link_free(hub->links[i]);
         close_fd(hub->listener);
+        close_fd(hub->twin);
         close_fd(hub->epoll);
+        close_fd(hub->timer);
         free(hub->links);
         free(hub->buffer);
         free(hub);
@@ -50,7 +53,7 @@ static struct hub *hub_new(const struct hub_kind *kind, const struct link_option
                 return NULL;
         hub->kind = kind;
         hub->options = *options;
-        hub->listener = hub->epoll = -1;
+        hub->listener = hub->twin = hub->epoll = hub->timer = -1;
         hub->links_max = 1;
         list_init(&hub->ready);
         return hub;
@@ -58,6 +61,8 @@ static struct hub *hub_new(const struct hub_kind *kind, const struct link_option
 
 static void install(struct leat_channel *channel, struct hub *hub, void *context) {
         hub->context = context;
+        if (hub->kind->is_silent && address_given(&channel->address, OPTION_KEEPALIVE))
+                hub->silence_ns = (int64_t)channel->address.keepalive * (NS_IN_S / 2);
         channel->state = hub;
         channel->operations = &hub_operations;
 }
@@ -72,6 +77,8 @@ int hub_new_connected(struct leat_channel *channel, const struct hub_kind *kind,
                 return -ENOMEM;
         }
         int r = hub_add_link(hub, in, out, peer, NULL);
+        if (r == 0)
+                r = hub_reconnects(channel, hub);
         if (r < 0)
                 return r;
         install(channel, TAKE(hub), context);
@@ -96,6 +103,13 @@ int hub_new_listening(struct leat_channel *channel, const struct hub_kind *kind,
         return 0;
 }
 
+int hub_add_listener(struct leat_channel *channel, int listener) {
+        struct hub *hub = channel->state;
+        struct epoll_event event = { .events = EPOLLIN, .data.u64 = 0 };
+        hub->twin = listener;
+        return epoll_ctl(hub->epoll, EPOLL_CTL_ADD, listener, &event) < 0 ? -errno : 0;
+}
+
 /* ---- giving up a link ---- */
 
 /* Close the way in without losing the number of the descriptor: the program may be polling it (leat_fd), and is to see
@@ -110,9 +124,26 @@ static void hang_up(const struct io *io) {
                 (void)dup3(ready, io->fd, O_CLOEXEC);
 }
 
+/* An ordinary program that ends what it sends may still want its answer. On TCP that looks like a close, until it refuses a message. */
+static bool is_half_closed(const struct hub *hub, const struct link *link, int error) {
+        return error == -ENODATA && hub->one_only && hub->options.network && hub->options.framing != FRAMING_LEAT &&
+               !link->broken && !link->lost;
+}
+
+/* It is the end for the receiver; the sender still has it, until there is another partner. */
+static void keep_half(struct hub *hub, struct link *link) {
+        link->half = true;
+        (void)epoll_ctl(hub->epoll, EPOLL_CTL_DEL, link->in.fd, NULL); /* it would be readable for ever */
+}
+
 /* A link said something other than a message. */
 static int lose_link(struct hub *hub, struct link *link, int error) {
         bool breach = error != -ENODATA && error != -ECONNREFUSED;
+        hub->lost = link->lost;
+        if (hub->listener >= 0 && is_half_closed(hub, link, error)) {
+                keep_half(hub, link);
+                return -EAGAIN;
+        }
         if (hub->listener >= 0) {
                 hub_cut(hub, link, breach ? error : 0);
                 return breach ? error : -EAGAIN; /* one sender less is not the end */
@@ -120,6 +151,8 @@ static int lose_link(struct hub *hub, struct link *link, int error) {
         /* The only link: it stays, so that what was learned of it is told each time. */
         link->ended = true;
         link_forget_input(link);
+        hub_gone(hub);
+        hub_ended(hub, link);
         if (!breach || link->cut)
                 return error;
         link->cut = true;
@@ -149,9 +182,37 @@ static void watch_out(struct leat_channel *channel, const struct hub *hub, const
                 wake_signal(&channel->wakes[DIRECTION_RECEIVE]);
 }
 
+/* It was not closed: the network lost it. */
+static int explain_loss(struct leat_channel *channel, int error) {
+        return channel_refuse(
+                channel, error, LEAT_ROW_DEATH,
+                "the connection was not closed: the other end fell silent (?keepalive=) or can no longer be "
+                "reached, and the kernel gave it up");
+}
+
+/* Nobody can be accepted at present. */
+static int explain_shortage(struct leat_channel *channel, int error) {
+        struct leat_reason why;
+        if (error != -ENFILE) /* EMFILE is explained by the receive, like that of descriptors that came */
+                return error;
+        reason_limit(&why, error, "fs.file-max", "the system has no descriptor left for another connection");
+        channel_remember(channel, &why);
+        return error;
+}
+
+/* It refused a message: nobody is there. One that was kept to be sent to goes, and that is told now. */
+static void refused(struct hub *hub, struct link *link) {
+        link->broken = true;
+        if (!link->half)
+                return;
+        hub_cut(hub, link, 0);
+        hub->lost_partner = false;
+}
+
 static int hub_send(struct leat_channel *channel, struct outgoing *messages, int count) {
         struct hub *hub = channel->state;
         int done = 0, r = 0;
+        hub_look_for_silence(channel, hub);
         for (; done < count; done++) {
                 struct link *link = find_for(hub, &messages[done]);
                 if (!link && hub->listener >= 0 && messages[done].link == 0 && messages[done].began == 0) {
@@ -172,6 +233,12 @@ static int hub_send(struct leat_channel *channel, struct outgoing *messages, int
                         watch_out(channel, hub, link); /* what waited for the end of this message */
                 if (r < 0 && messages[done].sent == 0)
                         messages[done].began = 0; /* another partner may have it */
+                if (r == -EPIPE && link && link->lost)
+                        (void)explain_loss(channel, r);
+                if (r == -EPIPE && link)
+                        refused(hub, link);
+                if (r == -EPIPE && link && hub->listener < 0)
+                        hub_gone(hub);
                 if (r < 0)
                         break;
         }
@@ -201,23 +268,35 @@ static void hub_taken(struct leat_channel *channel, uint64_t id, uint64_t sequen
 
 /* ---- receiving ---- */
 
-/* A packet is dealt with as soon as it is read: one buffer serves all links. */
+/* What comes whole is dealt with as soon as it is read: one buffer serves all links, but those that hold a part of a frame. */
 static void lend_buffer(struct hub *hub, struct link *link) {
-        uint8_t *buffer = hub->buffer;
-        size_t capacity = hub->capacity;
-        if (!hub->options.packets)
+        if (link->buffer)
                 return;
-        hub->buffer = link->buffer;
-        hub->capacity = link->capacity;
-        link->buffer = buffer;
-        link->capacity = capacity;
+        link->buffer = TAKE(hub->buffer);
+        link->capacity = hub->capacity;
+        hub->capacity = 0;
+}
+
+static void take_back_buffer(struct hub *hub, struct link *link) {
+        if (link->begin < link->end)
+                return;
+        if (hub->buffer)
+                free(link->buffer);
+        else {
+                hub->buffer = link->buffer;
+                hub->capacity = link->capacity;
+        }
+        link->buffer = NULL;
+        link->capacity = 0;
 }
 
 static int receive_from(struct hub *hub, struct link *link, struct incoming *message) {
         size_t bytes = link_held_bytes(link), descriptors = link_held_descriptors(link);
         lend_buffer(hub, link);
         int r = link_receive(link, message);
-        lend_buffer(hub, link);
+        if (r == 0)
+                hub_heard(hub);
+        take_back_buffer(hub, link);
         hub->held_bytes += link_held_bytes(link) - bytes;
         hub->held_descriptors += link_held_descriptors(link) - descriptors;
         if (r == 0 || r == -EAGAIN || r == -EINPROGRESS || r == -EMSGSIZE || r == -EMFILE)
@@ -225,9 +304,12 @@ static int receive_from(struct hub *hub, struct link *link, struct incoming *mes
         return lose_link(hub, link, r);
 }
 
-static int receive_connected(struct hub *hub, struct incoming *message) {
-        int r;
+static int receive_connected(struct leat_channel *channel, struct hub *hub, struct incoming *message) {
+        /* The end of the lost one was told when it was read. */
+        int r = hub->gone && hub->links[0]->ended ? hub_connect(channel, hub) : 0;
         struct link *link = hub->links[0];
+        if (r < 0)
+                return r;
         if (link_wants_out(link))
                 (void)link_flush(link);
         if (link->cut)
@@ -239,7 +321,9 @@ static int receive_connected(struct hub *hub, struct incoming *message) {
 }
 
 static bool at_the_end(const struct hub *hub) {
-        return hub->links_count == 0 && hub->had_link && !hub->accept_blocked && !hub->accept_more;
+        const struct link *half = hub->one_only ? hub_find(hub, 0) : NULL;
+        return (hub->links_count == 0 || (half && half->half)) && hub->had_link && !hub->accept_blocked &&
+               !hub->accept_more;
 }
 
 /* Take the next from the links that are ready, one message each in turn. */
@@ -295,7 +379,7 @@ static int receive_listening(struct leat_channel *channel, struct hub *hub, stru
                 }
                 if (hub->accept_blocked && !hub->accept_told) {
                         hub->accept_told = true;
-                        return -EMFILE;
+                        return explain_shortage(channel, hub->accept_error);
                 }
                 return -EAGAIN;
         }
@@ -304,14 +388,18 @@ static int receive_listening(struct leat_channel *channel, struct hub *hub, stru
 static int hub_receive(struct leat_channel *channel, struct incoming *messages, int count) {
         struct hub *hub = channel->state;
         int done = 0, r = 0;
+        hub_look_for_silence(channel, hub);
         for (; done < count && r == 0; done++) {
                 struct incoming *message = &messages[done];
                 message->about.sender = (struct leat_peer){ 0 };
-                r = hub->listener >= 0 ? receive_listening(channel, hub, message) : receive_connected(hub, message);
+                r = hub->listener >= 0 ? receive_listening(channel, hub, message)
+                                       : receive_connected(channel, hub, message);
                 if (r < 0)
                         break;
         }
         channel->counters.refused = hub->refused;
+        if (done == 0 && r == -ENODATA && hub->lost)
+                return explain_loss(channel, r);
         return done > 0 ? done : r;
 }
 
@@ -330,9 +418,22 @@ static void arm_link(const struct link *link, enum direction direction, struct w
                 wait_add(wait, link->out.fd, POLLOUT);
 }
 
+static void wait_add_listeners(const struct hub *hub, struct wait *wait) {
+        wait_add(wait, hub->listener, POLLIN);
+        wait_add(wait, hub->twin, POLLIN);
+}
+
 static int hub_arm(struct leat_channel *channel, enum direction direction, struct wait *wait) {
         struct hub *hub = channel->state;
+        if (hub->silence_ns > 0) {
+                hub_look_for_silence(channel, hub);
+                wait_look_again(wait, hub->silence_at);
+        }
         if (hub->listener < 0) {
+                if (hub->gone && (hub->links[0]->ended || direction == DIRECTION_SEND)) {
+                        hub_arm_connect(channel, hub, wait);
+                        return 0;
+                }
                 if (hub->links[0]->cut)
                         return 1;
                 arm_link(hub->links[0], direction, wait);
@@ -347,7 +448,7 @@ static int hub_arm(struct leat_channel *channel, enum direction direction, struc
         if (direction == DIRECTION_RECEIVE)
                 wait_add(wait, hub->epoll, POLLIN);
         else if (hub->links_count == 0 && channel->engaged == 0 && !hub->lost_partner)
-                wait_add(wait, hub->listener, POLLIN);
+                wait_add_listeners(hub, wait);
         else {
                 const struct link *link = hub_find(hub, channel->engaged ? channel->engaged : channel->send_link);
                 if (!link)
@@ -363,8 +464,9 @@ static bool hub_hears(struct leat_channel *channel) {
 }
 
 static bool hub_lives(struct leat_channel *channel, uint64_t id) {
-        const struct link *link = hub_find(channel->state, id);
-        return link && !link->cut;
+        const struct hub *hub = channel->state;
+        const struct link *link = hub_find(hub, id);
+        return link && !link->cut && !link->broken && !hub->gone;
 }
 
 static bool hub_unread(struct leat_channel *channel) {
@@ -377,7 +479,7 @@ static bool hub_unread(struct leat_channel *channel) {
 
 static int hub_poll_fd(struct leat_channel *channel) {
         struct hub *hub = channel->state;
-        return hub->listener >= 0 ? hub->epoll : hub->links[0]->in.fd;
+        return hub->epoll >= 0 ? hub->epoll : hub->links[0]->in.fd;
 }
 
 /* ---- the rest ---- */
@@ -408,6 +510,19 @@ static int hub_peer(struct leat_channel *channel, struct leat_peer *ret_peer) {
         return 0;
 }
 
+static int hub_address(struct leat_channel *channel, char *ret_text, size_t size) {
+        struct hub *hub = channel->state;
+        return hub->kind->address ? hub->kind->address(channel, ret_text, size) : -ENOTSUP;
+}
+
+static int hub_sender_address(struct leat_channel *channel, uint64_t id, char *ret_text, size_t size) {
+        struct hub *hub = channel->state;
+        const struct link *link = hub_find(hub, id);
+        if (!hub->kind->sender_address)
+                return -ENOTSUP;
+        return link ? hub->kind->sender_address(link, ret_text, size) : -ENOTCONN;
+}
+
 static int hub_detach(struct leat_channel *channel, int ret_descriptors[2]) {
         struct hub *hub = channel->state;
         struct link *link = hub->listener < 0 ? hub->links[0] : NULL;
@@ -421,6 +536,8 @@ static int hub_detach(struct leat_channel *channel, int ret_descriptors[2]) {
                 if (io->kind == IO_NONBLOCKING && flags >= 0 && fcntl(io->fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
                         return -errno;
         }
+        if (link->options.resets)
+                link_reset_at_close(link, false);
         ret_descriptors[0] = link->in.fd;
         ret_descriptors[1] = link->out.fd;
         link->in.fd = link->out.fd = -1;
@@ -430,7 +547,9 @@ static int hub_detach(struct leat_channel *channel, int ret_descriptors[2]) {
 static void hub_after_fork(struct leat_channel *channel) {
         struct hub *hub = channel->state;
         hub->listener = close_fd(hub->listener);
+        hub->twin = close_fd(hub->twin);
         hub->epoll = close_fd(hub->epoll);
+        hub->timer = close_fd(hub->timer);
         if (hub->kind->after_fork)
                 hub->kind->after_fork(hub->context);
         for (size_t i = 0; i < hub->slots; i++) {
@@ -450,6 +569,9 @@ static void hub_close(struct leat_channel *channel, bool ours) {
         struct hub *hub = channel->state;
         if (hub->kind->close)
                 hub->kind->close(hub->context, ours);
+        for (size_t i = 0; !ours && i < hub->slots; i++)
+                if (hub->links[i])
+                        link_disown(hub->links[i]);
         channel->state = hub_free(hub);
 }
 
@@ -461,10 +583,13 @@ const struct operations hub_operations = {
         .arm = hub_arm,
         .hears = hub_hears,
         .lives = hub_lives,
+        .connected = hub_connected,
         .unread = hub_unread,
         .poll_fd = hub_poll_fd,
         .info = hub_info,
         .peer = hub_peer,
+        .address = hub_address,
+        .sender_address = hub_sender_address,
         .detach = hub_detach,
         .after_fork = hub_after_fork,
         .close = hub_close,

@@ -21,6 +21,19 @@ struct hub_kind {
         void (*after_fork)(void *context);
         /* Free `context`; ours: remove the name too. Or NULL. */
         void (*close)(void *context, bool ours);
+        /* The address that the other end opens, after the colon, and that of who is at the other end of a link. 0, or -ERANGE: it does not
+         * fit. NULL: there is none. */
+        int (*address)(struct leat_channel *channel, char *ret_text, size_t size);
+        int (*sender_address)(const struct link *link, char *ret_text, size_t size);
+        /*
+         * ?reconnect: connect to where the channel was opened, without waiting. 0: *ret_io is connected, and set as at the open.
+         * -EAGAIN: it is under way, and arm_connect says what to sleep on; without arm_connect, and with -ECONNREFUSED and
+         * -ENOENT, the hub tries again after a pause. Others are told to the program. NULL: it cannot.
+         */
+        int (*connect)(struct leat_channel *channel, struct io *ret_io, struct leat_peer *ret_peer);
+        void (*arm_connect)(struct leat_channel *channel, struct wait *wait);
+        /* ?keepalive=: has the other end left unanswered, for too long, what the kernel sent it? NULL: the kernel tells by itself. */
+        bool (*is_silent)(const struct leat_channel *channel, const struct link *link);
         bool peers_known; /* leat_channel_peer can tell */
 };
 
@@ -29,11 +42,13 @@ struct hub {
         void *context; /* the transport's: its name */
         struct link_options options;
         int listener, epoll; /* -1: it does not listen */
+        int twin;            /* a second listening socket, of another family; -1: there is none */
         bool one_only;       /* of a pair: a second connection is refused */
         bool had_link;       /* since the end was told last: there is an end to come */
         bool lost_partner;   /* of a pair: it went, and the next send is to be told */
         bool accept_blocked; /* no descriptor was left; the listener is out of the epoll */
         bool accept_told;    /* and the receiver knows */
+        int accept_error;    /* of what there is too little: the negative errno */
         bool accept_more;    /* there may be more to accept than was accepted at once */
         uint64_t next_id;
         size_t links_max;
@@ -42,7 +57,16 @@ struct hub {
         struct list ready; /* links that may have something to read */
         unsigned turn;     /* messages until the epoll is asked again */
         uint64_t refused;
-        uint8_t *buffer; /* for a packet of any link */
+        int lost;                                 /* how the network lost the last link; 0: it did not */
+        int64_t silence_ns;                       /* how often links are looked at for hub_kind.is_silent; 0: never */
+        int64_t silence_at;                       /* when next */
+        bool again;                               /* it connects, and does so again when the link is lost */
+        bool gone;                                /* the link is lost; it stays until there is another */
+        bool heard;                               /* something came over it */
+        bool connecting;                          /* hub_kind.connect is under way */
+        int64_t connected_at, again_at, pause_ns; /* when it was made; when to try next; what is waited after that */
+        int timer;                                /* for leat_fd: readable at again_at; -1: nobody polls */
+        uint8_t *buffer;                          /* for what comes on any link */
         size_t capacity;
         size_t held_bytes, held_descriptors; /* by all links, for messages that are not complete */
 };
@@ -57,6 +81,9 @@ int hub_new_connected(struct leat_channel *channel, const struct hub_kind *kind,
 int hub_new_listening(struct leat_channel *channel, const struct hub_kind *kind, void *context,
                       const struct link_options *options, int listener);
 
+/* A second socket to listen on, beside the first. It is the hub's from here on, also on failure. */
+int hub_add_listener(struct leat_channel *channel, int listener);
+
 /* What an address says about links. */
 struct link_options hub_link_options(const struct leat_channel *channel);
 
@@ -69,8 +96,24 @@ int hub_look(struct leat_channel *channel, struct hub *hub);
 int hub_add_link(struct hub *hub, struct io in, struct io out, const struct leat_peer *peer, struct link **ret_link);
 void hub_cut(struct hub *hub, struct link *link, int refusal);
 struct link *hub_find(const struct hub *hub, uint64_t id);
+/* Give up the links whose other end is silent, if it is time to look. */
+void hub_look_for_silence(const struct leat_channel *channel, struct hub *hub);
 /* The epoll reports room for writing on this link, or no longer. */
 void hub_watch(const struct hub *hub, const struct link *link);
+/* ?reconnect. After the link was made: 0, or no descriptor for what it takes. */
+int hub_reconnects(struct leat_channel *channel, struct hub *hub);
+/* Something came over the link, perhaps after a send found it lost. */
+void hub_heard(struct hub *hub);
+/* The one link is lost. */
+void hub_gone(struct hub *hub);
+/* And all that came over it is read. */
+void hub_ended(const struct hub *hub, const struct link *link);
+/* If it is, try to connect: 0, or -EAGAIN: hub_arm_connect() says what to sleep on. */
+int hub_connect(struct leat_channel *channel, struct hub *hub);
+void hub_arm_connect(struct leat_channel *channel, const struct hub *hub, struct wait *wait);
+int hub_connected(struct leat_channel *channel, uint64_t *ret_link);
+/* Another socket takes the place of the only link. It is the hub's from here on, also on failure. */
+int hub_replace_link(struct hub *hub, struct io io, const struct leat_peer *peer);
 /* If partial messages of all links, or the descriptors that came for them, pass the limit: cut off the link that holds most. */
 void hub_bound(struct hub *hub);
 

@@ -76,6 +76,26 @@ int hub_add_link(struct hub *hub, struct io in, struct io out, const struct leat
         return 0;
 }
 
+int hub_replace_link(struct hub *hub, struct io io, const struct leat_peer *peer) {
+        struct link *link, *old = hub->links[0];
+        int r = link_new(io, io, &hub->options, &link);
+        if (r < 0)
+                return r;
+        link->id = ID(++hub->next_id, 0);
+        r = watch_new(hub, link);
+        if (r < 0) {
+                link_free(link);
+                return r;
+        }
+        if (hub->epoll >= 0)
+                (void)epoll_ctl(hub->epoll, EPOLL_CTL_DEL, old->in.fd, NULL);
+        hub->held_bytes = hub->held_descriptors = 0;
+        link_free(old);
+        link->peer = link->last_sender = *peer;
+        hub->links[0] = link;
+        return 0;
+}
+
 void hub_watch(const struct hub *hub, const struct link *link) {
         struct epoll_event event = { .events = EPOLLIN | (link_wants_out(link) ? (uint32_t)EPOLLOUT : 0),
                                      .data.u64 = link->id };
@@ -83,12 +103,36 @@ void hub_watch(const struct hub *hub, const struct link *link) {
                 (void)epoll_ctl(hub->epoll, EPOLL_CTL_MOD, link->in.fd, &event); /* of a link that is in it */
 }
 
+/* As the kernel would, were it asked to: what has come is read, then it is the end, and what waited to be sent is gone. */
+static void give_up(struct link *link) {
+        link->lost = -ETIMEDOUT;
+        link_reset_at_close(link, true);
+        (void)shutdown(link->in.fd, SHUT_RDWR); /* it may be gone by now */
+}
+
+void hub_look_for_silence(const struct leat_channel *channel, struct hub *hub) {
+        if (hub->silence_ns == 0 || hub->silence_at > leat_now())
+                return;
+        hub->silence_at = leat_in_ns(hub->silence_ns);
+        for (size_t i = 0; i < hub->slots; i++) {
+                struct link *link = hub->links[i];
+                if (link && link->in.fd >= 0 && !link->lost && hub->kind->is_silent(channel, link))
+                        give_up(link);
+        }
+}
+
+/* events: 0, they are as if out of the epoll. */
+static int watch_listeners(const struct hub *hub, uint32_t events) {
+        struct epoll_event event = { .events = events, .data.u64 = 0 };
+        int r = epoll_ctl(hub->epoll, EPOLL_CTL_MOD, hub->listener, &event);
+        return r < 0 || hub->twin < 0 ? r : epoll_ctl(hub->epoll, EPOLL_CTL_MOD, hub->twin, &event);
+}
+
 /* Put the listening socket back into the epoll after a descriptor became free. */
 static void unblock_accept(struct hub *hub) {
-        struct epoll_event event = { .events = EPOLLIN, .data.u64 = 0 };
         if (!hub->accept_blocked)
                 return;
-        hub->accept_blocked = epoll_ctl(hub->epoll, EPOLL_CTL_MOD, hub->listener, &event) < 0;
+        hub->accept_blocked = watch_listeners(hub, EPOLLIN) < 0;
         hub->accept_told = hub->accept_blocked;
 }
 
@@ -115,21 +159,44 @@ void hub_cut(struct hub *hub, struct link *link, int refusal) {
 static void turn_away(struct hub *hub, int fd) {
         struct link *link;
         struct io io = { .fd = fd, .kind = IO_SOCKET };
+        struct link_options options = hub->options;
+        options.resets = options.network && options.framing != FRAMING_LEAT; /* which has no word for it */
         hub->refused++;
-        if (link_new(io, io, &hub->options, &link) < 0)
+        if (link_new(io, io, &options, &link) < 0)
                 return;
         link_refuse(link, -EBUSY);
         link_free(link);
 }
 
-static bool out_of_descriptors(int error) {
+static bool is_shortage(int error) {
         return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS;
 }
 
+/* What befell a connection before it was accepted (accept(2) passes it on): no business of the receiver, nor of the others. */
+static bool is_its_own(int error) {
+        return error == -EPROTO || error == -ENONET || error == -ECONNRESET || link_is_loss(error);
+}
+
+/* Of a pair: is our partner gone, and what it sent not yet read to its end? Then the next one waits at the door. */
+static bool is_leaving(const struct hub *hub) {
+        const struct link *link = hub->one_only ? hub_find(hub, 0) : NULL;
+        struct pollfd state = { .fd = link && !link->half ? link->in.fd : -1, .events = POLLRDHUP };
+        int ends = POLLHUP |
+                   (hub->options.framing == FRAMING_LEAT ? POLLRDHUP : 0); /* bare bytes end one direction alone */
+        return state.fd >= 0 && poll(&state, 1, 0) > 0 && (state.revents & ends);
+}
+
 static int accept_one(struct leat_channel *channel, struct hub *hub) {
+        if (is_leaving(hub))
+                return -EAGAIN;
         int fd = accept4(hub->listener, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0 && errno == EAGAIN && hub->twin >= 0)
+                fd = accept4(hub->twin, NULL, NULL, SOCK_CLOEXEC);
         if (fd < 0)
                 return -errno;
+        struct link *half = hub->one_only ? hub_find(hub, 0) : NULL;
+        if (half && half->half)
+                hub_cut(hub, half, 0); /* there is a whole one now */
         if (hub->links_count >= hub->links_max) {
                 turn_away(hub, fd);
                 return 0;
@@ -155,26 +222,31 @@ static int accept_one(struct leat_channel *channel, struct hub *hub) {
 
 /* accept4() wants a descriptor before it looks whether a connection waits. */
 static bool someone_waits(const struct hub *hub) {
-        struct pollfd door = { .fd = hub->listener, .events = POLLIN };
-        return poll(&door, 1, 0) == 1;
+        struct pollfd doors[2] = { { .fd = hub->listener, .events = POLLIN }, { .fd = hub->twin, .events = POLLIN } };
+        return poll(doors, 2, 0) > 0;
 }
 
 int hub_accept(struct leat_channel *channel, struct hub *hub) {
         int r, left = ACCEPTS_AT_ONCE;
         do
                 r = accept_one(channel, hub);
-        while ((r == 0 || r == -EINTR || r == -ECONNABORTED) && --left > 0);
-        hub->accept_more = left == 0; /* the epoll says so again */
+        while ((r == 0 || r == -EINTR || is_its_own(r)) && --left > 0);
+        hub->accept_more = left == 0;             /* the epoll says so again */
+        if (hub->accept_more && hub->twin >= 0) { /* the other one's turn: a flood on one starves no other */
+                int first = hub->listener;
+                hub->listener = hub->twin;
+                hub->twin = first;
+        }
         if (r == -EAGAIN)
                 unblock_accept(hub);
         if (left == 0 || r == -EAGAIN || (r == -EMFILE && !someone_waits(hub)))
                 return 0;
-        if (!out_of_descriptors(r))
+        if (!is_shortage(r))
                 return r;
         /* It would be reported ready for ever while nothing can be done about it. */
-        struct epoll_event event = { .events = 0 };
-        (void)epoll_ctl(hub->epoll, EPOLL_CTL_MOD, hub->listener, &event);
+        (void)watch_listeners(hub, 0);
         hub->accept_blocked = true;
+        hub->accept_error = r;
         return 0;
 }
 

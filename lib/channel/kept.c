@@ -49,11 +49,21 @@ int kept_append(struct kept **kept, const void *bytes, size_t size) {
         return 0;
 }
 
+void kept_close_descriptors(struct kept *kept) {
+        for (size_t i = 0; kept && kept->descriptors && i < kept->about.descriptors_count; i++)
+                kept->descriptors[i] = close_fd(kept->descriptors[i]);
+}
+
+void kept_list_after_fork(struct kept_list *list) {
+        /* NULL: another thread was just opening it. */
+        for (struct list *node = list->head.next; node && node != &list->head; node = node->next)
+                kept_close_descriptors(CONTAINER_OF(node, struct kept, node));
+}
+
 struct kept *kept_free(struct kept *kept) {
         if (!kept)
                 return NULL;
-        for (size_t i = 0; kept->descriptors && i < kept->about.descriptors_count; i++)
-                close_fd(kept->descriptors[i]);
+        kept_close_descriptors(kept);
         free(kept->descriptors);
         free(kept);
         return NULL;
@@ -61,9 +71,12 @@ struct kept *kept_free(struct kept *kept) {
 
 #define DESCRIPTOR_WEIGHT 1024 /* there are far fewer of them than bytes: ?aside=1M is 1,024 */
 
-/* What one weighs against ?aside=: an empty message takes memory too. */
+size_t kept_weight(size_t size_bytes, size_t descriptors) {
+        return sizeof(struct kept) + size_bytes + descriptors * DESCRIPTOR_WEIGHT;
+}
+
 static size_t weight(const struct kept *kept) {
-        return sizeof(struct kept) + kept->about.size_bytes + kept->about.descriptors_count * DESCRIPTOR_WEIGHT;
+        return kept_weight(kept->about.size_bytes, kept->about.descriptors_count);
 }
 
 void kept_list_init(struct kept_list *list) {

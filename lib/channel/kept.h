@@ -58,10 +58,17 @@ struct kept_list {
         size_t bytes;
 };
 
+/* What a message of this size weighs against ?aside=: an empty one takes memory too. */
+size_t kept_weight(size_t size_bytes, size_t descriptors);
+
 void kept_list_init(struct kept_list *list);
 void kept_list_add(struct kept_list *list, struct kept *kept);
 void kept_list_take(struct kept_list *list, struct kept *kept);
 void kept_list_clear(struct kept_list *list);
+
+/* In a forked child: close the descriptors of all. Async-signal-safe; the list goes only forward, as another thread left it. */
+void kept_close_descriptors(struct kept *kept);
+void kept_list_after_fork(struct kept_list *list);
 
 /* The one that the selection wants next, or NULL; it stays in the list. */
 struct kept *kept_list_find(const struct kept_list *list, const struct selection *selection);

@@ -9,6 +9,15 @@
 #include <string.h>
 #include <sys/socket.h>
 
+void link_reset_at_close(const struct link *link, bool on) {
+        const struct linger linger = { .l_onoff = on };
+        (void)setsockopt(link->in.fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)); /* cannot fail on a socket */
+}
+
+/* What is read and forgotten before a close: more than any window, and bounded, since the other end may go on. */
+#define FAREWELL_BYTES 16384
+#define FAREWELL_READS 4096
+
 int link_new(struct io in, struct io out, const struct link_options *options, struct link **ret_link) {
         struct link *link = calloc(1, sizeof(struct link));
         if (!link) {
@@ -22,6 +31,8 @@ int link_new(struct io in, struct io out, const struct link_options *options, st
         link->out = out;
         link->options = *options;
         link->order.restarts = options->restarts;
+        if (options->resets)
+                link_reset_at_close(link, true);
         *ret_link = link;
         return 0;
 }
@@ -33,9 +44,31 @@ void link_forget_input(struct link *link) {
         link->begin = link->end = link->scanned = 0;
 }
 
+void link_disown(struct link *link) {
+        link->options.network = link->options.resets = false;
+}
+
+/*
+ * Closing a TCP socket with unread input sends a reset, which destroys what the other end has not got yet. So the end of what we send
+ * goes out first, and what came is read, as far as it is there. TAKENs and replies nobody waits for any more; MSG_TRUNC forgets them.
+ */
+static void say_goodbye(const struct link *link) {
+        char forgotten[FAREWELL_BYTES]; /* TCP writes nothing there, but tools that check memory expect a place */
+        ssize_t n = 1;
+        if (!link->options.resets)
+                (void)shutdown(link->in.fd, SHUT_WR);
+        for (int i = 0; i < FAREWELL_READS && n > 0; i++)
+                n = recv(link->in.fd, forgotten, sizeof(forgotten), MSG_DONTWAIT | MSG_TRUNC);
+        if (link->options.resets &&
+            n == 0) /* a program that sent to its end and waits for ours is not answered with a reset */
+                link_reset_at_close(link, false);
+}
+
 struct link *link_free(struct link *link) {
         if (!link)
                 return NULL;
+        if (link->options.network && link->in.fd >= 0)
+                say_goodbye(link);
         if (link->out.fd != link->in.fd)
                 close_fd(link->out.fd);
         close_fd(link->in.fd);
@@ -169,8 +202,7 @@ static void describe(const struct link *link, const struct wire_header *header, 
                 about->deadline = leat_in_ns(header->reference > INT64_MAX ? INT64_MAX : (int64_t)header->reference);
 }
 
-/* Does this message go into the caller's buffer at once? */
-static bool is_wanted(const struct incoming *message) {
+bool incoming_is_wanted(const struct incoming *message) {
         if (message->kind != message->want || message->about.size_bytes > message->size_bytes)
                 return false;
         if (message->kind == WIRE_REPLY)
@@ -212,7 +244,7 @@ static int lost_descriptors(struct link *link, struct incoming *message) {
 }
 
 static int deliver(struct link *link, const uint8_t *bytes, size_t size, struct incoming *message) {
-        if (!is_wanted(message))
+        if (!incoming_is_wanted(message))
                 return keep(link, bytes, size, message);
         if (size > 0)
                 memcpy(message->buffer, bytes, size);

@@ -16,9 +16,10 @@
 #include "channel/framing.h"
 #include "channel/kept.h"
 
+#include <errno.h>
 #include <leat/message.h>
 
-#define LINK_TAKEN_MAX 64                         /* TAKENs that wait for a peer that does not read */
+#define LINK_TAKEN_MAX 64                         /* runs of TAKENs that wait for a peer that does not read */
 #define LINK_QUEUE_MAX (2 * LEAT_DESCRIPTORS_MAX) /* descriptors that came ahead of their frame */
 
 /* A message on its way out. Its fields are set once; `sent` says how far it is. */
@@ -30,6 +31,7 @@ struct outgoing {
         uint64_t sequence;
         uint64_t reference;
         int64_t time_ns;
+        int64_t deadline; /* of a call: what is left until then goes with it */
         const uint8_t *bytes;
         size_t size_bytes;
         const int *descriptors;
@@ -37,6 +39,7 @@ struct outgoing {
         uint64_t link;    /* to this one; 0: the channel has one */
         size_t sent;      /* bytes of the wire that are written */
         uint64_t began;   /* the hub's: the link that they went to; 0: none yet */
+        bool told;        /* whoever sends it learns by that call what became of it: it is never in doubt later */
         bool drop_oldest; /* where it is full, the oldest that waits makes room */
 };
 
@@ -62,6 +65,9 @@ struct incoming {
         int refusal;           /* with -ECONNREFUSED: the negative errno that the peer gave */
 };
 
+/* Does what came go into that buffer at once? */
+bool incoming_is_wanted(const struct incoming *message);
+
 struct link_options {
         enum framing framing;
         bool packets;     /* SOCK_SEQPACKET: one frame, or raw message, a packet */
@@ -69,6 +75,8 @@ struct link_options {
         bool credentials; /* take SCM_CREDENTIALS (SO_PASSCRED is set) */
         bool each_sender; /* and believe them who sent: ?who=message; else who connected did */
         bool restarts;    /* a pipe: another program may go on where one has ended */
+        bool network; /* TCP: the other end's FIN is all that tells of its close, and our close may destroy what we sent */
+        bool resets; /* and nothing ever goes back on it: it is closed by a reset, unless the other end was first */
         uint64_t largest_bytes;
         size_t read_bytes; /* room for each read of a stream, at least: all that the pipe holds; 0: any */
 };
@@ -91,20 +99,32 @@ struct link {
         size_t queue_count;
         bool descriptors_lost; /* the process had no room for some that came */
         bool ended;
-        bool cut; /* the hub's: the only link of a hub, given up */
+        bool cut;    /* the hub's: the only link of a hub, given up */
+        bool broken; /* the hub's: it refused a message */
+        bool half;   /* the hub's: it only ended what it sends, and is kept to be sent to */
+        int lost;    /* the negative errno with which the network gave it up; 0: it did not */
 
         /* writing */
         uint8_t *rest; /* of a frame that was written in part: [rest_begin, rest_end) */
         size_t rest_begin, rest_end;
         bool in_frame;    /* a message under way stands within a frame: nothing else may be written */
         uint64_t abandon; /* the sequence of a message to be taken back between frames; 0: none */
-        uint64_t taken[LINK_TAKEN_MAX];
+        struct taken_run {
+                uint64_t first, last;
+        } taken[LINK_TAKEN_MAX]; /* numbers that follow each other take one place */
         unsigned taken_first, taken_count;
 };
 
 /* The link owns the descriptors from here on, also when it fails (-ENOMEM). `in` and `out` are the same for a socket. */
 int link_new(struct io in, struct io out, const struct link_options *options, struct link **ret_link);
 struct link *link_free(struct link *link);
+
+/* It is shared with another process, which goes on with it: link_free() closes descriptors and does nothing else. */
+void link_disown(struct link *link);
+
+/* Of one whose options say `resets`: is it closed by a reset? Then whoever sends to it learns at once that nobody reads any more, also
+ * when this process is killed. link_new() makes it so. */
+void link_reset_at_close(const struct link *link, bool on);
 
 /* Nothing more will be read: what came and is not complete goes. */
 void link_forget_input(struct link *link);
@@ -159,6 +179,12 @@ int link_take_plain(struct link *link, const uint8_t *bytes, size_t size, struct
 /* recvmsg that queues descriptors and notes credentials. The size; 0 is the end or an empty packet
  * (*ret_packet tells, if credentials are on); a negative errno. *ret_cut: the packet was longer. */
 ssize_t link_read_message(struct link *link, struct iovec *parts, int count, bool *ret_packet, bool *ret_cut);
+
+/* Errors with which a network gives up a connection that was made: the other end fell silent, or cannot be reached. */
+static inline bool link_is_loss(int error) {
+        return error == -ETIMEDOUT || error == -EHOSTUNREACH || error == -ENETUNREACH || error == -ENETDOWN ||
+               error == -EHOSTDOWN || error == -ECONNABORTED || error == -ENETRESET;
+}
 
 int link_receive_stream(struct link *link, struct incoming *message);
 int link_receive_packet(struct link *link, struct incoming *message);

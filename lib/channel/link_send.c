@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -93,12 +94,30 @@ static size_t gathered_bytes(const struct gathering *gathering) {
 }
 
 /* The words of the contract for a connection whose other end is gone. */
-static ssize_t translate(ssize_t n) {
+static ssize_t translate(struct link *link, ssize_t n) {
+        if (link->options.network && link_is_loss((int)n)) {
+                link->lost = (int)n;
+                return -EPIPE;
+        }
         return n == -ECONNRESET || n == -ECONNREFUSED || n == -ENOTCONN ? -EPIPE : n;
 }
 
-static ssize_t write_parts(const struct link *link, const struct gathering *gathering, const int *descriptors,
-                           size_t count) {
+/*
+ * Before the first byte of a message on TCP. -EPIPE: Leat never ends one direction alone, so the end of what the other end sends is the end
+ * of it, and nothing is sent to nobody (TCP would tell only with the next message). -EAGAIN: TCP takes a part of what does not
+ * fit, and bare bytes cannot be taken back; where it calls itself writable there is room for any but long messages.
+ */
+static int look_ahead(const struct link *link) {
+        struct pollfd state = { .fd = link->out.fd, .events = POLLOUT | POLLRDHUP };
+        if (!link->options.network)
+                return 0;
+        (void)poll(&state, 1, 0); /* 0: neither */
+        if (link->options.framing == FRAMING_LEAT && (state.revents & (POLLRDHUP | POLLHUP)))
+                return -EPIPE;
+        return state.revents == 0 ? -EAGAIN : 0;
+}
+
+static ssize_t write_parts(struct link *link, const struct gathering *gathering, const int *descriptors, size_t count) {
         union {
                 struct cmsghdr align;
                 char bytes[CMSG_SPACE(LEAT_DESCRIPTORS_MAX * sizeof(int))];
@@ -116,7 +135,7 @@ static ssize_t write_parts(const struct link *link, const struct gathering *gath
                 rights->cmsg_len = CMSG_LEN(count * sizeof(int));
                 memcpy(CMSG_DATA(rights), descriptors, count * sizeof(int));
         }
-        return translate(io_send_message(link->out.fd, &header));
+        return translate(link, io_send_message(link->out.fd, &header));
 }
 
 static bool within_frame(const struct link *link, const struct outgoing *message) {
@@ -133,7 +152,9 @@ static int finish(struct link *link) {
 int link_send(struct link *link, struct outgoing *message) {
         if (link->out.fd < 0)
                 return -EPIPE;
-        int r = link_wants_out(link) ? link_flush(link) : 0;
+        int r = message->sent == 0 ? look_ahead(link) : 0;
+        if (r == 0 && link_wants_out(link))
+                r = link_flush(link);
         while (r == 0) {
                 struct gathering gathering;
                 gathering.count = 0;
@@ -243,13 +264,15 @@ static int flush(struct link *link) {
                 link->abandon = 0;
         }
         while (r == 0 && link->taken_count > 0) {
-                uint64_t sequence = link->taken[link->taken_first];
+                struct taken_run *run = &link->taken[link->taken_first];
                 r = write_rest(link); /* of the one before */
                 if (r == 0)
                         r = write_control(link, &(struct wire_header){
-                                                        .kind = WIRE_TAKEN, .type = 1, .reference = sequence });
+                                                        .kind = WIRE_TAKEN, .type = 1, .reference = run->first });
                 if (r < 0)
                         return r;
+                if (run->first++ < run->last)
+                        continue;
                 link->taken_first = (link->taken_first + 1) % LINK_TAKEN_MAX;
                 link->taken_count--;
         }
@@ -272,10 +295,15 @@ int link_flush(struct link *link) {
 int link_taken(struct link *link, uint64_t sequence) {
         if (link->out.fd < 0)
                 return -EPIPE; /* there is no way back: nothing may gather for it */
-        if (link->taken_count == LINK_TAKEN_MAX)
+        struct taken_run *last =
+                &link->taken[(link->taken_first + link->taken_count + LINK_TAKEN_MAX - 1) % LINK_TAKEN_MAX];
+        if (link->taken_count > 0 && sequence == last->last + 1)
+                last->last = sequence;
+        else if (link->taken_count == LINK_TAKEN_MAX)
                 return -ENOBUFS;
-        link->taken[(link->taken_first + link->taken_count) % LINK_TAKEN_MAX] = sequence;
-        link->taken_count++;
+        else
+                link->taken[(link->taken_first + link->taken_count++) % LINK_TAKEN_MAX] =
+                        (struct taken_run){ sequence, sequence };
         int r = link_flush(link);
         return r == -EAGAIN ? 0 : r;
 }

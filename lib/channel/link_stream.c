@@ -6,8 +6,10 @@
 #include "channel/link.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #define FIRST_BYTES 16384 /* of the buffer; it grows to what one frame, or one message, needs */
 
@@ -67,6 +69,10 @@ static int fill(struct link *link, size_t size) {
                                       : io_read(&link->in, part.iov_base, part.iov_len);
         if (n == -ECONNRESET)
                 return 0; /* not the end: read on */
+        if (link->options.network && link_is_loss((int)n)) {
+                link->lost = (int)n; /* the kernel's word that nobody is there any more: taken as a death */
+                n = 0;
+        }
         if (n < 0)
                 return (int)n;
         link->ended = n == 0;
@@ -82,19 +88,35 @@ static bool may_read(struct incoming *message) {
         return true;
 }
 
+/* Is there a byte at least? -EMSGSIZE; -EAGAIN; -ENODATA: the end. */
+static int look_for_bytes(struct link *link, struct incoming *message) {
+        struct pollfd state = { .fd = link->in.fd, .events = POLLIN };
+        int bytes = 0;
+        bool readable = poll(&state, 1, 0) > 0;
+        if (ioctl(link->in.fd, FIONREAD, &bytes) == 0 &&
+            bytes == 0) { /* after the poll: behind the end nothing comes */
+                link->ended = readable;
+                return readable ? -ENODATA : -EAGAIN;
+        }
+        message->about = (struct leat_message){ .size_bytes = 1, .type = 1, .sender = link->peer };
+        return -EMSGSIZE;
+}
+
 /* Raw: what a read gives is the message; it goes straight to the caller. */
 static int receive_raw(struct link *link, struct incoming *message) {
         bool packet, cut;
-        if (message->size_bytes == 0) {
-                message->about = (struct leat_message){ .size_bytes = 1, .type = 1, .sender = link->peer };
-                return -EMSGSIZE;
-        }
+        if (message->size_bytes == 0)
+                return look_for_bytes(link, message);
         struct iovec part = { .iov_base = message->buffer, .iov_len = message->size_bytes };
         ssize_t n;
         do /* a reset is not the end: what the peer sent is still there */
                 n = has_control(link) ? link_read_message(link, &part, 1, &packet, &cut)
                                       : io_read(&link->in, part.iov_base, part.iov_len);
         while (n == -ECONNRESET);
+        if (link->options.network && link_is_loss((int)n)) {
+                link->lost = (int)n;
+                n = 0;
+        }
         if (n == 0)
                 link->ended = true;
         if (n <= 0)

@@ -10,6 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The framing that is meant where none is said: that of Leat, but where only the kernel writes. */
+static void set_default_framing(const struct transport *transport, struct address *address) {
+        for (uint64_t i = 0; framing_names[i] && !address_given(address, OPTION_FRAMING); i++)
+                if (strcmp(framing_names[i], transport->declarations[0].framing) == 0)
+                        address->framing = i;
+}
+
 int channel_address(const struct transport *const *table, const char *text, struct leat_reason *reason,
                     struct address *ret_address, const struct transport **ret_transport) {
         struct address address;
@@ -27,6 +34,7 @@ int channel_address(const struct transport *const *table, const char *text, stru
                 address_clear(&address);
                 return r;
         }
+        set_default_framing(*table, &address);
         *ret_address = address;
         *ret_transport = *table;
         return 0;
@@ -36,6 +44,9 @@ static void after_fork(struct fork_member *member) {
         struct leat_channel *channel = CONTAINER_OF(member, struct leat_channel, member);
         if (channel->state)
                 channel->operations->after_fork(channel);
+        kept_list_after_fork(&channel->aside);
+        kept_list_after_fork(&channel->again.copies);
+        kept_close_descriptors(channel->reply);
         for (int i = 0; i < DIRECTION_COUNT; i++)
                 wake_close(&channel->wakes[i]);
         channel->poll_epoll = close_fd(channel->poll_epoll);
@@ -73,6 +84,8 @@ static int channel_new(const struct transport *transport, struct address *addres
         }
         channel->address = *address;
         address->rest = NULL;
+        again_init(channel);
+        channel->acknowledges = address_given(&channel->address, OPTION_ACKNOWLEDGE) && DOES_RECEIVE(flags);
         if (DOES_SEND(flags))
                 r = wake_init(&channel->wakes[DIRECTION_SEND]);
         if (r == 0 && DOES_RECEIVE(flags))
@@ -98,12 +111,27 @@ static int name_limit(struct leat_reason *reason, int error) {
         return reason_set(reason, error, LEAT_ROW_NONE, leat_strerror(error));
 }
 
+int channel_open_parsed(const struct transport *transport, struct address *address,
+                        const struct leat_open_options *options, struct leat_reason *reason,
+                        struct leat_channel **ret_channel) {
+        CLEANUP(channel_free_at) struct leat_channel *channel = NULL;
+        const struct leat_declaration *declaration = NULL;
+        int r = declaration_find(transport, address, options->flags, reason, &declaration);
+        if (r == 0)
+                r = channel_new(transport, address, options->flags, declaration, &channel);
+        if (r == 0)
+                r = transport->open(channel, options->deadline, reason);
+        if (r < 0)
+                return name_limit(reason, r);
+        *ret_channel = TAKE(channel);
+        return 0;
+}
+
 int channel_open(const struct transport *const *table, const char *text, const struct leat_open_options *given,
                  struct leat_reason *reason, struct leat_channel **ret_channel) {
         CLEANUP(address_clear) struct address address = { 0 };
         CLEANUP(channel_free_at) struct leat_channel *channel = NULL;
         const struct transport *transport = NULL;
-        const struct leat_declaration *declaration = NULL;
         struct leat_open_options options = LEAT_OPEN_OPTIONS_INIT;
         struct leat_reason unwanted = { 0 };
         if (!reason)
@@ -113,13 +141,12 @@ int channel_open(const struct transport *const *table, const char *text, const s
         if (r < 0)
                 return reason_set(reason, r, LEAT_ROW_NONE, NULL);
         r = channel_address(table, text, reason, &address, &transport);
-        if (r == 0)
-                r = declaration_find(transport, &address, options.flags, reason, &declaration);
-        if (r < 0)
-                return name_limit(reason, r);
-        r = channel_new(transport, &address, options.flags, declaration, &channel);
-        if (r == 0)
-                r = transport->open(channel, options.deadline, reason);
+        int over = r == 0 ? over_wanted(transport, &address, text, options.flags, reason, &options.flags) : r;
+        if (over < 0)
+                return name_limit(reason, over);
+        r = channel_open_parsed(transport, &address, &options, reason, &channel);
+        if (r == 0 && over)
+                r = over_open(channel, table, text, options.deadline, reason);
         if (r < 0)
                 return name_limit(reason, r);
         *ret_channel = TAKE(channel);
@@ -175,6 +202,8 @@ struct leat_channel *leat_close(struct leat_channel *channel) {
                 wake_close(&channel->wakes[i]);
         close_fd(channel->poll_epoll);
         kept_list_clear(&channel->aside);
+        again_clear(channel);
+        channel->over = over_free(channel->over);
         kept_free(channel->reply);
         address_clear(&channel->address);
         (void)pthread_mutex_destroy(&channel->lock);
@@ -191,7 +220,8 @@ int leat_detach(struct leat_channel *channel, int ret_descriptors[2]) {
         if (!ret_descriptors)
                 return -EINVAL;
         channel_lock(channel);
-        bool detaches = channel->operations->detach && channel->aside.messages == 0;
+        bool detaches =
+                channel->operations->detach && channel->aside.messages == 0 && !channel->over && !channel->again.on;
         r = detaches ? channel->operations->detach(channel, descriptors) : -ENOTSUP;
         channel_unlock(channel);
         if (r < 0)

@@ -21,7 +21,7 @@ struct wish {
 
 static void say_taken(struct leat_channel *channel, const struct leat_message *about) {
         channel->counters.received++;
-        if ((about->flags & LEAT_WANTS_TAKEN) && channel->operations->taken)
+        if ((about->flags & LEAT_WANTS_TAKEN) && !channel->acknowledges && channel->operations->taken)
                 channel->operations->taken(channel, about->reply_to, about->sequence);
 }
 
@@ -129,10 +129,14 @@ static int aside_is_full(struct leat_channel *channel) {
 }
 
 /* *ret_more: there may be more to read, but others want to be looked after. */
-static ssize_t try_receive(struct leat_channel *channel, const struct wish *wish, bool *ret_more) {
+static ssize_t try_receive(struct leat_channel *channel, const struct wish *wish, bool *ret_more, unsigned *ret_until) {
         unsigned reads = READS_AT_ONCE;
         ssize_t n;
         channel_lock(channel);
+        if (channel->again.keeps)
+                (void)again_prepare(
+                        channel); /* whoever receives sees to the redelivery too: the sending thread may not come back */
+        *ret_until = UNTIL_IN | (again_resends(&channel->again) ? UNTIL_OUT : 0);
         /* The lowest of several types is known only when all that is there was seen. */
         bool look_first = wish->selection.select >= 0;
         n = look_first ? take_aside(channel, wish) : -EAGAIN;
@@ -146,6 +150,8 @@ static ssize_t try_receive(struct leat_channel *channel, const struct wish *wish
                 n = take_next(channel, wish, &reads);
                 if (n == -EAGAIN || n == -ENODATA) {
                         ssize_t aside = take_aside(channel, wish);
+                        if (n == -ENODATA && aside != -EAGAIN && channel->again.on)
+                                channel->filed_error = -ENODATA; /* a lost connection tells it once only */
                         n = aside == -EAGAIN ? n : aside;
                         break;
                 }
@@ -171,6 +177,11 @@ static int check(struct leat_channel *channel, const struct wish *wish) {
                         channel, -ENOTSUP, LEAT_ROW_TYPES,
                         "what is set aside here is lost to the other receivers; open with ?exclusive to be "
                         "the only one, or use sysv-mq:");
+        if (wish->selection.select != LEAT_ANY && channel->acknowledges && channel->operations->acknowledge)
+                return channel_refuse(
+                        channel, -ENOTSUP, LEAT_ROW_TYPES,
+                        "with ?acknowledge one message at a time is delivered here, in the order of the store; "
+                        "leave the type, or ?acknowledge, away");
         if (wish->selection.from_pid != 0 && rows[LEAT_ROW_WHO].verdict == LEAT_NO)
                 return channel_refuse(channel, -ENOTSUP, LEAT_ROW_WHO, rows[LEAT_ROW_WHO].why);
         return 0;
@@ -179,10 +190,10 @@ static int check(struct leat_channel *channel, const struct wish *wish) {
 static ssize_t receive(struct leat_channel *channel, const struct wish *wish, int64_t deadline) {
         ssize_t n = check(channel, wish);
         bool cleared = false, more;
-        unsigned tries = 0;
+        unsigned tries = 0, until;
         if (n < 0)
                 return n;
-        while ((n = try_receive(channel, wish, &more)) == -EAGAIN) {
+        while ((n = try_receive(channel, wish, &more, &until)) == -EAGAIN) {
                 /* "Nothing is there" is to be true; only to a flood it is said before its end, which may never come. */
                 if (more && deadline == LEAT_NOW && ++tries < TRIES_AT_ONCE)
                         continue;
@@ -192,11 +203,26 @@ static ssize_t receive(struct leat_channel *channel, const struct wish *wish, in
                         cleared = true;
                         continue;
                 }
-                int r = channel_wait(channel, DIRECTION_RECEIVE, UNTIL_IN, deadline);
+                int r = channel_wait(channel, DIRECTION_RECEIVE, until, deadline);
                 if (r < 0)
                         return r;
         }
         return n;
+}
+
+static ssize_t receive_plain(struct leat_channel *channel, const struct selection *selection, void *buffer,
+                             size_t size_bytes, int64_t deadline, struct leat_message *ret_about) {
+        const struct wish wish = {
+                .selection = *selection, .buffer = buffer, .size_bytes = size_bytes, .ret_about = ret_about
+        };
+        return receive(channel, &wish, deadline);
+}
+
+static ssize_t receive_any(struct leat_channel *channel, const struct wish *wish, int64_t deadline) {
+        if (!channel->over)
+                return receive(channel, wish, deadline);
+        return over_receive(channel, &wish->selection, wish->buffer, wish->size_bytes, deadline, wish->ret_about,
+                            receive_plain);
 }
 
 ssize_t leat_receive(struct leat_channel *channel, int64_t select, void *buffer, size_t size_bytes, int64_t deadline,
@@ -207,7 +233,7 @@ ssize_t leat_receive(struct leat_channel *channel, int64_t select, void *buffer,
         const struct wish wish = {
                 .selection = { .select = select }, .buffer = buffer, .size_bytes = size_bytes, .ret_about = ret_about
         };
-        return receive(channel, &wish, deadline);
+        return receive_any(channel, &wish, deadline);
 }
 
 ssize_t leat_receive_with(struct leat_channel *channel, void *buffer, size_t size_bytes,
@@ -225,5 +251,31 @@ ssize_t leat_receive_with(struct leat_channel *channel, void *buffer, size_t siz
                                    .buffer = buffer,
                                    .size_bytes = size_bytes,
                                    .ret_about = ret_about };
-        return receive(channel, &wish, options.deadline);
+        return receive_any(channel, &wish, options.deadline);
+}
+
+int leat_acknowledge(struct leat_channel *channel, const struct leat_message *about) {
+        int r = channel_guard(channel, LEAT_RECEIVE | LEAT_REPLY);
+        if (r < 0)
+                return r;
+        if (!about || about->struct_size < sizeof(struct leat_message))
+                return -EINVAL;
+        if (!channel->acknowledges)
+                return channel_refuse(channel, -ENOTSUP, LEAT_ROW_DEATH,
+                                      "messages are acknowledged here when they are received; open with ?acknowledge");
+        channel_lock(channel);
+        if (channel->operations->acknowledge)
+                r = channel->operations->acknowledge(channel, about->sequence);
+        else if (!(about->flags & LEAT_WANTS_TAKEN))
+                r = 0; /* nobody waits for it */
+        else if (!channel->operations->lives(channel, about->reply_to))
+                r = -ENOTCONN;
+        else
+                channel->operations->taken(channel, about->reply_to, about->sequence);
+        channel_unlock(channel);
+        if (r == -ENOTCONN)
+                (void)channel_refuse(
+                        channel, r, LEAT_ROW_DEATH,
+                        "the connection that it came by is lost; a sender with ?at-least-once sends it again, marked");
+        return r;
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-static int64_t time_of_day_ns(void) {
+int64_t time_of_day_ns(void) {
         struct timespec now;
         (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail */
         return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
@@ -44,15 +44,74 @@ static int send_in_its_place(struct leat_channel *channel, struct outgoing *mess
         return r;
 }
 
-static int try_send(struct leat_channel *channel, struct outgoing *message) {
-        channel_lock(channel);
-        channel->send_link = message->link;
+/* ?reconnect: is there a connection for this message, and room for its copy? What of it went over a lost one never comes. */
+static int find_connection(struct leat_channel *channel, struct outgoing *message) {
+        int r = again_prepare(channel);
+        if (message->began != 0 && message->began != channel->again.link) {
+                again_part_lost(channel, message);
+                message->began = 0;
+                message->sent = 0;
+        }
+        int told = message->sent > 0 ? 0 : again_refusal(channel);
+        if (told == 0 && message->sent == 0 && (r == 0 || r == -EAGAIN))
+                told = again_tell(channel);
+        return told < 0 ? told : r;
+}
+
+/* *ret_until: what to wait for, with -EAGAIN. */
+static int find_room(struct leat_channel *channel, const struct outgoing *message, unsigned *ret_until) {
+        int r = message->sent == 0 ? again_room(channel, message) : 0;
+        if (r != -EAGAIN)
+                return r;
+        r = again_listen(channel);
+        if (r < 0 && r != -ENOBUFS)
+                return -EAGAIN; /* it is lost: the next try connects again */
+        if (r == 0)
+                r = again_room(channel, message);
+        *ret_until = UNTIL_IN;
+        return r;
+}
+
+/* How long the caller still waits, counted when the request goes out: its own wait for room is over by then. */
+static void tell_what_is_left(struct outgoing *message) {
+        if (!(message->flags & WIRE_WANTS_REPLY) || message->sent > 0)
+                return;
+        int64_t left_ns = message->deadline - leat_now();
+        message->reference = message->deadline == LEAT_NEVER ? 0 : left_ns > 0 ? (uint64_t)left_ns : 1;
+}
+
+static int send_now(struct leat_channel *channel, struct outgoing *message) {
+        tell_what_is_left(message);
         int r = channel->operations->send(channel, message, 1);
         if (r == -EAGAIN && message->drop_oldest)
                 r = send_in_its_place(channel, message);
         channel->engaged = message->began;
+        return r;
+}
+
+static int send_again(struct leat_channel *channel, struct outgoing *message, struct kept **copy, unsigned *ret_until) {
+        int r = find_connection(channel, message);
+        if (r == 0)
+                r = find_room(channel, message, ret_until);
+        if (r == 0)
+                r = send_now(channel, message);
+        if (r > 0)
+                again_sent(channel, message, TAKE(*copy));
+        /* One that also receives leaves that to the receiving thread: what else comes is for it. */
+        if (r > 0 && !(channel->flags & LEAT_RECEIVE))
+                again_look(channel);
+        return r;
+}
+
+static int try_send(struct leat_channel *channel, struct outgoing *message, struct kept **copy, unsigned *ret_until) {
+        bool again = channel->again.on;
+        channel_lock(channel);
+        channel->send_link = message->link;
+        int r = again ? send_again(channel, message, copy, ret_until) : send_now(channel, message);
+        if (r == -EPIPE && again) /* another connection may be had at once */
+                r = send_again(channel, message, copy, ret_until);
         if (r == -EPIPE)
-                r = ask_refusal(channel);
+                r = again ? -EAGAIN : ask_refusal(channel);
         if (r > 0) {
                 channel->counters.sent++;
                 r = 0;
@@ -73,18 +132,30 @@ static int make_way(struct leat_channel *channel) {
         return r;
 }
 
-int channel_send(struct leat_channel *channel, struct outgoing *message, int64_t deadline) {
+static int send_until(struct leat_channel *channel, struct outgoing *message, struct kept **copy, int64_t deadline) {
+        bool reads = (channel->flags & LEAT_CALL) || (channel->again.on && !(channel->flags & LEAT_RECEIVE));
+        unsigned until = UNTIL_OUT | (reads ? UNTIL_IN : 0), only = 0;
         int r;
-        message->time_ns = channel->address.framing == FRAMING_LEAT ? time_of_day_ns() : 0;
-        unsigned until = UNTIL_OUT | (channel->flags & LEAT_CALL ? UNTIL_IN : 0);
-        while ((r = try_send(channel, message)) == -EAGAIN) {
-                r = channel_wait(channel, DIRECTION_SEND, until, deadline);
+        while ((r = try_send(channel, message, copy, &only)) == -EAGAIN) {
+                r = channel_wait(channel, DIRECTION_SEND, only ? only : until, deadline);
                 if (r < 0)
                         break;
                 /* After the end, or a refusal, nothing more comes, and what is readable for ever is not waited for. */
-                if ((until & UNTIL_IN) && make_way(channel) != -EAGAIN)
+                if ((until & UNTIL_IN) && make_way(channel) != -EAGAIN && !channel->again.on)
                         until = UNTIL_OUT;
+                only = 0;
         }
+        return r;
+}
+
+int channel_send(struct leat_channel *channel, struct outgoing *message, int64_t deadline) {
+        CLEANUP(kept_free_at) struct kept *copy = NULL;
+        message->time_ns = channel->address.framing == FRAMING_LEAT ? time_of_day_ns() : 0;
+        if (channel->again.asks && message->kind == WIRE_MESSAGE && !(message->flags & WIRE_WANTS_REPLY))
+                message->flags |= WIRE_WANTS_TAKEN;
+        int r = again_copy(channel, message, &copy);
+        if (r == 0)
+                r = again_explain(channel, send_until(channel, message, &copy, deadline));
         if (r < 0 && message->sent > 0) {
                 channel_lock(channel);
                 channel->operations->park(channel, message);
@@ -95,7 +166,15 @@ int channel_send(struct leat_channel *channel, struct outgoing *message, int64_t
 
 /* ---- until it is taken ---- */
 
-static int look_for_taken(struct leat_channel *channel) {
+/* ?at-least-once: what was not acknowledged goes out again, over another connection if this one is lost. */
+static int await_again(struct leat_channel *channel, unsigned *ret_until) {
+        int r = again_prepare(channel);
+        int refusal = again_refusal(channel);
+        *ret_until = UNTIL_IN | (again_resends(&channel->again) ? UNTIL_OUT : 0);
+        return refusal < 0 ? refusal : r < 0 ? r : -EAGAIN;
+}
+
+static int look_for_taken(struct leat_channel *channel, unsigned *ret_until) {
         unsigned reads = READS_AT_ONCE;
         struct incoming message = { .selection = SELECT_ANY, .reads = &reads }; /* nothing is wanted: all is kept */
         int r = 0;
@@ -104,6 +183,8 @@ static int look_for_taken(struct leat_channel *channel) {
                 r = channel_pump(channel, &message);
         if (channel->was_taken)
                 r = 1;
+        else if (channel->again.keeps)
+                r = await_again(channel, ret_until); /* its copy is still there */
         else if (r == -EAGAIN && !channel->operations->lives(channel, channel->engaged))
                 r = -EPIPE;
         if (r != -EAGAIN)
@@ -113,16 +194,17 @@ static int look_for_taken(struct leat_channel *channel) {
 }
 
 static int wait_for_taken(struct leat_channel *channel, int64_t deadline) {
+        unsigned until = UNTIL_IN;
         int r;
-        while ((r = look_for_taken(channel)) == -EAGAIN) {
-                r = channel_wait(channel, DIRECTION_SEND, UNTIL_IN, deadline);
+        while ((r = look_for_taken(channel, &until)) == -EAGAIN) {
+                r = channel_wait(channel, DIRECTION_SEND, until, deadline);
                 if (r < 0)
                         break;
         }
         channel_lock(channel);
         channel->awaited_taken = 0;
         channel_unlock(channel);
-        return r < 0 ? r : 0;
+        return r < 0 ? again_explain(channel, r) : 0;
 }
 
 static void await_taken(struct leat_channel *channel, uint64_t sequence) {
@@ -130,6 +212,46 @@ static void await_taken(struct leat_channel *channel, uint64_t sequence) {
         channel->awaited_taken = sequence;
         channel->was_taken = false;
         channel_unlock(channel);
+}
+
+/* ---- until all is acknowledged ---- */
+
+static int look_for_all(struct leat_channel *channel, unsigned *ret_until) {
+        const struct again *again = &channel->again;
+        channel_lock(channel);
+        int r = again_prepare(channel);
+        if (r == 0)
+                r = again_listen(channel);
+        bool lost = r < 0 && r != -EAGAIN && !channel->operations->lives(channel, again->link);
+        if (lost)
+                r = again_prepare(channel);
+        *ret_until = UNTIL_IN | (again_resends(again) ? UNTIL_OUT : 0);
+        int told = again_refusal(channel);
+        if (told == 0)
+                told = again_tell(channel);
+        if (told < 0)
+                r = told;
+        else if (r == 0 || r == -EAGAIN)
+                r = again_owes(again) || again->sent.count > 0 ? -EAGAIN : 0;
+        channel_unlock(channel);
+        return r;
+}
+
+int leat_flush(struct leat_channel *channel, int64_t deadline) {
+        unsigned until = UNTIL_IN;
+        int r = channel_guard(channel, LEAT_SEND | LEAT_CALL);
+        if (r == 0 && !channel->again.asks)
+                r = channel_refuse(
+                        channel, -ENOTSUP, LEAT_ROW_SYNC,
+                        "nothing is acknowledged here; open with ?at-least-once or ?reconnect, or send with LEAT_SYNC");
+        if (r < 0)
+                return r;
+        while ((r = look_for_all(channel, &until)) == -EAGAIN) {
+                r = channel_wait(channel, DIRECTION_SEND, until, deadline);
+                if (r < 0)
+                        return again_explain(channel, r);
+        }
+        return r;
 }
 
 /* ---- the public face ---- */
@@ -215,6 +337,7 @@ int leat_send_with(struct leat_channel *channel, const void *bytes, size_t size_
                 .size_bytes = size_bytes,
                 .descriptors = options.descriptors,
                 .descriptors_count = options.descriptors_count,
+                .told = sync,
                 .drop_oldest = options.flags & LEAT_DROP_OLDEST,
         };
         if (sync)

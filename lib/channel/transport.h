@@ -50,12 +50,21 @@ struct operations {
         bool (*hears)(struct leat_channel *channel);
         /* Is this connection, of which outgoing.began told, still there? */
         bool (*lives)(struct leat_channel *channel, uint64_t link);
+        /* ?reconnect and ?at-least-once: is there a connection to send on? 0: this one; -EAGAIN: not yet; else why there will be
+         * none. NULL: it knows neither option. */
+        int (*connected)(struct leat_channel *channel, uint64_t *ret_link);
+        /* ?acknowledge in a store: the message that was received last is done with. NULL: taken() does that. */
+        int (*acknowledge)(struct leat_channel *channel, uint64_t sequence);
         /* Did it read more than it has given yet? No poll tells of that. */
         bool (*unread)(struct leat_channel *channel);
         /* One descriptor that is readable whenever receive would not say -EAGAIN; a negative errno. */
         int (*poll_fd)(struct leat_channel *channel);
         void (*info)(struct leat_channel *channel, struct leat_info *info);
         int (*peer)(struct leat_channel *channel, struct leat_peer *ret_peer); /* NULL: nobody in particular is there */
+        /* What the other end opens, after "scheme:", or NULL: what this end opened, if it has a name. And the same of who
+         * sent a message, by its reply_to, or NULL: it is not known. 0, -ERANGE (it does not fit), -ENOTSUP, -ENOTCONN. */
+        int (*address)(struct leat_channel *channel, char *ret_text, size_t size);
+        int (*sender_address)(struct leat_channel *channel, uint64_t link, char *ret_text, size_t size);
         /* Turn it into plain descriptors (leat_detach). On success it holds none any more. NULL: it has none. */
         int (*detach)(struct leat_channel *channel, int ret_descriptors[2]);
         /* In a forked child that the channel was not given to: close descriptors, nothing else. Async-signal-safe. */
@@ -67,7 +76,7 @@ struct operations {
 struct transport {
         const char *scheme;
         const char *summary;
-        uint32_t options; /* those beside OPTIONS_COMMON */
+        uint64_t options; /* those beside OPTIONS_COMMON */
         const struct leat_declaration *declarations;
         size_t declarations_count;
 

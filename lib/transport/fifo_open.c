@@ -113,9 +113,11 @@ static int identify(struct fifo *fifo, int fd) {
         return 0;
 }
 
-static int open_named(const struct fifo *fifo, bool sends, struct leat_reason *reason, int *ret_fd) {
+static int open_named(const struct fifo *fifo, const struct address *address, bool sends, struct leat_reason *reason,
+                      int *ret_fd) {
         *ret_fd = openat(fifo->place.directory, fifo->place.base,
-                         (sends ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+                         (sends ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_CLOEXEC | O_NOCTTY |
+                                 (address->distrusted ? O_NOFOLLOW : 0));
         if (*ret_fd >= 0)
                 return 0;
         if (errno == EACCES)
@@ -143,7 +145,7 @@ static int try_open(struct fifo *fifo, const struct address *address, bool sends
         if (fd < 0)
                 r = ensure(fifo, address, first, reason);
         if (fd < 0 && r == 0)
-                r = open_named(fifo, sends, reason, &fd);
+                r = open_named(fifo, address, sends, reason, &fd);
         if (r == 0)
                 r = fifo_lock(fifo, fd, sends);
         if (r == IN_THE_WAY && sends)

@@ -161,7 +161,7 @@ static void log_close(struct leat_channel *channel, bool ours) {
         .after_fork = log_after_fork, .close = log_close
 
 static const struct operations broadcast = { OPERATIONS };
-static const struct operations queue = { .competes = true, OPERATIONS };
+static const struct operations queue = { .competes = true, .acknowledge = log_acknowledge, OPERATIONS };
 
 /* ---- opening ---- */
 
@@ -254,7 +254,8 @@ const struct transport transport_log = {
         .options = OPTION_BIT(OPTION_NEW) | OPTION_BIT(OPTION_MODE) | OPTION_BIT(OPTION_EXCLUSIVE) |
                    OPTION_BIT(OPTION_TEMPORARY) | OPTION_BIT(OPTION_END) | OPTION_BIT(OPTION_FROM) |
                    OPTION_BIT(OPTION_DURABLE) | OPTION_BIT(OPTION_ROTATE) | OPTION_BIT(OPTION_ROTATE_AGE) |
-                   OPTION_BIT(OPTION_RETAIN) | OPTION_BIT(OPTION_RETAIN_AGE) | OPTION_BIT(OPTION_RETAIN_FILES),
+                   OPTION_BIT(OPTION_RETAIN) | OPTION_BIT(OPTION_RETAIN_AGE) | OPTION_BIT(OPTION_RETAIN_FILES) |
+                   OPTION_BIT(OPTION_ACKNOWLEDGE),
         .declarations = declarations,
         .declarations_count = sizeof(declarations) / sizeof(declarations[0]),
         .open = log_open_channel,

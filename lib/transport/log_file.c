@@ -92,6 +92,8 @@ int log_file_begin(int fd, const struct log_header *header) {
         return n == (ssize_t)sizeof(bytes) ? 0 : n < 0 ? (int)n : -ENOSPC;
 }
 
+/* Said where somebody else chose the name. */
+static const char not_a_log[] = "what lies there is a later file of another log, or empty; it is left alone";
 static const char not_a_file[] = "what lies at that path is no file; it is left alone, choose another";
 
 static int check_header(struct log *log, unsigned how, struct leat_reason *reason) {
@@ -101,6 +103,8 @@ static int check_header(struct log *log, unsigned how, struct leat_reason *reaso
         if (!S_ISREG(status.st_mode))
                 return reason_set(reason, -EEXIST, LEAT_ROW_OPENING, not_a_file);
         int r = 0;
+        if (status.st_size == 0 && (how & LOG_DISTRUSTED))
+                return reason_set(reason, -EEXIST, LEAT_ROW_OPENING, not_a_log);
         if (status.st_size == 0 && log->writable) {
                 const struct log_header first = first_header(how & LOG_TEMPORARY);
                 r = log_file_begin(log->anchor, &first);
@@ -116,6 +120,8 @@ static int check_header(struct log *log, unsigned how, struct leat_reason *reaso
                         reason, -EEXIST, LEAT_ROW_OPENING,
                         "the file does not begin as a log does, and is left alone; `leat log cat` prints what "
                         "records there are in it");
+        if (r == 0 && log->header.number != 1 && (how & LOG_DISTRUSTED))
+                return reason_set(reason, -EEXIST, LEAT_ROW_OPENING, not_a_log);
         if (r == -EPROTONOSUPPORT)
                 return reason_set(reason, r, LEAT_ROW_VERSIONS,
                                   "the log is of another version than 1, the only one that this library knows");
@@ -125,7 +131,7 @@ static int check_header(struct log *log, unsigned how, struct leat_reason *reaso
 /* ---- opening ---- */
 
 static int open_anchor(struct log *log, unsigned how, mode_t mode, struct leat_reason *reason) {
-        int flags = O_CLOEXEC | O_NONBLOCK;
+        int flags = O_CLOEXEC | O_NONBLOCK | (how & LOG_DISTRUSTED ? O_NOFOLLOW : 0);
         bool create = how & (LOG_CREATE | LOG_NEW);
         /* A reader of a log that is there needs no right to write it. */
         int ways[] = { how & LOG_NEW     ? -1
@@ -197,6 +203,7 @@ int log_open(const struct address *address, unsigned how, mode_t mode, int64_t d
         CLEANUP(log_clear) struct log log = LOG_NONE;
         int r = place_resolve(address, how & (LOG_CREATE | LOG_NEW),
                               "a path or a name is wanted: log:/var/tmp/jobs, log:jobs", reason, &log.place);
+        how |= address->distrusted ? LOG_DISTRUSTED : 0;
         for (int tries = 0; r == 0; tries++) {
                 log.anchor = close_fd(log.anchor);
                 r = open_anchor(&log, how, mode, reason);

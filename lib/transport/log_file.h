@@ -34,7 +34,7 @@ struct log {
 };
 #define LOG_NONE ((struct log){ .place = PLACE_NONE, .anchor = -1 })
 
-enum { LOG_WRITE = 1, LOG_CREATE = 2, LOG_NEW = 4, LOG_TEMPORARY = 8 };
+enum { LOG_WRITE = 1, LOG_CREATE = 2, LOG_NEW = 4, LOG_TEMPORARY = 8, LOG_DISTRUSTED = 16 };
 
 /* Open PATH; how: LOG_... What a killed user of a temporary log left is removed first. While it is open it holds
  * LOG_LOCK_PARTY. On success *ret_log goes to log_clear(). */

@@ -51,6 +51,12 @@ int log_receive_open(struct leat_channel *channel, struct log_state *state, stru
         const struct address *address = &channel->address;
         bool shared = channel->declaration->pattern == LEAT_QUEUE;
         bool end = address_given(address, OPTION_END);
+        if (!shared && address_given(address, OPTION_ACKNOWLEDGE))
+                return reason_at(
+                        reason, -ENOTSUP, address->columns[OPTION_ACKNOWLEDGE],
+                        "every receiver has a position of its own here, which it keeps itself (?from=); ?acknowledge "
+                        "is for ?pattern=queue");
+        state->acknowledges = address_given(address, OPTION_ACKNOWLEDGE);
         if (shared && address_given(address, OPTION_FROM))
                 return reason_at(reason, -ENOTSUP, address->columns[OPTION_FROM],
                                  "the receivers of a queue share one position, which says where they begin; ?from= is "
@@ -124,6 +130,50 @@ static int take_own(struct log_state *state, struct incoming *message) {
 
 /* ---- one message of a queue ---- */
 
+/* Its receiver died before it had acknowledged it. */
+static void mark(struct incoming *message) {
+        message->about.flags |= LEAT_REDELIVERED;
+        if (message->kept)
+                message->kept->about.flags |= LEAT_REDELIVERED;
+}
+
+/*
+ * The message is delivered, and the position stays until it is acknowledged. That it was delivered is noted first: whoever takes the
+ * lock after us, which the kernel frees when we are killed, finds it marked.
+ */
+static int hold(struct log_state *state, struct incoming *message) {
+        struct log_position *position = &state->queue.position;
+        log_cursor_consume(&state->reader.cursor);
+        state->after = *position;
+        state->after.given = false;
+        state->after.number = state->reader.number;
+        state->after.offset = state->reader.cursor.at;
+        state->after.passed = state->passed + 1;
+        state->after.taken++;
+        state->held = message->about.sequence;
+        position->given = true;
+        int r = log_queue_move(&state->queue);
+        if (r < 0)
+                message->kept = kept_free(message->kept);
+        state->holds = r == 0;
+        return r < 0 ? r : 1;
+}
+
+int log_acknowledge(struct leat_channel *channel, uint64_t sequence) {
+        struct log_state *state = channel->state;
+        if (!state->holds || sequence != state->held) /* one at a time: an earlier one was acknowledged before */
+                return channel_refuse(channel, -EINVAL, LEAT_ROW_DEATH,
+                                      "there is no message to acknowledge, or it was");
+        state->queue.position = state->after;
+        int r = log_queue_move(&state->queue);
+        if (r < 0)
+                return r;
+        state->passed = state->after.passed;
+        state->holds = false;
+        log_queue_unlock(&state->queue);
+        return 0;
+}
+
 /* Under the lock: the position moves before the message is told to anybody, so that no one else gets it. */
 static int take_locked(struct log_state *state, struct incoming *message) {
         struct log_position *position = &state->queue.position;
@@ -138,7 +188,12 @@ static int take_locked(struct log_state *state, struct incoming *message) {
         r = deliver(&state->reader.cursor, message);
         if (r < 0)
                 return r;
+        if (position->given)
+                mark(message);
+        if (state->acknowledges)
+                return hold(state, message);
         log_cursor_consume(&state->reader.cursor);
+        position->given = false;
         position->number = state->reader.number;
         position->offset = state->reader.cursor.at;
         position->passed = ++state->passed;
@@ -150,6 +205,8 @@ static int take_locked(struct log_state *state, struct incoming *message) {
 }
 
 static int take_shared(struct log_state *state, struct incoming *message) {
+        if (state->holds)
+                return -EBUSY;
         int r = log_queue_lock(&state->queue, &state->log);
         if (r == 0) {
                 state->busy_us = 0;
@@ -162,9 +219,11 @@ static int take_shared(struct log_state *state, struct incoming *message) {
         if (r == -ESTALE) { /* what was to be read is gone: so say all of them, once */
                 state->queue.position.number = state->reader.number;
                 state->queue.position.offset = state->reader.cursor.at;
+                state->queue.position.given = false;
                 (void)log_queue_move(&state->queue);
         }
-        log_queue_unlock(&state->queue);
+        if (!state->holds)
+                log_queue_unlock(&state->queue);
         return r;
 }
 
@@ -195,6 +254,11 @@ static int explain(struct leat_channel *channel, int error) {
                         channel, error, LEAT_ROW_LIFETIME,
                         "the log was cut, or its oldest files were removed (?retain=), before they were read; "
                         "receive on to go on with what is there");
+        if (error == -EBUSY)
+                return channel_refuse(
+                        channel, error, LEAT_ROW_DEATH,
+                        "acknowledge the message that was received before the next: the receivers of a queue "
+                        "share one position");
         if (error == -EIDRM)
                 return channel_refuse(channel, error, LEAT_ROW_LIFETIME, "the log was removed; open it again");
         if (error == -ENOSPC || error == -EDQUOT)

@@ -241,6 +241,8 @@ int log_header_decode(const uint8_t *bytes, size_t size, struct log_header *ret_
         return 0;
 }
 
+#define POSITION_GIVEN (UINT64_C(1) << 63)
+
 void log_position_encode(const struct log_position *position, uint8_t ret_bytes[POSITION_BYTES]) {
         memset(ret_bytes, 0, POSITION_BYTES);
         memcpy(ret_bytes, position_magic, sizeof(position_magic));
@@ -248,7 +250,7 @@ void log_position_encode(const struct log_position *position, uint8_t ret_bytes[
         put_le64(ret_bytes + 32, position->number);
         put_le64(ret_bytes + 40, position->offset);
         put_le64(ret_bytes + 48, position->taken);
-        put_le64(ret_bytes + 56, position->passed);
+        put_le64(ret_bytes + 56, position->passed | (position->given ? POSITION_GIVEN : 0));
         put_le32(ret_bytes + 12, crc32c(0, ret_bytes + 16, POSITION_BYTES - 16));
 }
 
@@ -260,6 +262,7 @@ int log_position_decode(const uint8_t bytes[POSITION_BYTES], struct log_position
         ret_position->number = get_le64(bytes + 32);
         ret_position->offset = get_le64(bytes + 40);
         ret_position->taken = get_le64(bytes + 48);
-        ret_position->passed = get_le64(bytes + 56);
+        ret_position->passed = get_le64(bytes + 56) & ~POSITION_GIVEN;
+        ret_position->given = get_le64(bytes + 56) & POSITION_GIVEN;
         return ret_position->offset <= POSITION_OFFSET_MOST ? 0 : -EBADMSG;
 }

@@ -86,6 +86,7 @@ struct log_position {
         uint64_t number, offset;
         uint64_t taken;
         uint64_t passed;
+        bool given; /* the next message was delivered, and its receiver has not acknowledged it yet: ?acknowledge */
 };
 
 void log_position_encode(const struct log_position *position, uint8_t ret_bytes[POSITION_BYTES]);

@@ -16,6 +16,10 @@ struct log_state {
         struct log_reader reader;
         struct log_queue queue;        /* fd -1: each receiver has its own position */
         uint64_t passed, passed_ended; /* messages and HELLOs, now and when the end was last told */
+        bool acknowledges;             /* ?acknowledge: the position's lock is kept until the message is done with */
+        bool holds;                    /* one was delivered and is not acknowledged */
+        struct log_position after;     /* where the position goes then */
+        uint64_t held;                 /* the sequence of that message */
         bool look_again;               /* a try was ended before all was looked at */
         int64_t busy_us;               /* the position's lock was held: how long to sleep; 0: it was not */
         unsigned close_us;             /* a sender is just closing: likewise */
@@ -28,6 +32,7 @@ int log_receive_open(struct leat_channel *channel, struct log_state *state, stru
 int log_receive(struct leat_channel *channel, struct incoming *messages, int count);
 /* For leat_fd(): made when it is first asked for. */
 int log_receive_poll_fd(struct log_state *state);
+int log_acknowledge(struct leat_channel *channel, uint64_t sequence);
 int log_receive_arm(struct log_state *state, struct wait *wait);
 
 /* On addresses. */

@@ -13,9 +13,13 @@
 #include <string.h>
 
 static const struct transport *const table[] = {
-        &transport_pipe,    &transport_unix, &transport_unix_stream,
-        &transport_inbox,   &transport_fifo, &transport_mq,
-        &transport_sysv_mq, &transport_log,  NULL,
+        &transport_pipe,        &transport_unix,
+        &transport_unix_stream, &transport_inbox,
+        &transport_fifo,        &transport_mq,
+        &transport_sysv_mq,     &transport_log,
+        &transport_netlink,     &transport_raw,
+        &transport_tcp,         &transport_unix_dgram,
+        &transport_udp,         NULL,
 };
 
 int leat_open_with(const char *address, const struct leat_open_options *options, struct leat_reason *ret_reason,
@@ -52,6 +56,11 @@ static int nothing_there(struct leat_reason *reason) {
         return reason_set(reason, -ENOTSUP, LEAT_ROW_OPENING, "what has no name can only be looked at by who holds it");
 }
 
+static int nothing_lasting(struct leat_reason *reason) {
+        return reason_set(reason, -ENOTSUP, LEAT_ROW_OPENING,
+                          "it lives with its processes: there is nothing to make, change or remove from outside");
+}
+
 int leat_inspect(const char *address, struct leat_reason *ret_reason, struct leat_info *ret_info) {
         CLEANUP(address_clear) struct address parsed = { 0 };
         const struct transport *transport = NULL;
@@ -81,6 +90,9 @@ int leat_inspect(const char *address, struct leat_reason *ret_reason, struct lea
                 .aside_messages = LEAT_UNKNOWN,
                 .aside_bytes = LEAT_UNKNOWN,
                 .depth = LEAT_UNKNOWN,
+                .lost = LEAT_UNKNOWN,
+                .late = LEAT_UNKNOWN,
+                .doubled = LEAT_UNKNOWN,
         };
         r = transport->inspect(&parsed, ret_reason, &info);
         if (r < 0)
@@ -95,7 +107,7 @@ int leat_create(const char *address, mode_t mode, bool new_only, struct leat_rea
         int r = find(address, ret_reason, &parsed, &transport);
         if (r < 0)
                 return r;
-        return transport->create ? transport->create(&parsed, mode, new_only, ret_reason) : nothing_there(ret_reason);
+        return transport->create ? transport->create(&parsed, mode, new_only, ret_reason) : nothing_lasting(ret_reason);
 }
 
 int leat_set(const char *address, const char *property, const char *value, struct leat_reason *ret_reason) {
@@ -106,7 +118,7 @@ int leat_set(const char *address, const char *property, const char *value, struc
         int r = find(address, ret_reason, &parsed, &transport);
         if (r < 0)
                 return r;
-        return transport->set ? transport->set(&parsed, property, value, ret_reason) : nothing_there(ret_reason);
+        return transport->set ? transport->set(&parsed, property, value, ret_reason) : nothing_lasting(ret_reason);
 }
 
 int leat_remove(const char *address, struct leat_reason *ret_reason) {
@@ -115,7 +127,7 @@ int leat_remove(const char *address, struct leat_reason *ret_reason) {
         int r = find(address, ret_reason, &parsed, &transport);
         if (r < 0)
                 return r;
-        return transport->remove ? transport->remove(&parsed, ret_reason) : nothing_there(ret_reason);
+        return transport->remove ? transport->remove(&parsed, ret_reason) : nothing_lasting(ret_reason);
 }
 
 ssize_t leat_peek(const char *address, size_t n, void *buffer, size_t size_bytes, struct leat_reason *ret_reason,

@@ -14,5 +14,10 @@ extern const struct transport transport_inbox;
 extern const struct transport transport_fifo;
 extern const struct transport transport_mq;
 extern const struct transport transport_sysv_mq;
+extern const struct transport transport_netlink;
+extern const struct transport transport_tcp;
+extern const struct transport transport_raw;
+extern const struct transport transport_unix_dgram;
+extern const struct transport transport_udp;
 
 #endif

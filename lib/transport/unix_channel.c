@@ -3,11 +3,13 @@
 
 #include "base/cleanup.h"
 #include "channel/hub.h"
+#include "transport/ends.h"
 #include "transport/unix_diag.h"
 #include "transport/unix_name.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 static int set_capacity(int fd, const struct address *address) {
@@ -77,10 +79,38 @@ static void after_fork(void *context) {
                 name->directory = close_fd(name->directory);
 }
 
+/* The path, whatever the address said; of an inbox the pid at the end of its name. */
+static int tell_address(struct leat_channel *channel, char *ret_text, size_t size) {
+        const struct hub *hub = channel->state;
+        const struct unix_name *name = hub->context;
+        if (!name)
+                return -ENOTSUP;
+        const char *text = strcmp(channel->address.scheme, "inbox") == 0 ? strrchr(name->path, '-') + 1 : name->path;
+        return snprintf(ret_text, size, "%s", text) < (int)size ? 0 : -ERANGE;
+}
+
+static void set_up(int fd, const struct address *address, const struct link_options *options,
+                   struct leat_peer *ret_peer) {
+        *ret_peer = (struct leat_peer){ 0 };
+        (void)pass_credentials(fd, options); /* cannot fail on a socket */
+        (void)set_capacity(fd, address);
+        (void)look_at_peer(fd, ret_peer); /* unknown then */
+}
+
+static int connect_again(struct leat_channel *channel, struct io *ret_io, struct leat_peer *ret_peer) {
+        const struct hub *hub = channel->state;
+        int r = unix_name_try(hub->context, hub->options.packets ? SOCK_SEQPACKET : SOCK_STREAM, &ret_io->fd);
+        if (r == 0)
+                set_up(ret_io->fd, &channel->address, &hub->options, ret_peer);
+        return r;
+}
+
 static const struct hub_kind kind = { .accepted = accepted,
                                       .info = info,
                                       .after_fork = after_fork,
                                       .close = close_name,
+                                      .address = tell_address,
+                                      .connect = connect_again,
                                       .peers_known = true };
 
 static struct link_options link_options(const struct leat_channel *channel, int type) {
@@ -92,57 +122,20 @@ static struct link_options link_options(const struct leat_channel *channel, int 
         return options;
 }
 
-static bool listens(const struct leat_channel *channel) {
-        if (address_given(&channel->address, OPTION_LISTEN))
-                return true;
-        if (address_given(&channel->address, OPTION_CONNECT) || (channel->flags & (LEAT_SEND | LEAT_CALL)))
-                return false;
-        return true;
-}
-
-static int check_direction(const struct leat_channel *channel, struct leat_reason *reason) {
-        const struct address *address = &channel->address;
-        bool call = channel->flags & LEAT_CALL, reply = channel->flags & LEAT_REPLY;
-        enum address_option wrong = call ? OPTION_LISTEN : OPTION_CONNECT;
-        if ((call || reply) && address_given(address, wrong))
-                return reason_at(reason, -ENOTSUP, address->columns[wrong], "callers connect and repliers listen");
-        return 0;
-}
-
-/* What the kernel would cut without a word. */
-static int check_limits(const struct address *address, struct leat_reason *reason) {
-        static const struct {
-                enum address_option option;
-                uint16_t offset;
-                const char *limit, *text;
-        } limits[] = {
-                { OPTION_BACKLOG, offsetof(struct address, backlog), "net.core.somaxconn",
-                  "?backlog= is above the limit of the system" },
-                { OPTION_CAPACITY, offsetof(struct address, capacity), "net.core.wmem_max",
-                  "?capacity= is above the limit of the system" },
-        };
-        for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-                uint64_t value;
-                int64_t most = address_given(address, limits[i].option) ? limit_sysctl(limits[i].limit) : -1;
-                memcpy(&value, (const char *)address + limits[i].offset, sizeof(value));
-                if (most >= 0 && value > (uint64_t)most)
-                        return reason_limit(reason, -EINVAL, limits[i].limit, limits[i].text);
-        }
-        return 0;
-}
-
 int unix_channel_open(struct leat_channel *channel, int type, int64_t deadline, struct leat_reason *reason) {
         CLEANUP(unix_name_free_at) struct unix_name *name = NULL;
         struct link_options options = link_options(channel, type);
         const struct address *address = &channel->address;
-        int fd, r = check_direction(channel, reason);
+        int fd, r = ends_check_direction(channel, reason);
         if (r == 0)
-                r = check_limits(address, reason);
+                r = ends_check_again(channel, reason);
+        if (r == 0)
+                r = ends_check_limits(address, false, reason);
         if (r == 0)
                 r = unix_name_new(address, true, reason, &name);
         if (r < 0)
                 return r;
-        if (listens(channel)) {
+        if (ends_listens(channel)) {
                 r = unix_name_listen(name, type, address, deadline, reason, &fd);
                 if (r == 0)
                         r = pass_credentials(fd, &options); /* accepted ones inherit it, from the first byte */
@@ -151,13 +144,11 @@ int unix_channel_open(struct leat_channel *channel, int type, int64_t deadline, 
                 if (r < 0)
                         unix_name_unbind(name);
         } else {
-                struct leat_peer peer = { 0 };
+                struct leat_peer peer;
                 r = unix_name_connect(name, type, address, deadline, reason, &fd);
                 if (r < 0)
                         return r;
-                (void)pass_credentials(fd, &options); /* cannot fail on a socket */
-                (void)set_capacity(fd, address);
-                (void)look_at_peer(fd, &peer); /* unknown then */
+                set_up(fd, address, &options, &peer);
                 struct io io = { .fd = fd, .kind = IO_SOCKET };
                 r = hub_new_connected(channel, &kind, name, &options, io, io, &peer);
         }
@@ -169,18 +160,20 @@ int unix_channel_open(struct leat_channel *channel, int type, int64_t deadline, 
 
 static int pair_end(struct leat_channel *channel, int type, int fd) {
         struct link_options options = link_options(channel, type);
-        struct leat_peer peer = { 0 };
+        struct leat_peer peer;
         struct io io = { .fd = fd, .kind = IO_SOCKET };
-        (void)pass_credentials(fd, &options);
-        (void)set_capacity(fd, &channel->address);
-        (void)look_at_peer(fd, &peer);
+        set_up(fd, &channel->address, &options, &peer);
         return hub_new_connected(channel, &kind, NULL, &options, io, io, &peer);
 }
 
 int unix_channel_pair(struct leat_channel *receiver, struct leat_channel *sender, int type,
                       struct leat_reason *reason) {
         int fds[2];
-        if (check_limits(&receiver->address, reason) < 0)
+        if (sender->again.on || receiver->again.on)
+                return reason_set(
+                        reason, -ENOTSUP, LEAT_ROW_DEATH,
+                        "what has no name cannot be connected to again; leave ?reconnect and ?at-least-once away");
+        if (ends_check_limits(&receiver->address, false, reason) < 0)
                 return -EINVAL;
         if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0)
                 return -errno;
@@ -194,7 +187,8 @@ int unix_channel_pair(struct leat_channel *receiver, struct leat_channel *sender
 
 /* ---- on addresses ---- */
 
-int unix_channel_inspect(const struct address *address, struct leat_reason *reason, struct leat_info *info) {
+int unix_channel_look(const struct address *address, bool datagrams, struct leat_reason *reason,
+                      struct leat_info *info) {
         CLEANUP(unix_name_free_at) struct unix_name *name = NULL;
         struct stat status;
         int r = unix_name_new(address, false, reason, &name);
@@ -214,7 +208,11 @@ int unix_channel_inspect(const struct address *address, struct leat_reason *reas
                         info->owner = (struct leat_peer){ .known = true, .uid = status.st_uid, .gid = status.st_gid };
                 }
         }
-        return unix_diag(name, reason, info);
+        return unix_diag(name, datagrams, reason, info);
+}
+
+int unix_channel_inspect(const struct address *address, struct leat_reason *reason, struct leat_info *info) {
+        return unix_channel_look(address, false, reason, info);
 }
 
 int unix_channel_create(const struct address *address, mode_t mode, bool new_only, struct leat_reason *reason) {

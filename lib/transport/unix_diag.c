@@ -2,16 +2,17 @@
 #include "transport/unix_diag.h"
 
 #include "base/cleanup.h"
+#include "transport/diag.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define STATE_ESTABLISHED 1 /* TCP_ESTABLISHED of the kernel, which unix sockets use too */
+#define STATE_CLOSE 7       /* TCP_CLOSE: a socket of datagrams that receives */
 #define STATE_LISTEN 10     /* TCP_LISTEN */
 
 /* What one socket of the dump says. */
@@ -20,6 +21,14 @@ struct entry {
         size_t name_bytes;
         const struct unix_diag_rqlen *queue;
         uint32_t inode; /* of the file of its name; 0: none */
+};
+
+/* What is looked for, and what was found. */
+struct search {
+        const struct unix_name *name;
+        ino_t inode;
+        bool datagrams, listening;
+        struct leat_info *info;
 };
 
 static void parse_entry(const struct nlmsghdr *header, struct entry *entry) {
@@ -47,15 +56,21 @@ static bool is_named(const struct entry *entry, const struct unix_name *name, in
         return entry->name && entry->name_bytes == bytes && memcmp(entry->name, name->address.sun_path, bytes) == 0;
 }
 
-static void count(const struct nlmsghdr *header, const struct unix_name *name, ino_t inode, bool *listening,
-                  struct leat_info *info) {
+static void count(const struct nlmsghdr *header, void *argument) {
+        struct search *search = argument;
+        struct leat_info *info = search->info;
         const struct unix_diag_msg *message = NLMSG_DATA(header);
         struct entry entry;
         parse_entry(header, &entry);
-        if (!is_named(&entry, name, inode))
+        /* Abstract names of datagrams and of connections are different ones. */
+        if (!is_named(&entry, search->name, search->inode) || (message->udiag_type == SOCK_DGRAM) != search->datagrams)
                 return;
-        if (message->udiag_state == STATE_LISTEN) {
-                *listening = true;
+        if (search->datagrams) {
+                search->listening =
+                        true; /* whoever sends to it is not known to it, and of what waits only the next's size */
+                info->parties = info->queued_bytes = LEAT_UNKNOWN;
+        } else if (message->udiag_state == STATE_LISTEN) {
+                search->listening = true;
                 info->waiting = entry.queue ? entry.queue->udiag_rqueue : LEAT_UNKNOWN;
         } else if (message->udiag_state == STATE_ESTABLISHED) {
                 info->parties++;
@@ -63,58 +78,32 @@ static void count(const struct nlmsghdr *header, const struct unix_name *name, i
         }
 }
 
-static int ask(int fd) {
+static int ask(int fd, struct search *search) {
         const struct {
                 struct nlmsghdr header;
                 struct unix_diag_req request;
         } question = {
-                .header = { .nlmsg_len = sizeof(question),
-                            .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-                            .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+                .header = DIAG_HEADER(sizeof(question)),
                 .request = { .sdiag_family = AF_UNIX,
-                             .udiag_states = 1u << STATE_ESTABLISHED | 1u << STATE_LISTEN,
+                             .udiag_states = 1u << STATE_ESTABLISHED | 1u << STATE_CLOSE | 1u << STATE_LISTEN,
                              .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN },
         };
-        return send(fd, &question, sizeof(question), 0) < 0 ? -errno : 0;
+        return diag_dump(fd, &question.header, count, search);
 }
 
-/* Read one part of the dump. 1: there is more; 0: that was all. */
-static int read_part(int fd, const struct unix_name *name, ino_t inode, bool *listening, struct leat_info *info) {
-        union {
-                struct nlmsghdr align;
-                char bytes[32768];
-        } part;
-        ssize_t n = recv(fd, part.bytes, sizeof(part.bytes), 0);
-        if (n < 0)
-                return errno == EINTR ? 1 : -errno;
-        size_t left = (size_t)n;
-        for (const struct nlmsghdr *header = &part.align; NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
-                if (header->nlmsg_type == NLMSG_DONE)
-                        return 0;
-                if (header->nlmsg_type == NLMSG_ERROR)
-                        return ((const struct nlmsgerr *)NLMSG_DATA(header))->error;
-                count(header, name, inode, listening, info);
-        }
-        return 1;
-}
-
-int unix_diag(const struct unix_name *name, struct leat_reason *reason, struct leat_info *info) {
+int unix_diag(const struct unix_name *name, bool datagrams, struct leat_reason *reason, struct leat_info *info) {
         struct stat status = { 0 };
-        bool listening = false;
         CLOSE_AT_EXIT int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
         if (!name->abstract && fstatat(name->directory, name->base, &status, AT_SYMLINK_NOFOLLOW) < 0)
                 return -errno;
         info->parties = info->queued_bytes = 0;
-        int r = fd < 0 ? -errno : ask(fd);
-        if (r == 0)
-                do
-                        r = read_part(fd, name, status.st_ino, &listening, info);
-                while (r == 1);
+        struct search search = { .name = name, .inode = status.st_ino, .datagrams = datagrams, .info = info };
+        int r = fd < 0 ? -errno : ask(fd, &search);
         if (r < 0) {
                 info->parties = info->queued_bytes = info->waiting = LEAT_UNKNOWN;
                 return 0; /* a kernel without it: what is known otherwise is told all the same */
         }
-        if (!listening)
+        if (!search.listening)
                 return reason_set(reason, -ECONNREFUSED, LEAT_ROW_LISTENING, "nobody listens there");
         return 0;
 }

@@ -8,6 +8,6 @@
 #include "transport/unix_name.h"
 
 /* Fill in parties, waiting and queued_bytes. 0; -ECONNREFUSED: nobody listens; -ENOTSUP: this kernel cannot tell. */
-int unix_diag(const struct unix_name *name, struct leat_reason *reason, struct leat_info *info);
+int unix_diag(const struct unix_name *name, bool datagrams, struct leat_reason *reason, struct leat_info *info);
 
 #endif

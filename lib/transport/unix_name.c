@@ -134,11 +134,13 @@ int unix_name_probe(const struct unix_name *name) {
         if (!S_ISSOCK(status.st_mode))
                 return -ENOTSOCK;
         /* A connection of another type never reaches the listener: the kernel says "wrong type" where
-         * one is bound and "refused" where none is. (A datagram socket there is only pointed at.) */
+         * one is bound and "refused" where none is. A datagram socket there is only pointed at; "not permitted": it talks
+         * to another one. */
         CLOSE_AT_EXIT int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         if (fd < 0)
                 return -errno;
-        if (connect(fd, (const struct sockaddr *)&name->address, name->address_bytes) == 0 || errno == EPROTOTYPE)
+        if (connect(fd, (const struct sockaddr *)&name->address, name->address_bytes) == 0 || errno == EPROTOTYPE ||
+            errno == EPERM)
                 return 1;
         return errno == ECONNREFUSED ? 0 : -errno;
 }

@@ -31,13 +31,17 @@ int unix_name_new(const struct address *address, bool make, struct leat_reason *
 struct unix_name *unix_name_free(struct unix_name *name);
 void unix_name_free_at(struct unix_name **name);
 
-/* Bind and listen, taking over what a killed listener left. `type`: SOCK_STREAM or SOCK_SEQPACKET. */
+/* Bind and listen, taking over what a killed listener left. `type`: SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM, which binds alone. */
 int unix_name_listen(struct unix_name *name, int type, const struct address *address, int64_t deadline,
                      struct leat_reason *reason, int *ret_fd);
 
-/* Connect; if nobody listens wait for one until the deadline, unless the address says ?open. */
+/* Connect; if nobody listens wait for one until the deadline, unless the address says ?open. A SOCK_DGRAM has a name of
+ * its own before. */
 int unix_name_connect(struct unix_name *name, int type, const struct address *address, int64_t deadline,
                       struct leat_reason *reason, int *ret_fd);
+
+/* The same without waiting and without a reason: -ECONNREFUSED, -ENOENT, -EAGAIN (its receiver lets connections wait). */
+int unix_name_try(const struct unix_name *name, int type, int *ret_fd);
 
 /* Remove the name that we bound, if it is still ours. */
 void unix_name_unbind(struct unix_name *name);

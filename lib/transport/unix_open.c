@@ -40,7 +40,8 @@ static int clear_place(const struct unix_name *name, const struct address *addre
         return unlinkat(name->directory, name->base, 0) < 0 ? -errno : 0;
 }
 
-static int bind_and_listen(struct unix_name *name, int fd, const struct address *address, struct leat_reason *reason) {
+static int bind_and_listen(struct unix_name *name, int type, int fd, const struct address *address,
+                           struct leat_reason *reason) {
         if (bind(fd, (const struct sockaddr *)&name->address, name->address_bytes) < 0) {
                 int error = -errno;
                 if (error == -EADDRINUSE)
@@ -58,7 +59,7 @@ static int bind_and_listen(struct unix_name *name, int fd, const struct address 
         bool known = name->abstract || fstatat(name->directory, name->base, &status, AT_SYMLINK_NOFOLLOW) == 0;
         name->device = status.st_dev;
         name->inode = status.st_ino;
-        if (known && listen(fd, (int)address->backlog) == 0)
+        if (known && (type == SOCK_DGRAM || listen(fd, (int)address->backlog) == 0))
                 return 0;
         int error = -errno;
         if (!name->abstract)
@@ -82,7 +83,9 @@ int unix_name_listen(struct unix_name *name, int type, const struct address *add
                      struct leat_reason *reason, int *ret_fd) {
         CLOSE_AT_EXIT int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         CLOSE_AT_EXIT int lock = -1;
-        if (fd < 0)
+        const int on = 1;
+        /* Who sends a datagram is told of those that come from now on: so before it has a name. */
+        if (fd < 0 || (type == SOCK_DGRAM && setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0))
                 return -errno;
         int r = 0;
         if (!name->abstract) {
@@ -94,7 +97,7 @@ int unix_name_listen(struct unix_name *name, int type, const struct address *add
                         r = clear_place(name, address, reason);
         }
         if (r >= 0)
-                r = bind_and_listen(name, fd, address, reason);
+                r = bind_and_listen(name, type, fd, address, reason);
         if (r < 0)
                 return r;
         *ret_fd = take_fd(&fd);
@@ -123,9 +126,15 @@ static int connect_in_turn(const struct unix_name *name, int fd, int64_t deadlin
         return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof(none)) < 0 ? -errno : 0;
 }
 
+/* So that replies find a sender of datagrams, it has a name: an abstract one that the kernel chooses. */
+static int bind_to_any(int fd) {
+        const struct sockaddr_un any = { .sun_family = AF_UNIX };
+        return bind(fd, (const struct sockaddr *)&any, sizeof(any.sun_family));
+}
+
 static int try_connect(const struct unix_name *name, int type, int64_t deadline, int *ret_fd) {
         CLOSE_AT_EXIT int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0)
+        if (fd < 0 || (type == SOCK_DGRAM && bind_to_any(fd) < 0))
                 return -errno;
         int r = connect(fd, (const struct sockaddr *)&name->address, name->address_bytes) < 0 ? -errno : 0;
         if (r == -EAGAIN && deadline != LEAT_NOW)
@@ -139,6 +148,10 @@ static int try_connect(const struct unix_name *name, int type, int64_t deadline,
         return 0;
 }
 
+int unix_name_try(const struct unix_name *name, int type, int *ret_fd) {
+        return try_connect(name, type, LEAT_NOW, ret_fd);
+}
+
 static int explain(int error, struct leat_reason *reason) {
         if (error == -EPROTOTYPE)
                 return reason_set(reason, error, LEAT_ROW_OPENING,
@@ -150,6 +163,8 @@ static int explain(int error, struct leat_reason *reason) {
         if (error == -EAGAIN || error == -ETIMEDOUT)
                 return reason_set(reason, error, LEAT_ROW_LISTENING,
                                   "its receiver lets connections wait, and ?backlog= of them wait already");
+        if (error == -EPERM)
+                return reason_set(reason, -EBUSY, LEAT_ROW_LISTENING, "the socket there talks to another one only");
         if (error == -ENOTSOCK || error == -ECONNREFUSED || error == -ENOENT)
                 return reason_set(reason, error, LEAT_ROW_LISTENING, "no receiver is there");
         return error;

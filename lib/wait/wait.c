@@ -17,6 +17,12 @@ void wait_init(struct wait *wait) {
 void wait_add(struct wait *wait, int fd, short events) {
         if (fd < 0)
                 return;
+        /* A thread that waits for both directions may find the same in each: a connection that is being made. */
+        for (unsigned i = 0; i < wait->count; i++)
+                if (wait->fds[i].fd == fd) {
+                        wait->fds[i].events |= events;
+                        return;
+                }
         assert(wait->count < WAIT_MAX);
         wait->fds[wait->count++] = (struct pollfd){ .fd = fd, .events = events };
 }

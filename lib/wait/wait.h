@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WAIT_MAX 6 /* a wake, a listener or an epoll, both directions of a link, a transport's own */
+#define WAIT_MAX 7 /* a wake or two, a listener or an epoll, both directions of a link, a transport's own */
 
 struct wait {
         struct pollfd fds[WAIT_MAX];

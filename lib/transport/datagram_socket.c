@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+
+/* One datagram in, one datagram out, with all that the kernel says about it. */
+
+#include "base/cleanup.h"
+#include "transport/datagram.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+/* Room for the most that can come: what does not fit of descriptors would be closed by the kernel. */
+union control {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(LEAT_DESCRIPTORS_MAX * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred)) +
+                   CMSG_SPACE(sizeof(struct in_pktinfo)) + CMSG_SPACE(sizeof(struct in6_pktinfo))];
+};
+
+/* ---- in ---- */
+
+static void take_descriptors(struct arrival *arrival, const struct cmsghdr *control) {
+        size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < count; i++) {
+                int fd;
+                memcpy(&fd, CMSG_DATA(control) + i * sizeof(int), sizeof(fd));
+                if (arrival->descriptors_count < LEAT_DESCRIPTORS_MAX)
+                        arrival->descriptors[arrival->descriptors_count++] = fd;
+                else
+                        close_fd(fd);
+        }
+}
+
+static void take_of_socket(struct datagram *datagram, const struct cmsghdr *control) {
+        struct arrival *arrival = &datagram->arrival;
+        if (control->cmsg_type == SCM_RIGHTS)
+                take_descriptors(arrival, control);
+        else if (control->cmsg_type == SCM_CREDENTIALS) {
+                struct ucred who;
+                memcpy(&who, CMSG_DATA(control), sizeof(who));
+                arrival->sender = (struct leat_peer){ .known = true, .pid = who.pid, .uid = who.uid, .gid = who.gid };
+        }
+}
+
+/* What is sent to everybody, or to a group, is answered from an address that is this machine's: of IPv4 the kernel says which. */
+static void take_destination_v4(struct datagram_name *from, const struct cmsghdr *control) {
+        struct in_pktinfo to;
+        memcpy(&to, CMSG_DATA(control), sizeof(to));
+        from->to_family = AF_INET;
+        from->to_v4 = to.ipi_spec_dst;
+}
+
+/* It comes also for what came by IPv4 to a socket of both families, beside the other. */
+static void take_destination_v6(struct datagram_name *from, const struct cmsghdr *control) {
+        struct in6_pktinfo to;
+        memcpy(&to, CMSG_DATA(control), sizeof(to));
+        if (IN6_IS_ADDR_MULTICAST(&to.ipi6_addr) || IN6_IS_ADDR_V4MAPPED(&to.ipi6_addr))
+                return;
+        from->to_family = AF_INET6;
+        from->to_v6 = to.ipi6_addr;
+}
+
+static void take_control(struct datagram *datagram, struct msghdr *header) {
+        struct datagram_name *from = &datagram->arrival.from;
+        for (struct cmsghdr *control = CMSG_FIRSTHDR(header); control; control = CMSG_NXTHDR(header, control)) {
+                if (control->cmsg_level == SOL_SOCKET)
+                        take_of_socket(datagram, control);
+                else if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO)
+                        take_destination_v4(from, control);
+                else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO)
+                        take_destination_v6(from, control);
+        }
+}
+
+/* A unix socket without a name says its family, or nothing. Of port 0 nobody can be: it is not answered. */
+static bool is_name(const struct sockaddr_storage *address, socklen_t bytes) {
+        if (address->ss_family == AF_INET)
+                return ((const struct sockaddr_in *)address)->sin_port != 0;
+        if (address->ss_family == AF_INET6)
+                return ((const struct sockaddr_in6 *)address)->sin6_port != 0;
+        return bytes > sizeof(sa_family_t);
+}
+
+static int read_from(struct datagram *datagram, unsigned socket) {
+        struct arrival *arrival = &datagram->arrival;
+        union control control;
+        struct iovec part = { .iov_base = datagram->buffer, .iov_len = datagram->buffer_bytes };
+        arrival->from = (struct datagram_name){ .socket = socket };
+        arrival->sender = (struct leat_peer){ 0 };
+        struct msghdr header = { .msg_name = &arrival->from.address,
+                                 .msg_namelen = sizeof(arrival->from.address),
+                                 .msg_iov = &part,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control.bytes,
+                                 .msg_controllen = sizeof(control.bytes) };
+        ssize_t n = io_receive_message(datagram->fds[socket], &header);
+        if (n < 0)
+                return (int)n;
+        arrival->size = n;
+        arrival->cut = header.msg_flags & MSG_TRUNC;
+        arrival->descriptors_count = 0;
+        /* There is room for all: the control data is cut only when the process has no descriptor left. */
+        arrival->descriptors_lost = datagram->kind->descriptors && (header.msg_flags & MSG_CTRUNC);
+        take_control(datagram, &header);
+        arrival->from.bytes = is_name(&arrival->from.address, header.msg_namelen) ? header.msg_namelen : 0;
+        return 0;
+}
+
+int datagram_read(struct datagram *datagram) {
+        int r = -EAGAIN;
+        for (unsigned i = 0; i < datagram->count && r == -EAGAIN; i++) {
+                r = read_from(datagram, datagram->next);
+                datagram->next = (datagram->next + 1) % datagram->count;
+        }
+        return r;
+}
+
+void datagram_close_descriptors(struct arrival *arrival) {
+        while (arrival->descriptors_count > 0)
+                close_fd(arrival->descriptors[--arrival->descriptors_count]);
+}
+
+void datagram_forget(struct datagram *datagram) {
+        datagram_close_descriptors(&datagram->arrival);
+        datagram->arrival.size = -1;
+}
+
+void datagram_drain(int fd) {
+        char byte;
+        while (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0)
+                ;
+}
+
+/* ---- out ---- */
+
+static void add_control(struct msghdr *header, int level, int type, const void *bytes, size_t size) {
+        struct cmsghdr *control = (struct cmsghdr *)((char *)header->msg_control + header->msg_controllen);
+        memset(control, 0, CMSG_SPACE(size));
+        control->cmsg_level = level;
+        control->cmsg_type = type;
+        control->cmsg_len = CMSG_LEN(size);
+        memcpy(CMSG_DATA(control), bytes, size);
+        header->msg_controllen += CMSG_SPACE(size);
+}
+
+/* From the address of ours that the other one knows: the kernel would choose one by the route. */
+static void add_source(struct msghdr *header, const struct datagram_name *to) {
+        if (to->to_family == AF_INET) {
+                const struct in_pktinfo from = { .ipi_spec_dst = to->to_v4 };
+                add_control(header, IPPROTO_IP, IP_PKTINFO, &from, sizeof(from));
+        } else if (to->to_family == AF_INET6) {
+                const struct in6_pktinfo from = { .ipi6_addr = to->to_v6 };
+                add_control(header, IPPROTO_IPV6, IPV6_PKTINFO, &from, sizeof(from));
+        }
+}
+
+int datagram_write(struct datagram *datagram, const struct datagram_name *to, const uint8_t *header_bytes, size_t size,
+                   const struct outgoing *message) {
+        union control control;
+        struct iovec parts[2] = {
+                { .iov_base = (void *)header_bytes, .iov_len = size },
+                { .iov_base = (void *)message->bytes, .iov_len = message->size_bytes },
+        };
+        struct msghdr header = { .msg_name = to ? (void *)&to->address : NULL,
+                                 .msg_namelen = to ? to->bytes : 0,
+                                 .msg_iov = parts,
+                                 .msg_iovlen = 2,
+                                 .msg_control = control.bytes };
+        if (to)
+                add_source(&header, to);
+        if (message->descriptors_count > 0)
+                add_control(&header, SOL_SOCKET, SCM_RIGHTS, message->descriptors,
+                            message->descriptors_count * sizeof(int));
+        if (header.msg_controllen == 0)
+                header.msg_control = NULL;
+        ssize_t n = io_send_message(datagram->fds[to ? to->socket : 0], &header);
+        return n < 0 ? (int)n : 0;
+}
