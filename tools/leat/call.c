@@ -7,11 +7,13 @@
 #include <errno.h>
 #include <string.h>
 
+#define REPLY_ROOM ((size_t)16 << 20) /* replies that go another way than requests may be larger */
+
 /* The reply that does not fit is lost, so there is room for the largest; pages that stay untouched cost nothing. */
 static int call_with(const struct options *options, struct leat_channel *channel, const char *bytes, size_t size) {
         struct leat_message about = LEAT_MESSAGE_INIT;
-        size_t room = end_largest(channel);
-        FREE_AT_EXIT char *reply = malloc(room ? room : 1);
+        size_t largest = end_largest(channel), room = largest < REPLY_ROOM ? REPLY_ROOM : largest;
+        FREE_AT_EXIT char *reply = malloc(room);
         if (!reply)
                 return report(options->operands[0], -ENOMEM, CALLING, NULL);
         progress_begin("waiting for the reply");
@@ -19,7 +21,7 @@ static int call_with(const struct options *options, struct leat_channel *channel
                               &about);
         if (n < 0)
                 return report_channel(options->operands[0], (int)n, CALLING, channel);
-        return output_message(options, &about, reply, (size_t)n);
+        return output_message(options, channel, &about, reply, (size_t)n);
 }
 
 static int call_with_input(const struct options *options, struct leat_channel *channel) {

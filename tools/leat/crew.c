@@ -62,6 +62,7 @@ static int make_plan(struct plan *plan, const char *folder, struct leat_reason *
         bool one_receiver = !colon || strcmp(colon, ":1") == 0;
         plan->jobs_count = one_receiver ? WORKERS : 1;
         plan->results_count = one_sender ? WORKERS : 1;
+        plan->paced = plan->declaration->rows[LEAT_ROW_DEATH].verdict == LEAT_NO;
         plan->deadline = leat_in_s(PATIENCE_S);
         if (pipe2(plan->gate, O_CLOEXEC) < 0)
                 return -errno;
@@ -182,10 +183,14 @@ static void add_up(const struct plan *plan, struct crew_result *ret_result) {
         const struct tally *tallies = plan->tallies;
         struct crew_result result = { .ns = tallies[COLLECTOR].time - tallies[READER].time,
                                       .match = tallies[COLLECTOR].match };
+        uint64_t taken = 0;
         for (int party = 0; party < PARTIES; party++) {
                 result.messages += tallies[party].messages;
                 result.bytes += tallies[party].bytes;
+                taken += tallies[party].taken;
         }
+        result.lost = result.messages > taken ? result.messages - taken : 0;
+        result.as_declared = result.match || (plan->paced && result.lost > 0 && tallies[COLLECTOR].within);
         *ret_result = result;
 }
 

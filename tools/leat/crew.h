@@ -15,6 +15,8 @@
  *     senders may be many     one channel to the collector
  *     one sender              one channel from each worker
  *     1:1                     leat_pair() before the fork and leat_give(), where the transport does that; else names
+ *     row 8 no                what is sent may be lost whoever lives: the channels of above are opened to call and reply, and
+ *                             a sender asks now and then, by a call, whether all before it was read
  *
  * Nobody sends before all have opened what they receive from. The last message to a worker, and of one, is empty: the end of a channel is not enough for a collector, as the first
  * worker may be gone before the second has come, nor do all transports tell it.
@@ -27,8 +29,10 @@
 
 struct crew_result {
         uint64_t messages, bytes;
+        uint64_t lost; /* of the messages */
         int64_t ns;
         bool match;
+        bool as_declared; /* the counts match; or messages were lost over a transport that says it may, and no count is too high */
 };
 
 /*

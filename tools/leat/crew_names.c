@@ -13,6 +13,7 @@ enum form {
         FORM_NAME,    /* one name without a folder, after the folder's, which is unique */
         FORM_KEY,     /* the folder itself and a number */
         FORM_PROCESS, /* the receiver: its pid follows when there is one */
+        FORM_PORT,    /* a port of this machine, which the kernel chooses when the receiver opens it */
         FORMS
 };
 
@@ -44,10 +45,13 @@ static int form_address(enum form form, const char *scheme, const char *folder, 
         case FORM_KEY:
                 n = snprintf(duct->address, size, "%s:%s#%zu", scheme, path, number);
                 break;
-        default:
+        case FORM_PROCESS:
                 n = snprintf(duct->address, size, "%s:", scheme);
+                break;
+        default:
+                n = snprintf(duct->address, size, "%s::0", scheme);
         }
-        duct->of_process = form == FORM_PROCESS;
+        duct->naming = form == FORM_PROCESS ? NAMED_BY_PID : form == FORM_PORT ? NAMED_BY_OTHER : NAMED;
         return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : leat_address_check(duct->address, NULL);
 }
 

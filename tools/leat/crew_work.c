@@ -10,6 +10,12 @@
 #define LARGEST_PIECE 4096
 #define LEAST_PIECE (WORD_MAX + 32) /* a word and its count */
 
+/* Where nothing holds a sender back it asks by a call, after each so many messages, whether they were read: so few fit
+ * into any receive buffer. Of the reader's three channels it is another one's turn each time. */
+#define PACE 16
+#define ANSWER_MS 500 /* then the question, or its answer, is taken for lost, and it is asked again */
+static_assert(PACE % WORKERS == 1, "each worker is asked in its turn");
+
 /* Which channel is this worker's: the one for all, or its own. */
 static size_t duct_of(size_t ducts_count, size_t worker) {
         return ducts_count == 1 ? 0 : worker;
@@ -18,9 +24,12 @@ static size_t duct_of(size_t ducts_count, size_t worker) {
 const char *duct_address(const struct plan *plan, const struct duct *duct, int receiver, const char *needs,
                          char address[ADDRESS_SIZE]) {
         char pid[16] = "";
-        if (duct->of_process && receiver >= 0)
+        const char *base = duct->address;
+        if (receiver >= 0 && duct->naming == NAMED_BY_PID)
                 snprintf(pid, sizeof(pid), "%d", (int)plan->tallies[receiver].pid);
-        snprintf(address, ADDRESS_SIZE, "%s%s?pattern=queue%s", duct->address, pid, needs);
+        if (receiver >= 0 && duct->naming == NAMED_BY_OTHER)
+                base = plan->tallies[receiver].address;
+        snprintf(address, ADDRESS_SIZE, "%s%s?pattern=queue%s", base, pid, needs);
         return address;
 }
 
@@ -37,17 +46,28 @@ static int open_sender(const struct plan *plan, const struct duct *duct, int rec
         char address[ADDRESS_SIZE];
         *ret_channel = duct->sender;
         return duct->sender ? 0
-                            : open_named(duct_address(plan, duct, receiver, "", address), LEAT_SEND, plan, reason,
-                                         ret_channel);
+                            : open_named(duct_address(plan, duct, receiver, "", address),
+                                         plan->paced ? LEAT_CALL | LEAT_SEND : LEAT_SEND, plan, reason, ret_channel);
 }
 
-static int open_receiver(const struct plan *plan, const struct duct *duct, const char *needs,
+/* Tell the others where it is, if the kernel chose that. */
+static int tell_address(const struct plan *plan, int party, const struct duct *duct, struct leat_channel *channel) {
+        struct tally *tally = &plan->tallies[party];
+        ssize_t n = duct->naming == NAMED_BY_OTHER
+                            ? leat_channel_address(channel, tally->address, sizeof(tally->address))
+                            : 0;
+        return n < 0 ? (int)n : 0;
+}
+
+static int open_receiver(const struct plan *plan, int party, const struct duct *duct, const char *needs,
                          struct leat_reason *reason, struct leat_channel **ret_channel) {
         char address[ADDRESS_SIZE];
         *ret_channel = duct->receiver;
-        return duct->receiver ? 0
-                              : open_named(duct_address(plan, duct, -1, needs, address), LEAT_RECEIVE, plan, reason,
-                                           ret_channel);
+        if (duct->receiver)
+                return 0;
+        int r = open_named(duct_address(plan, duct, -1, needs, address), plan->paced ? LEAT_REPLY : LEAT_RECEIVE, plan,
+                           reason, ret_channel);
+        return r < 0 ? r : tell_address(plan, party, duct, *ret_channel);
 }
 
 /* Until each party has opened what it receives from: then nobody sends to who is not there yet, or is gone before another
@@ -67,12 +87,49 @@ static int failed(struct leat_channel *channel, int error, struct leat_reason *r
         return error;
 }
 
+/* Wait until all that was sent on it is read: a question of one byte, or the last message, which is empty. */
+static int ask(const struct plan *plan, struct leat_channel *channel, int64_t type, size_t size) {
+        char nothing;
+        for (;;) {
+                int64_t soon = leat_in_ms(ANSWER_MS);
+                int64_t deadline = soon < plan->deadline ? soon : plan->deadline;
+                ssize_t n = leat_call(channel, type, "?", size, &nothing, sizeof(nothing), deadline, NULL);
+                if (n != -ETIMEDOUT || deadline == plan->deadline)
+                        return n < 0 ? (int)n : 0;
+        }
+}
+
+/* The last message of all: only the answer to it may be lost, after which its receiver is gone. */
+static int ask_last(const struct plan *plan, struct leat_channel *channel, int64_t type) {
+        int r = ask(plan, channel, type, 0);
+        return r == -EPIPE ? 0 : r;
+}
+
 static int send_counted(const struct plan *plan, int party, struct leat_channel *channel, int64_t type,
                         const char *bytes, size_t size, struct leat_reason *reason) {
-        int r = leat_send(channel, type, bytes, size, plan->deadline);
-        plan->tallies[party].messages++;
-        plan->tallies[party].bytes += size;
+        struct tally *tally = &plan->tallies[party];
+        int r = plan->paced && size == 0 ? ask_last(plan, channel, type)
+                                         : leat_send(channel, type, bytes, size, plan->deadline);
+        tally->messages++;
+        tally->bytes += size;
+        if (r == 0 && plan->paced && size > 0 && tally->messages % PACE == 0)
+                r = ask(plan, channel, type, 1);
         return r < 0 ? failed(channel, r, reason) : 0;
+}
+
+/* The next message; questions are answered on the way. As leat_receive. */
+static ssize_t take(const struct plan *plan, struct leat_channel *channel, int64_t select, char *bytes, size_t size,
+                    struct leat_message *ret_about) {
+        for (;;) {
+                *ret_about = (struct leat_message)LEAT_MESSAGE_INIT;
+                ssize_t n = leat_receive(channel, select, bytes, size, plan->deadline, ret_about);
+                bool asks = n >= 0 && (ret_about->flags & LEAT_WANTS_REPLY);
+                int r = asks ? leat_reply(channel, ret_about, ret_about->type, NULL, 0, plan->deadline) : 0;
+                if (r < 0 && r != -EPIPE) /* -EPIPE: who asked has the answer to an earlier question, and is gone */
+                        return r;
+                if (!asks || n == 0)
+                        return n;
+        }
 }
 
 /* A line with its end, so that none is empty; or less of a long one, cut between words if that can be. */
@@ -145,9 +202,10 @@ static int open_jobs(const struct plan *plan, int worker, bool *ret_by_type, str
                      struct leat_channel **ret_jobs) {
         const struct duct *duct = &plan->jobs[duct_of(plan->jobs_count, (size_t)worker)];
         bool by_type = plan->jobs_count == 1;
-        int r = by_type ? open_receiver(plan, duct, "&need=types", reason, ret_jobs) : -ENOTSUP;
+        int party = FIRST_WORKER + worker;
+        int r = by_type ? open_receiver(plan, party, duct, "&need=types", reason, ret_jobs) : -ENOTSUP;
         *ret_by_type = by_type && r != -ENOTSUP;
-        return r == -ENOTSUP ? open_receiver(plan, duct, "", reason, ret_jobs) : r;
+        return r == -ENOTSUP ? open_receiver(plan, party, duct, "", reason, ret_jobs) : r;
 }
 
 static int count_lines(struct plan *plan, int worker, struct words *words, struct leat_reason *reason) {
@@ -158,10 +216,10 @@ static int count_lines(struct plan *plan, int worker, struct words *words, struc
         if (r == 0)
                 pass_gate(plan);
         while (r == 0) {
-                struct leat_message about = LEAT_MESSAGE_INIT;
-                ssize_t n = leat_receive(jobs, by_type ? LEAT_TYPE(worker + 1) : LEAT_ANY, line, sizeof(line),
-                                         plan->deadline, &about);
+                struct leat_message about;
+                ssize_t n = take(plan, jobs, by_type ? LEAT_TYPE(worker + 1) : LEAT_ANY, line, sizeof(line), &about);
                 bool others = plan->jobs_count == 1 && !by_type;
+                plan->tallies[FIRST_WORKER + worker].taken += n >= 0;
                 if (n <= 0)
                         return n < 0 ? failed(jobs, (int)n, reason) : 0;
                 if (about.type != worker + 1 && !others)
@@ -206,11 +264,17 @@ static int add_count(struct words *words, char *text, size_t size) {
 static int collect(const struct plan *plan, struct leat_channel *results, size_t workers, struct words *words,
                    struct leat_reason *reason) {
         char text[LEAST_PIECE + 1];
+        unsigned done = 0; /* a bit for each type */
         int r = 0;
-        while (workers > 0 && r == 0) {
-                ssize_t n = leat_receive(results, LEAT_ANY, text, sizeof(text) - 1, plan->deadline, NULL);
-                if (n == 0)
-                        workers--;
+        while ((size_t)__builtin_popcount(done) < workers && r == 0) {
+                struct leat_message about;
+                ssize_t n = take(plan, results, LEAT_ANY, text, sizeof(text) - 1, &about);
+                bool again = n == 0 && about.type <= WORKERS && (done & 1u << about.type);
+                plan->tallies[COLLECTOR].taken += n >= 0 && !again; /* who got no answer says it again */
+                if (n == 0 && about.type <= WORKERS)
+                        done |= 1u << about.type;
+                else if (n == 0)
+                        r = -EBADMSG;
                 else if (n > 0)
                         r = add_count(words, text, (size_t)n);
                 else if (n != -ENODATA || plan->results_count > 1)
@@ -225,7 +289,7 @@ static int collect_all(struct plan *plan, struct leat_reason *reason) {
         struct leat_channel *receivers[WORKERS] = { NULL };
         int r = 0;
         for (size_t i = 0; i < plan->results_count && r == 0; i++)
-                r = open_receiver(plan, &plan->results[i], "", reason, &receivers[i]);
+                r = open_receiver(plan, COLLECTOR, &plan->results[i], "", reason, &receivers[i]);
         if (r == 0)
                 pass_gate(plan);
         for (size_t i = 0; i < plan->results_count && r == 0; i++)
@@ -234,6 +298,7 @@ static int collect_all(struct plan *plan, struct leat_reason *reason) {
                 leat_close(receivers[i]);
         plan->tallies[COLLECTOR].time = leat_now();
         plan->tallies[COLLECTOR].match = r == 0 && words_equal(&words, plan->expected);
+        plan->tallies[COLLECTOR].within = r == 0 && words_within(&words, plan->expected);
         return r;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/leat/ends.h"
 
+#include "tools/leat/holder.h"
 #include "tools/leat/progress.h"
 
 #include <errno.h>
@@ -25,6 +26,15 @@ void descriptors_lower(void) {
                 (void)setrlimit(RLIMIT_NOFILE, &granted);
 }
 
+/* With port 0 the kernel chose one: senders are to know it. */
+static void tell_chosen(const char *address, struct leat_channel *channel) {
+        char chosen[LEAT_ADDRESS_BYTES];
+        size_t length = strcspn(address, "?");
+        if (length >= 2 && memcmp(address + length - 2, ":0", 2) == 0 &&
+            leat_channel_address(channel, chosen, sizeof(chosen)) > 0)
+                complain(address, "listening on %s", chosen);
+}
+
 int end_open(const char *address, unsigned flags, int64_t deadline, struct leat_channel **ret_channel) {
         struct leat_open_options options = LEAT_OPEN_OPTIONS_INIT;
         struct leat_reason reason = { 0 };
@@ -35,7 +45,14 @@ int end_open(const char *address, unsigned flags, int64_t deadline, struct leat_
         options.deadline = deadline;
         progress_begin(sends ? "waiting for a receiver" : "waiting for a sender");
         int r = leat_open_with(address, &options, &reason, ret_channel);
-        return r < 0 ? report(address, r, sends ? OPENING_TO_SEND : OPENING, &reason) : DONE;
+        if (r == 0) {
+                tell_chosen(address, *ret_channel);
+                return DONE;
+        }
+        int code = report(address, r, sends ? OPENING_TO_SEND : OPENING, &reason);
+        if (r == -EADDRINUSE)
+                holder_tell(address);
+        return code;
 }
 
 bool scheme_is_shared(const char *scheme, size_t length) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/leat/ends.h"
+#include "tools/leat/holder.h"
 #include "tools/leat/output.h"
 #include "tools/leat/table.h"
 #include "tools/leat/waiting.h"
@@ -84,7 +85,10 @@ static void add_owner(struct libscols_table *table, const struct leat_peer *owne
         if (owner->pid)
                 snprintf(text, sizeof(text), "pid %d, ", (int)owner->pid);
         size_t at = strlen(text);
-        snprintf(text + at, sizeof(text) - at, "uid %u, gid %u", (unsigned)owner->uid, (unsigned)owner->gid);
+        snprintf(text + at, sizeof(text) - at, "uid %u", (unsigned)owner->uid);
+        at = strlen(text);
+        if (owner->gid != HOLDER_NO_GROUP)
+                snprintf(text + at, sizeof(text) - at, ", gid %u", (unsigned)owner->gid);
         add(table, "owner", owner->known ? text : "unknown");
 }
 
@@ -152,6 +156,7 @@ static int run_info(const struct options *options) {
                                                   : leat_inspect(address, &reason, &info);
         if (r < 0)
                 return report(address, r, ASKING, &reason);
+        holder_complete(address, &info.owner);
         return options->format == FORMAT_JSON ? print_json(address, &info) : print_table(address, &info);
 }
 
@@ -164,7 +169,8 @@ const struct command command_info = {
         .operands_max = 1,
         .details =
                 "Nobody at the address notices. What the transport cannot tell is left out, in JSON null. Of a System\n"
-                "V queue it shows what waits, too, and takes nothing.\n\n"
+                "V queue it shows what waits, too, and takes nothing. Ports (tcp, udp) are looked at on this "
+                "machine.\n\n"
                 "Exit: 0 told; 1 nothing is there; 2 usage; 71 the system refused.\n\n"
                 "Example: leat info sysv-mq:0x4d2\n",
         .run = run_info,

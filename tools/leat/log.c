@@ -48,7 +48,7 @@ static int print(struct looking *looking, const struct record *record) {
         about.sequence = record->sequence;
         about.time_ns = record->time_ns;
         about.size_bytes = record->size;
-        return output_message(looking->options, &about, bytes, record->size);
+        return output_message(looking->options, NULL, &about, bytes, record->size);
 }
 
 /* Every record of the file, in order. */

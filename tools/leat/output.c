@@ -89,15 +89,30 @@ const char *format_time(int64_t time_ns, char text[40]) {
         return text;
 }
 
-static int put_columns(unsigned columns, const struct leat_message *about) {
+/* Networks know addresses instead of processes. NULL: it is not known. */
+static const char *sender_address(struct leat_channel *channel, const struct leat_message *about,
+                                  char text[LEAT_ADDRESS_BYTES]) {
+        return channel && !about->sender.known && leat_sender_address(channel, about, text, LEAT_ADDRESS_BYTES) > 0
+                       ? text
+                       : NULL;
+}
+
+static void put_sender(struct leat_channel *channel, const struct leat_message *about) {
+        char text[LEAT_ADDRESS_BYTES];
+        const char *address = sender_address(channel, about, text);
+        if (about->sender.known)
+                printf("%d\t", (int)about->sender.pid);
+        else
+                printf("%s\t", address ? address : "-");
+}
+
+static int put_columns(unsigned columns, struct leat_channel *channel, const struct leat_message *about) {
         char text[40];
         const char *time = format_time(about->time_ns, text);
         if (columns & COLUMN_TYPE)
                 printf("%" PRId64 "\t", about->type);
-        if ((columns & COLUMN_SENDER) && about->sender.known)
-                printf("%d\t", (int)about->sender.pid);
-        else if (columns & COLUMN_SENDER)
-                printf("-\t");
+        if (columns & COLUMN_SENDER)
+                put_sender(channel, about);
         if (columns & COLUMN_TIME)
                 printf("%s\t", time ? time : "-");
         return ferror(stdout) ? failed(errno) : DONE;
@@ -113,8 +128,8 @@ const char *pattern_name(enum leat_pattern pattern) {
 json_t *output_peer(const struct leat_peer *peer) {
         if (!peer->known)
                 return json_null();
-        return json_pack("{s:I, s:I, s:I}", "pid", (json_int_t)peer->pid, "uid", (json_int_t)peer->uid, "gid",
-                         (json_int_t)peer->gid);
+        json_t *gid = peer->gid == (gid_t)-1 ? json_null() : json_integer((json_int_t)peer->gid);
+        return json_pack("{s:I, s:I, s:o}", "pid", (json_int_t)peer->pid, "uid", (json_int_t)peer->uid, "gid", gid);
 }
 
 /* Text if it is valid UTF-8, else hexadecimal digits. */
@@ -130,11 +145,13 @@ static int set_bytes(json_t *object, const unsigned char *bytes, size_t size) {
         return json_object_set_new(object, "hex", json_stringn(hex, 2 * size));
 }
 
-static int put_message_json(const struct leat_message *about, const void *bytes, size_t size) {
-        char text[40];
-        json_t *object = json_pack("{s:I, s:I, s:I, s:s?, s:o}", "type", (json_int_t)about->type, "priority",
+static int put_message_json(struct leat_channel *channel, const struct leat_message *about, const void *bytes,
+                            size_t size) {
+        char text[40], address[LEAT_ADDRESS_BYTES];
+        json_t *object = json_pack("{s:I, s:I, s:I, s:s?, s:o, s:s?}", "type", (json_int_t)about->type, "priority",
                                    (json_int_t)about->priority, "sequence", (json_int_t)about->sequence, "time",
-                                   format_time(about->time_ns, text), "sender", output_peer(&about->sender));
+                                   format_time(about->time_ns, text), "sender", output_peer(&about->sender), "from",
+                                   sender_address(channel, about, address));
         if (!object || set_bytes(object, bytes ? bytes : (const void *)"", size) < 0) {
                 json_decref(object);
                 return report(NULL, -ENOMEM, WRITING_OUTPUT, NULL);
@@ -144,13 +161,14 @@ static int put_message_json(const struct leat_message *about, const void *bytes,
         return r < 0 ? failed(errno) : put("\n", 1);
 }
 
-int output_message(const struct options *options, const struct leat_message *about, const void *bytes, size_t size) {
-        int code = put_columns(options->columns, about);
+int output_message(const struct options *options, struct leat_channel *channel, const struct leat_message *about,
+                   const void *bytes, size_t size) {
+        int code = put_columns(options->columns, channel, about);
         if (code)
                 return code;
         switch (options->format) {
         case FORMAT_JSON:
-                return put_message_json(about, bytes, size);
+                return put_message_json(channel, about, bytes, size);
         case FORMAT_HEX:
                 return put_hex(bytes, size);
         case FORMAT_RAW:

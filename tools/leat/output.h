@@ -12,14 +12,16 @@
 #include "tools/leat/options.h"
 
 #include <jansson.h>
+#include <leat/channel.h>
 #include <leat/message.h>
 #include <leat/transport.h>
 
 /* See that descriptors 0 to 2 are open: else a channel's could come to be one, and be written into. Before all. */
 void output_prepare(void);
 
-/* One message, in the format and with the columns that were asked for. */
-int output_message(const struct options *options, const struct leat_message *about, const void *bytes, size_t size);
+/* One message of the channel (NULL: of none), in the format and with the columns that were asked for. */
+int output_message(const struct options *options, struct leat_channel *channel, const struct leat_message *about,
+                   const void *bytes, size_t size);
 
 /* A value of JSON, which is consumed; NULL is taken for a lack of memory. */
 int output_json(json_t *value);

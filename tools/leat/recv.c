@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,9 +15,10 @@ struct receiving {
         struct leat_channel *channel;
         struct leat_receive_options how;
         int64_t taken;
-        int previous;  /* for end_goes_on */
-        bool no_end;   /* this channel never tells an end: the deadline is the way to stop */
-        bool competes; /* others receive from it too, and could have had what is lost here */
+        int previous;      /* for end_goes_on */
+        bool no_end;       /* this channel never tells an end: the deadline is the way to stop */
+        bool competes;     /* others receive from it too, and could have had what is lost here */
+        bool acknowledges; /* ?acknowledge in its address */
 };
 
 /* What waits is taken without waiting, so that the output goes out in large pieces; and it goes out before a wait. */
@@ -61,6 +63,37 @@ static bool goes_on(struct receiving *receiving, int error, const struct leat_me
         return false;
 }
 
+/* What did not come as it was sent, where the transport lets that happen: it is never passed over in silence. */
+static void tell_missing(const struct receiving *receiving) {
+        struct leat_info info = LEAT_INFO_INIT;
+        if (leat_channel_info(receiving->channel, &info) < 0)
+                return;
+        const struct {
+                uint64_t count;
+                const char *what;
+        } rows[] = { { info.lost, "lost on the way" },
+                     { info.late, "came after a later one" },
+                     { info.doubled, "came again and not taken twice" },
+                     { info.dropped, "found the receive buffer full (raise ?capacity=)" } };
+        char text[256] = "";
+        size_t at = 0;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+                if (rows[i].count > 0 && rows[i].count != LEAT_UNKNOWN)
+                        at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%" PRIu64 " %s", at ? ", " : "",
+                                               rows[i].count, rows[i].what);
+        if (at > 0)
+                complain(receiving->address, "messages: %s", text);
+}
+
+/* Done with is what stands in the output. */
+static int acknowledge(const struct receiving *receiving, const struct leat_message *about) {
+        int code = output_flush();
+        int r = code == DONE ? leat_acknowledge(receiving->channel, about) : 0;
+        if (r < 0 && r != -ENOTCONN) /* it comes again, marked */
+                return report_channel(receiving->address, r, RECEIVING, receiving->channel);
+        return code;
+}
+
 static int receive_all(struct receiving *receiving) {
         SPACE_AT_EXIT struct space space = SPACE_NONE;
         const struct options *options = receiving->options;
@@ -75,9 +108,11 @@ static int receive_all(struct receiving *receiving) {
                 receiving->taken++;
                 receiving->previous = 0;
                 progress_count((size_t)n);
-                code = output_message(options, &about, space.bytes, (size_t)n);
+                code = output_message(options, receiving->channel, &about, space.bytes, (size_t)n);
                 if (code == DONE && receiving->competes)
                         code = output_flush();
+                if (code == DONE && receiving->acknowledges)
+                        code = acknowledge(receiving, &about);
                 if (code)
                         return code;
         }
@@ -125,6 +160,7 @@ static int run_recv(const struct options *options) {
                               : end_open(receiving.address, LEAT_RECEIVE, options->deadline, &channel);
         if (code)
                 return code;
+        receiving.acknowledges = address_has(receiving.address, "acknowledge");
         progress_begin("receiving");
         if (isatty(STDOUT_FILENO))
                 progress_end(); /* the messages are to be seen there */
@@ -133,7 +169,9 @@ static int run_recv(const struct options *options) {
         receiving.how.from_pid = (pid_t)options->from_pid;
         receiving.how.select = options->max_type ? LEAT_AT_MOST(options->max_type) : LEAT_TYPE(options->type);
         look_at(&receiving);
-        return receive_all(&receiving);
+        code = receive_all(&receiving);
+        tell_missing(&receiving);
+        return code;
 }
 
 const struct command command_recv = {
@@ -148,7 +186,9 @@ const struct command command_recv = {
                 "Format text is the bytes and a newline for each message, raw the bytes alone; json is an object a\n"
                 "line, with the bytes as \"text\" if they are valid UTF-8, else as \"hex\". --json is --format json.\n"
                 "Where the transport tells no end ('leat transports', row 7; queues and logs do with ?end in ADDRESS)\n"
-                "it goes on until the deadline. --drain makes nothing: a queue, named pipe or log must be there.\n\n"
+                "it goes on until the deadline. --drain makes nothing: a queue, named pipe or log must be there.\n"
+                "What was lost, late or double on a network that lets that happen (udp) is told on stderr at the "
+                "end.\n\n"
                 "Exit: 0 done; 1 --drain found nothing; 2 usage; 71 the system refused; 124 the deadline passed\n"
                 "and no message had come, or not all of --count, or not the end.\n\n"
                 "Example: leat recv --count 2 unix:@jobs\n",

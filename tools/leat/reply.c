@@ -43,14 +43,25 @@ static void tell_status(const struct replying *replying, int status) {
                 complain(replying->command[0], "ended with %d; what it wrote was its reply", WEXITSTATUS(status));
 }
 
-/* A caller that has gone, or waits no more, has had its turn: the next one's comes. */
+static bool is_ours(const struct replying *replying, int error) {
+        return error == -ENOMEM || error == -ECANCELED || (error == -ETIMEDOUT && leat_now() >= replying->deadline);
+}
+
+/* A caller that has gone, waits no more, or wants its reply where it cannot go, has had its turn: the next one's comes. */
 static int answer(const struct replying *replying, const struct leat_message *request, const struct space *output,
                   size_t size) {
         int64_t deadline = request->deadline < replying->deadline ? request->deadline : replying->deadline;
         int r = leat_reply(replying->channel, request, request->type, output->bytes, size, deadline);
-        if (r == 0 || r == -EPIPE || (r == -ETIMEDOUT && leat_now() < replying->deadline))
+        if (r == -EMSGSIZE) { /* of answers that go another way only that way knows */
+                complain(replying->command[0],
+                         "it wrote more than its caller opened for answers carries; the reply is empty");
+                r = leat_reply(replying->channel, request, request->type, NULL, 0, deadline);
+        }
+        bool waits_no_more = r == -ETIMEDOUT && leat_now() >= request->deadline;
+        if (r == 0 || r == -EPIPE || waits_no_more)
                 return DONE;
-        return report_channel(replying->address, r, SENDING, replying->channel);
+        int code = report_channel(replying->address, r, SENDING, replying->channel);
+        return is_ours(replying, r) ? code : DONE;
 }
 
 static int serve(const struct replying *replying, const struct leat_message *request, const void *bytes, size_t size) {
@@ -91,6 +102,10 @@ static ssize_t next_request(struct replying *replying, struct space *space, stru
                 if (n >= 0 && !(about->flags & LEAT_WANTS_REPLY)) {
                         complain(replying->address,
                                  "a message that wants no reply was dropped; send it with 'leat call'");
+                        continue;
+                }
+                if (n >= 0 && about->deadline != LEAT_NEVER && leat_now() >= about->deadline) {
+                        complain(replying->address, "a request whose caller waits no more was not carried out");
                         continue;
                 }
                 replying->previous = 0;

@@ -29,8 +29,22 @@ static struct leat_send_options how_to_send(const struct options *options) {
         return how;
 }
 
+/* What was in doubt is said once; the message that learned of it goes out now. */
+static int tell_doubt(const struct sending *sending, int r) {
+        struct leat_info info = LEAT_INFO_INIT;
+        if (r != -ENOTCONN || leat_channel_info(sending->channel, &info) < 0)
+                return r;
+        complain(sending->address,
+                 "the connection was lost; whether %" PRIu64 " messages came is in doubt, of numbers %" PRIu64
+                 " to %" PRIu64,
+                 info.in_doubt, info.in_doubt_first, info.in_doubt_last);
+        return -EAGAIN;
+}
+
 static int send_one(struct sending *sending, const char *bytes, size_t size) {
-        int r = leat_send_with(sending->channel, bytes, size, &sending->how);
+        int r = tell_doubt(sending, leat_send_with(sending->channel, bytes, size, &sending->how));
+        if (r == -EAGAIN && sending->how.deadline != LEAT_NOW) /* the doubt is told; any other wait ends otherwise */
+                r = leat_send_with(sending->channel, bytes, size, &sending->how);
         if (r == -EMSGSIZE && size > end_largest(sending->channel))
                 return end_too_large(sending->address, sending->channel);
         if (r < 0)
@@ -72,6 +86,23 @@ static void tell_dropped(const struct sending *sending) {
                          info.dropped == 1 ? "" : "s");
 }
 
+/* ?at-least-once, ?reconnect: it is over when the other end has said so for each message. */
+static int await_acknowledgement(const struct sending *sending, int64_t deadline) {
+        struct leat_info info = LEAT_INFO_INIT;
+        int r = leat_flush(sending->channel, deadline);
+        if (r == 0 || r == -ENOTSUP)
+                return DONE;
+        if (tell_doubt(sending, r) != r)
+                return NO_RECEIVER;
+        if (leat_channel_info(sending->channel, &info) < 0 || info.in_doubt == 0)
+                return report_channel(sending->address, r, SENDING, sending->channel);
+        complain(sending->address,
+                 "%" PRIu64 " messages are not acknowledged, of numbers %" PRIu64 " to %" PRIu64
+                 "; whether they came is in doubt",
+                 info.in_doubt, info.in_doubt_first, info.in_doubt_last);
+        return exit_code(r, SENDING);
+}
+
 static int send_all(const struct options *options, struct input *input, const char *name) {
         CHANNEL_AT_EXIT struct leat_channel *channel = NULL;
         struct sending sending = { .address = options->operands[0], .how = how_to_send(options) };
@@ -84,6 +115,8 @@ static int send_all(const struct options *options, struct input *input, const ch
                 code = send_input(&sending, input, name);
         else
                 code = send_operands(&sending, options->operands + 1, options->operands_count - 1);
+        if (code == DONE)
+                code = await_acknowledgement(&sending, options->deadline);
         tell_dropped(&sending);
         return code;
 }

@@ -84,13 +84,15 @@ uint64_t words_total(const struct words *words) {
         return total;
 }
 
-bool words_equal(const struct words *a, const struct words *b) {
-        if (a->used != b->used)
-                return false;
+bool words_within(const struct words *a, const struct words *b) {
         for (size_t i = 0; i < a->places_count; i++) {
                 const struct word *word = &a->places[i];
-                if (word->text && find(b, word->text, word->length)->count != word->count)
+                if (word->text && (b->used == 0 || find(b, word->text, word->length)->count < word->count))
                         return false;
         }
         return true;
+}
+
+bool words_equal(const struct words *a, const struct words *b) {
+        return a->used == b->used && words_within(a, b) && words_within(b, a);
 }

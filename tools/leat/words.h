@@ -41,6 +41,9 @@ uint64_t words_total(const struct words *words);
 
 bool words_equal(const struct words *a, const struct words *b);
 
+/* Whether none of a's occurs more often than in b. */
+bool words_within(const struct words *a, const struct words *b);
+
 /* Whether the byte is part of a word. */
 bool words_has(unsigned char byte);
 
