@@ -13,7 +13,7 @@
  * between patterns and framings is read from the declarations.
  */
 
-#include "harness.h"
+#include "ends.h"
 
 #include <errno.h>
 #include <leat.h>
@@ -42,6 +42,7 @@
 /* ---- what differs between transports ---- */
 
 struct place;
+struct conformance_kernel;
 
 struct conformance_transport {
         const char *scheme;
@@ -52,10 +53,15 @@ struct conformance_transport {
         const char *end;     /* the option of both ends where the end is told only to who asks; or NULL */
         const char *types;   /* the option of a receiver that is alone and so may choose by type; or NULL */
         bool types_of_senders_too;
+        /* A name that no other test has now, for the place of this number in the test; or NULL: its path is the name. */
+        void (*name)(int number, char *ret_name, size_t size);
+        int full_after_ms; /* one that is full may find room by itself, until its last acknowledgement came; 0: never */
         /* What must be there before the first end is opened; or NULL. */
         void (*prepare)(const char *path);
         /* Put these bytes there as one message of a program that knows nothing of Leat; or NULL. */
         void (*put)(const struct place *place, const void *bytes, size_t size);
+        bool group; /* broadcast is to a multicast group, which has nobody who binds it alone */
+        const struct conformance_kernel *kernel; /* the other end is the kernel (kernel.h); or NULL */
 };
 
 extern const struct conformance_transport conformance_transports[];
@@ -87,6 +93,8 @@ enum trait {
         PUT = 16384,    /* other programs can put messages there */
         BARE = 1 << 24, /* names without a directory live in the user's own */
         LARGE = 32768,  /* a message may be larger than what fits in at once */
+        KERNEL =
+                1 << 27, /* the other end is the kernel: only tests that say so are for it, and they for nothing else */
 
         /* These stand in transports.c. */
         LISTENS = 1 << 16,  /* one end binds the name, the others connect to it */
@@ -97,6 +105,12 @@ enum trait {
         BY_PID = 1 << 21,   /* the name is the receiving process's: it has one */
         SELECTS = 1 << 22,  /* the mechanism itself selects by type: nothing is set aside */
         FLAT = 1 << 23,     /* its names have no directories */
+        NUMBERED = 1 << 25, /* its names are numbers, which are there without anybody (a port) */
+        LOOSE = 1 << 28,    /* no connections: each message is a datagram */
+        LOSSY = 1 << 29,    /* what finds no room is lost, and no sender knows whether anybody receives */
+        HALVES =
+                1
+                << 26, /* bare bytes: a partner that closed looks like one that still reads, until it refuses a message */
 };
 unsigned subject_traits(const struct subject *subject);
 
@@ -137,6 +151,8 @@ struct place {
         const struct subject *subject;
         char path[128];
         char receiver_address[256], sender_address[256];
+        struct harness_event *bound; /* LOSSY: the receiver is there; a sender in another process waits for it */
+        bool receiver_elsewhere;
         struct leat_channel *receiver, *sender; /* of what has no name: made at once, until they are taken */
 };
 
@@ -163,6 +179,8 @@ unsigned receiver_flags(const struct subject *subject);
 unsigned sender_flags(const struct subject *subject);
 /* The options that each end has: "?pattern=queue&framing=leat" and so on. */
 void subject_options(const struct subject *subject, bool receives, char *ret_text, size_t size);
+/* Does who chooses by type have to be the only one, and to say so? */
+bool is_to_be_alone(const struct subject *subject);
 /* Is the test about types, and its receiver opened as the only one for that? */
 bool chooses_types(const struct subject *subject);
 
@@ -202,9 +220,6 @@ void check_why(struct leat_channel *channel, enum leat_row row, int error);
 /* A reason names the row and has a text. */
 void check_reason(const struct leat_reason *reason, enum leat_row row, int error);
 
-struct leat_info info_of(struct leat_channel *channel);
-/* Try to open an end at an address. Returns what leat_open_with said; an end that was opened is closed again. */
-int try_open(const char *address, unsigned flags, int64_t deadline, struct leat_reason *ret_reason);
 /* Kill a child that we made, and wait for it. */
 void kill_child(pid_t pid);
 

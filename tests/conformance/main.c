@@ -31,7 +31,8 @@ static unsigned traits_of_framing(const struct subject *subject) {
         unsigned framed = promises(subject, LEAT_ROW_BOUNDARIES) ? FRAMED : 0;
         unsigned plain = strcmp(framing, "leat") == 0 ? LEAT : PLAIN;
         unsigned stream = plain == PLAIN && (!framed || strcmp(framing, "raw") != 0) ? STREAM : 0;
-        unsigned large = subject->declaration->largest_bytes >= LARGE_BYTES ? LARGE : 0;
+        bool pieces = subject->declaration->largest_bytes >= LARGE_BYTES && !(subject->transport->traits & LOOSE);
+        unsigned large = pieces ? LARGE : 0;
         return delimited | framed | plain | stream | large;
 }
 
@@ -44,9 +45,11 @@ static unsigned traits_of_pattern(const struct leat_declaration *declaration) {
 
 unsigned subject_traits(const struct subject *subject) {
         const struct conformance_transport *transport = subject->transport;
-        return traits_of_framing(subject) | traits_of_pattern(subject->declaration) | transport->traits |
-               (transport->address ? NAMED : UNNAMED) | (transport->given ? GIVEN : 0) | (transport->put ? PUT : 0) |
-               (transport->bare ? BARE : 0);
+        bool group = transport->group && subject->declaration->pattern == LEAT_BROADCAST;
+        return (traits_of_framing(subject) | traits_of_pattern(subject->declaration) | transport->traits |
+                (transport->address ? NAMED : UNNAMED) | (transport->given ? GIVEN : 0) | (transport->put ? PUT : 0) |
+                (transport->bare ? BARE : 0) | (transport->kernel ? KERNEL : 0)) &
+               ~(group ? LISTENS : 0u);
 }
 
 static const char *pattern_name(enum leat_pattern pattern) {
@@ -60,9 +63,15 @@ static bool is_about(const struct conformance_test *test, enum leat_row row) {
         return test->row == row || (test->also & ROW(row));
 }
 
+/* Where receivers compete; a socket of datagrams has one, which says that it knows. */
+bool is_to_be_alone(const struct subject *subject) {
+        unsigned traits = subject_traits(subject);
+        return (traits & SHARED) || ((traits & LOOSE) && subject->declaration->pattern == LEAT_QUEUE);
+}
+
 bool chooses_types(const struct subject *subject) {
-        return is_about(subject->test, LEAT_ROW_TYPES) && subject->transport->types &&
-               (subject_traits(subject) & SHARED) && promises(subject, LEAT_ROW_TYPES);
+        return is_about(subject->test, LEAT_ROW_TYPES) && subject->transport->types && is_to_be_alone(subject) &&
+               promises(subject, LEAT_ROW_TYPES);
 }
 
 void subject_options(const struct subject *subject, bool receives, char *ret_text, size_t size) {
@@ -76,7 +85,8 @@ void subject_options(const struct subject *subject, bool receives, char *ret_tex
 
 static bool applies(const struct conformance_test *test, const struct subject *subject) {
         unsigned traits = subject_traits(subject);
-        if (promises(subject, test->row) == test->denied || (test->traits & ~traits) || (test->without & traits))
+        if (promises(subject, test->row) == test->denied || (test->traits & ~traits) || (test->without & traits) ||
+            ((test->traits ^ traits) & KERNEL))
                 return false;
         for (int row = 1; row <= LEAT_ROW_MAX; row++)
                 if ((test->also & ROW(row)) && !promises(subject, (enum leat_row)row))

@@ -13,8 +13,8 @@ static int open_with_need(const struct subject *subject, const char *need, struc
         if (subject->transport->address) {
                 struct place place;
                 place_new(&place, subject, "");
-                bool alone = strcmp(need, "types") == 0 && subject->transport->types &&
-                             (subject_traits(subject) & SHARED) && promises(subject, LEAT_ROW_TYPES);
+                bool alone = strcmp(need, "types") == 0 && subject->transport->types && is_to_be_alone(subject) &&
+                             promises(subject, LEAT_ROW_TYPES);
                 snprintf(address, sizeof address, "%s&need=%s%s%s", place.receiver_address, need, alone ? "&" : "",
                          alone ? subject->transport->types : "");
                 return try_open(address, receiver_flags(subject), SOON, ret_reason);

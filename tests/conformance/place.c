@@ -6,7 +6,7 @@
 
 #include <inttypes.h>
 
-#define ENOUGH 1000 /* records in what is never full */
+#define ENOUGH 200 /* records in what is never full, or drops what finds no room */
 
 unsigned receiver_flags(const struct subject *subject) {
         return subject->declaration->pattern == LEAT_PAIR ? LEAT_SEND | LEAT_RECEIVE : LEAT_RECEIVE;
@@ -70,12 +70,25 @@ static void make_pair(struct place *place) {
                      reason.text ? reason.text : "");
 }
 
+/* A group that only this process uses, which stands where the host would, and a port. */
+static void name_group(int number, const char *options, char *ret_name, size_t name_size, char *ret_options,
+                       size_t size) {
+        unsigned pid = (unsigned)getpid();
+        snprintf(ret_name, name_size, ":%d", 5000 + number);
+        snprintf(ret_options, size, "multicast=239.%u.%u.%u%s%s", 128 | (pid >> 16 & 127), pid >> 8 & 255, pid & 255,
+                 options[0] ? "&" : "", options);
+}
+
+/* The timers of the network: of the place that was made last. */
+static int full_after_ms;
+
 static void make(struct place *place, const struct subject *subject, const char *options, bool swapped) {
         static int number;
         unsigned traits = subject_traits(subject);
         bool named = subject->transport->address != NULL;
         bool pair = subject->declaration->pattern == LEAT_PAIR;
-        *place = (struct place){ .subject = subject };
+        full_after_ms = subject->transport->full_after_ms;
+        *place = (struct place){ .subject = subject, .bound = traits & LOSSY ? harness_event_new() : NULL };
         snprintf(place->path, sizeof place->path, "%s/channel%d", harness_tmpdir(), number++);
         if (subject->transport->prepare)
                 subject->transport->prepare(place->path);
@@ -84,6 +97,16 @@ static void make(struct place *place, const struct subject *subject, const char 
         char flat[sizeof place->path];
         flatten(place->path, flat);
         const char *name = traits & BY_PID ? "" : traits & FLAT ? flat : place->path;
+        char own[64];
+        if (subject->transport->name) {
+                subject->transport->name(number, own, sizeof own);
+                name = own;
+        }
+        char grouped[160];
+        if (subject->transport->group && subject->declaration->pattern == LEAT_BROADCAST) {
+                name_group(number, options, own, sizeof own, grouped, sizeof grouped);
+                options = grouped;
+        }
         compose(place, true, name, listens, options, place->receiver_address, sizeof place->receiver_address);
         compose(place, false, name, connects, options, place->sender_address, sizeof place->sender_address);
         if (traits & BY_PID)
@@ -101,18 +124,6 @@ void place_new_swapped(struct place *place, const struct subject *subject, const
         make(place, subject, options, true);
 }
 
-static struct leat_channel *open_end(const char *address, unsigned flags) {
-        struct leat_open_options options = LEAT_OPEN_OPTIONS_INIT;
-        struct leat_reason reason = { 0 };
-        struct leat_channel *channel = NULL;
-        options.flags = flags;
-        options.deadline = SOON;
-        int r = leat_open_with(address, &options, &reason, &channel);
-        if (r < 0)
-                FAIL("open %s: %s (%s)", address, leat_strerror(r), reason.text ? reason.text : "");
-        return channel;
-}
-
 static struct leat_channel *take(struct leat_channel **channel) {
         struct leat_channel *taken = *channel;
         *channel = NULL;
@@ -122,13 +133,20 @@ static struct leat_channel *take(struct leat_channel **channel) {
 struct leat_channel *place_receiver(struct place *place) {
         if (place->receiver)
                 return take(&place->receiver);
-        return open_end(place->receiver_address, receiver_flags(place->subject));
+        struct leat_channel *channel = open_or_fail(place->receiver_address, receiver_flags(place->subject), SOON);
+        if (place->bound)
+                harness_event_signal(place->bound);
+        return channel;
 }
 
 struct leat_channel *place_sender(struct place *place) {
         if (place->sender)
                 return take(&place->sender);
-        return open_end(place->sender_address, sender_flags(place->subject));
+        if (place->bound && place->receiver_elsewhere) {
+                harness_event_wait(place->bound);
+                harness_event_signal(place->bound); /* for the next one */
+        }
+        return open_or_fail(place->sender_address, sender_flags(place->subject), SOON);
 }
 
 void place_both(struct place *place, struct leat_channel **ret_receiver, struct leat_channel **ret_sender) {
@@ -158,6 +176,7 @@ struct job {
 
 static void do_job(void *argument) {
         const struct job *job = argument;
+        job->place->receiver_elsewhere |= job->open == place_sender;
         struct leat_channel *channel = job->open(job->place);
         job->function(channel, job->argument);
         leat_close(channel);
@@ -174,6 +193,7 @@ static pid_t fork_end(struct job *job, struct leat_channel **end) {
 pid_t place_fork_receiver(struct place *place, end_function *function, void *argument) {
         struct job job = { place, place_receiver, function, argument };
         pid_t pid = fork_end(&job, &place->receiver);
+        place->receiver_elsewhere = true;
         if (subject_traits(place->subject) & BY_PID)
                 name_receiving_process(place, pid);
         return pid;
@@ -182,16 +202,6 @@ pid_t place_fork_receiver(struct place *place, end_function *function, void *arg
 pid_t place_fork_sender(struct place *place, end_function *function, void *argument) {
         struct job job = { place, place_sender, function, argument };
         return fork_end(&job, &place->sender);
-}
-
-int try_open(const char *address, unsigned flags, int64_t deadline, struct leat_reason *ret_reason) {
-        struct leat_open_options options = LEAT_OPEN_OPTIONS_INIT;
-        struct leat_channel *channel = NULL;
-        options.flags = flags;
-        options.deadline = deadline;
-        int r = leat_open_with(address, &options, ret_reason, &channel);
-        leat_close(channel);
-        return r;
 }
 
 void kill_child(pid_t pid) {
@@ -298,16 +308,14 @@ uint64_t fill_up(struct leat_channel *sender, uint64_t number) {
                 char record[RECORD_BYTES + 1];
                 snprintf(record, sizeof record, "%016" PRIx64, number);
                 int r = leat_send(sender, 1, record, RECORD_BYTES, LEAT_NOW);
+                if (r == -EAGAIN && full_after_ms)
+                        r = leat_send(sender, 1, record, RECORD_BYTES, leat_in_ms(full_after_ms));
+                if (r == -ETIMEDOUT) /* this process may have stood still while room came: it is full if it is so now */
+                        r = leat_send(sender, 1, record, RECORD_BYTES, LEAT_NOW);
                 if (r == -EAGAIN)
                         return number - first;
                 CHECK_EQ(r, 0);
         }
-}
-
-struct leat_info info_of(struct leat_channel *channel) {
-        struct leat_info info = LEAT_INFO_INIT;
-        CHECK_EQ(leat_channel_info(channel, &info), 0);
-        return info;
 }
 
 void check_reason(const struct leat_reason *reason, enum leat_row row, int error) {

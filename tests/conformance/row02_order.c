@@ -77,6 +77,42 @@ CONFORMS(LEAT_ROW_ORDER, two_senders, .traits = MANY | FRAMED) {
         leat_close(receiver);
 }
 
+/* ---- really not so ---- */
+
+/* What one program puts there, numbered so, as docs/wire.md says. */
+static void put_numbered(const struct place *place, uint8_t sequence, char text) {
+        uint8_t frame[49] = {
+                'L', 't', 1, 1, [8] = 1, [16] = 1, [24] = sequence, [32] = sequence, [48] = (uint8_t)text
+        };
+        const struct subject *subject = place->subject;
+        if (subject_traits(subject) & LEAT)
+                subject->transport->put(place, frame, sizeof frame);
+        else
+                subject->transport->put(place, &text, 1);
+}
+
+/* A later one that comes first is given first. By their numbers it is seen; without numbers it is not. */
+DENIES(LEAT_ROW_ORDER, the_order_is_that_of_the_network, .traits = LOSSY | PUT) {
+        struct place place;
+        place_new(&place, subject, "");
+        struct leat_channel *receiver = place_receiver(&place);
+        put_numbered(&place, 2, 'b');
+        put_numbered(&place, 1, 'a');
+        take_text(receiver, LEAT_ANY, "b");
+        take_text(receiver, LEAT_ANY, "a");
+        bool seen = subject_traits(subject) & LEAT;
+        CHECK_EQ(info_of(receiver).late, seen ? 1 : 0);
+        put_numbered(&place, 2, 'b');
+        put_numbered(&place, 5, 'e');
+        if (!seen)
+                take_text(receiver, LEAT_ANY, "b");
+        take_text(receiver, LEAT_ANY, "e");
+        settle(receiver);
+        CHECK_EQ(info_of(receiver).doubled, seen ? 1 : 0);
+        CHECK_EQ(info_of(receiver).lost, seen ? 2 : 0);
+        leat_close(receiver);
+}
+
 /* ---- with types, and some set aside in between ---- */
 
 #define TYPES 3

@@ -94,7 +94,7 @@ static void send_more_than_aside(struct leat_channel *sender, void *argument) {
         send_text(sender, 2, "wanted");
 }
 
-CONFORMS(LEAT_ROW_TYPES, aside_has_a_limit, .without = SELECTS) {
+CONFORMS(LEAT_ROW_TYPES, aside_has_a_limit, .without = SELECTS | LOSSY) {
         static uint8_t bytes[ASIDE_BYTES];
         struct place place;
         place_new(&place, subject, "aside=64k");

@@ -57,7 +57,7 @@ CONFORMS(LEAT_ROW_WAITING, a_deadline_of_a_send_is_not_early, .also = ROW(LEAT_R
         leat_close(receiver);
 }
 
-CONFORMS(LEAT_ROW_WAITING, opening_waits_too, .traits = NAMED, .without = KEEPS) {
+CONFORMS(LEAT_ROW_WAITING, opening_waits_too, .traits = NAMED, .without = KEEPS | LOSSY) {
         struct place place;
         struct leat_reason reason = { 0 };
         place_new(&place, subject, "");
@@ -81,15 +81,14 @@ static void count_storm(int number) {
 static void start_storm(int flags) {
         struct sigaction action = { .sa_handler = count_storm, .sa_flags = flags };
         struct itimerval timer = { { 0, 1000 }, { 0, 1000 } };
+        atomic_store(&storms, 0);
         CHECK_EQ(sigaction(SIGALRM, &action, NULL), 0);
         CHECK_EQ(setitimer(ITIMER_REAL, &timer, NULL), 0);
-        atomic_store(&storms, 0);
 }
 
 static void end_storm(void) {
         struct itimerval timer = { { 0, 0 }, { 0, 0 } };
         CHECK_EQ(setitimer(ITIMER_REAL, &timer, NULL), 0);
-        CHECK(atomic_load(&storms) > 0);
 }
 
 static void wait_in_storm(const struct subject *subject, int flags) {
@@ -97,16 +96,20 @@ static void wait_in_storm(const struct subject *subject, int flags) {
         char buffer[8];
         place_both_new(subject, "", &receiver, &sender);
         start_storm(flags);
-        int64_t deadline = leat_in_ms(SHORT_MS);
-        CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, deadline, NULL), -ETIMEDOUT);
-        CHECK(leat_now() >= deadline);
+        do { /* one processor may be late with its timers while another is not: until a handler ran */
+                int64_t deadline = leat_in_ms(SHORT_MS);
+                CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, deadline, NULL), -ETIMEDOUT);
+                CHECK(leat_now() >= deadline);
+        } while (atomic_load(&storms) == 0);
         end_storm();
         if (promises(subject, LEAT_ROW_FULL)) {
                 fill_up(sender, 0);
                 start_storm(flags);
-                deadline = leat_in_ms(SHORT_MS);
-                CHECK_EQ(leat_send(sender, 1, FULL, deadline), -ETIMEDOUT);
-                CHECK(leat_now() >= deadline);
+                do {
+                        int64_t deadline = leat_in_ms(SHORT_MS);
+                        CHECK_EQ(leat_send(sender, 1, FULL, deadline), -ETIMEDOUT);
+                        CHECK(leat_now() >= deadline);
+                } while (atomic_load(&storms) == 0);
                 end_storm();
         }
         leat_close(sender);
@@ -121,13 +124,15 @@ CONFORMS(LEAT_ROW_WAITING, restarting_handlers_do_not_end_it) {
         wait_in_storm(subject, SA_RESTART);
 }
 
-CONFORMS(LEAT_ROW_WAITING, handlers_do_not_end_opening, .traits = NAMED, .without = KEEPS) {
+CONFORMS(LEAT_ROW_WAITING, handlers_do_not_end_opening, .traits = NAMED, .without = KEEPS | LOSSY) {
         struct place place;
         place_new(&place, subject, "");
         start_storm(0);
-        int64_t deadline = leat_in_ms(SHORT_MS);
-        CHECK_EQ(try_open(place.sender_address, sender_flags(subject), deadline, NULL), -ETIMEDOUT);
-        CHECK(leat_now() >= deadline);
+        do {
+                int64_t deadline = leat_in_ms(SHORT_MS);
+                CHECK_EQ(try_open(place.sender_address, sender_flags(subject), deadline, NULL), -ETIMEDOUT);
+                CHECK(leat_now() >= deadline);
+        } while (atomic_load(&storms) == 0);
         end_storm();
 }
 
@@ -151,7 +156,7 @@ static void send_in_storm(struct leat_channel *sender, void *argument) {
         }
 }
 
-CONFORMS(LEAT_ROW_WAITING, handlers_lose_nothing) {
+CONFORMS(LEAT_ROW_WAITING, handlers_lose_nothing, .without = LOSSY) {
         static uint8_t bytes[STORM_BYTES];
         struct place place;
         place_new(&place, subject, "");
@@ -254,13 +259,15 @@ CONFORMS(LEAT_ROW_WAITING, a_handler_interrupts) {
                 CHECK_EQ(setitimer(ITIMER_REAL, &once, NULL), 0);
                 CHECK_EQ(leat_send(sender, 1, FULL, SOON), -ECANCELED);
         }
-        while (receive_now(receiver) > 0)
-                ;
         for (int i = 0; i < 10; i++) {
                 struct itimerval once = { { 0, 0 }, { 0, 1 + (suseconds_t)harness_random_below(2000) } };
+                ssize_t n;
                 interrupted = receiver;
                 CHECK_EQ(setitimer(ITIMER_REAL, &once, NULL), 0);
-                CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, SOON, NULL), -ECANCELED);
+                do /* all that was sent comes first, and some of it may still be on its way */
+                        n = leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, SOON, NULL);
+                while (n > 0);
+                CHECK_EQ(n, -ECANCELED);
         }
         leat_close(sender);
         leat_close(receiver);
@@ -367,7 +374,7 @@ static void *take_raced(void *argument) {
         return NULL;
 }
 
-CONFORMS(LEAT_ROW_WAITING, deadlines_anywhere_in_messages, .traits = FRAMED, .timeout_s = 60) {
+CONFORMS(LEAT_ROW_WAITING, deadlines_anywhere_in_messages, .traits = FRAMED, .without = LOSSY, .timeout_s = 60) {
         static uint8_t bytes[300000];
         struct race race = { .may_finish = subject_traits(subject) & STREAM };
         struct leat_channel *sender;

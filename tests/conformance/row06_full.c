@@ -6,7 +6,7 @@
 
 #include <pthread.h>
 
-CONFORMS(LEAT_ROW_FULL, be_told) {
+CONFORMS(LEAT_ROW_FULL, be_told, .timeout_s = 180) { /* megabytes, record by record */
         struct leat_channel *receiver, *sender;
         place_both_new(subject, "", &receiver, &sender);
         for (int round = 0; round < 3; round++) {
@@ -25,7 +25,7 @@ static void *send_one_more(void *argument) {
         return NULL;
 }
 
-CONFORMS(LEAT_ROW_FULL, wait) {
+CONFORMS(LEAT_ROW_FULL, wait, .timeout_s = 180) {
         struct leat_channel *receiver, *sender;
         pthread_t thread;
         place_both_new(subject, "", &receiver, &sender);
@@ -47,7 +47,7 @@ static int send_or_drop(struct leat_channel *sender, const void *bytes, size_t s
         return leat_send_with(sender, bytes, size, &options);
 }
 
-CONFORMS(LEAT_ROW_FULL, drop_the_newest) {
+CONFORMS(LEAT_ROW_FULL, drop_the_newest, .timeout_s = 180) {
         struct leat_channel *receiver, *sender;
         const char text[RECORD_BYTES + 1] = "000000000000ffff";
         place_both_new(subject, "", &receiver, &sender);

@@ -154,8 +154,20 @@ static void check_sigpipe(void) {
         CHECK(!sigismember(&pending, SIGPIPE));
 }
 
-static void expect_broken(struct leat_channel *sender) {
-        for (int i = 0; i < 3; i++)
+/* A partner that closed looks like one that only ended what it sends: the first message that it refuses tells. */
+static int send_to_nobody(const struct subject *subject, struct leat_channel *sender) {
+        unsigned which = HALVES | PLAIN | TWO_WAY;
+        int64_t deadline = SOON;
+        int r;
+        do
+                r = leat_send(sender, 1, LOST, deadline);
+        while (r == 0 && (subject_traits(subject) & which) == which && leat_now() < deadline);
+        return r;
+}
+
+static void expect_broken(const struct subject *subject, struct leat_channel *sender) {
+        CHECK_EQ(send_to_nobody(subject, sender), -EPIPE);
+        for (int i = 0; i < 2; i++)
                 CHECK_EQ(leat_send(sender, 1, LOST, SOON), -EPIPE);
         CHECK_EQ(leat_send(sender, 1, LOST, LEAT_NOW), -EPIPE);
         check_sigpipe();
@@ -168,7 +180,7 @@ CONFORMS(LEAT_ROW_END, the_last_receiver_closes, .without = KEEPS) {
         send_three(sender, NULL);
         take_three(receiver);
         leat_close(receiver);
-        expect_broken(sender);
+        expect_broken(subject, sender);
         leat_close(sender);
 }
 
@@ -179,7 +191,7 @@ CONFORMS(LEAT_ROW_END, the_last_receiver_closes_before_it_looked, .without = KEE
         place_both_new(subject, "", &receiver, &sender);
         send_three(sender, NULL);
         leat_close(receiver);
-        expect_broken(sender);
+        expect_broken(subject, sender);
         leat_close(sender);
 }
 
@@ -200,7 +212,7 @@ CONFORMS(LEAT_ROW_END, the_last_receiver_is_killed, .without = KEEPS) {
         send_three(sender, NULL);
         harness_event_wait(took);
         kill_child(pid);
-        expect_broken(sender);
+        expect_broken(subject, sender);
         leat_close(sender);
 }
 
@@ -222,10 +234,13 @@ CONFORMS(LEAT_ROW_END, a_blocked_sender_is_told, .without = KEEPS) {
         harness_event_wait(took);
         fill_up(sender, 1);
         pid_t killer = harness_fork(kill_when_asleep, pids);
-        CHECK_EQ(leat_send(sender, 1, LOST, SOON), -EPIPE);
+        int r; /* on a busy machine TCP takes some more, a while after it said that it is full */
+        while ((r = leat_send(sender, 1, LOST, SOON)) == 0)
+                ;
+        CHECK_EQ(r, -EPIPE);
         CHECK_EQ(harness_wait(pids[1]), -SIGKILL);
         CHECK_EQ(harness_wait(killer), 0);
-        expect_broken(sender);
+        expect_broken(subject, sender);
         leat_close(sender);
 }
 
@@ -243,7 +258,7 @@ CONFORMS(LEAT_ROW_END, of_both_directions, .traits = TWO_WAY) {
                 leat_close(goes);
                 take_three(stays);
                 expect_end(stays);
-                CHECK_EQ(leat_send(stays, 1, LOST, SOON), -EPIPE);
+                CHECK_EQ(send_to_nobody(subject, stays), -EPIPE);
                 check_sigpipe();
                 leat_close(stays);
         }
@@ -261,7 +276,7 @@ CONFORMS(LEAT_ROW_END, a_listening_sender_is_told_once, .traits = TWO_WAY | NAME
                 take_record_numbered(partner, 1);
                 leat_close(partner);
                 for (int k = 0; k < 2; k++)
-                        CHECK_EQ(leat_send(listening, 1, LOST, SOON), -EPIPE);
+                        CHECK_EQ(send_to_nobody(subject, listening), -EPIPE);
                 expect_end(listening);
                 CHECK_EQ(leat_send(listening, 1, LOST, SOON), -EPIPE);
         }

@@ -224,3 +224,34 @@ CONFORMS(LEAT_ROW_DEATH, a_sender_is_stopped_anywhere) {
         kill_child(pid);
         leat_close(receiver);
 }
+
+/* ---- really not so ---- */
+
+#define TOO_MANY 5000
+
+/* Nobody was killed, and what finds no room is lost all the same: it is counted. */
+DENIES(LEAT_ROW_DEATH, what_finds_no_room_is_lost_and_counted, .traits = LOSSY) {
+        struct leat_channel *receiver, *sender;
+        uint64_t received = 0, last = 0;
+        char record[RECORD_BYTES + 1] = "";
+        place_both_new(subject, "", &receiver, &sender);
+        for (uint64_t i = 1; i <= TOO_MANY; i++)
+                send_record(sender, i);
+        /* The last ones may be on their way for a moment after the send. */
+        for (int64_t until = SOON; received + info_of(receiver).dropped < TOO_MANY && leat_now() < until;) {
+                if (leat_receive(receiver, LEAT_ANY, record, RECORD_BYTES, LEAT_NOW, NULL) != RECORD_BYTES)
+                        continue;
+                uint64_t number = strtoull(record, NULL, 16);
+                CHECK(number > last);
+                last = number;
+                received++;
+        }
+        CHECK(received < TOO_MANY);
+        CHECK_EQ(received + info_of(receiver).dropped, TOO_MANY);
+        CHECK_EQ(info_of(sender).sent, TOO_MANY);
+        send_record(sender, TOO_MANY + 1); /* there is room again, and its number tells how many are missing */
+        take_record_numbered(receiver, TOO_MANY + 1);
+        CHECK_EQ(info_of(receiver).lost, subject_traits(subject) & LEAT ? TOO_MANY - received : 0);
+        leat_close(sender);
+        leat_close(receiver);
+}

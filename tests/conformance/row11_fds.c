@@ -81,15 +81,21 @@ CONFORMS(LEAT_ROW_DESCRIPTORS, from_one_to_the_most) {
 
 #define LARGE_SIZE 200000
 
+static size_t large_size(struct leat_channel *channel) {
+        uint64_t largest = info_of(channel).largest_bytes;
+        return largest < LARGE_SIZE ? (size_t)largest : LARGE_SIZE;
+}
+
 static void send_large_with_files(struct leat_channel *sender, void *argument) {
         static uint8_t bytes[LARGE_SIZE];
+        size_t size = large_size(sender);
         int fds[3];
         (void)argument;
         make_files(fds, 3);
         for (uint64_t i = 0; i < 5; i++) {
-                fill(bytes, sizeof bytes, i);
-                CHECK_EQ(send_files(sender, 1, bytes, sizeof bytes, fds, 3), 0);
-                CHECK_EQ(leat_send(sender, 1, bytes, sizeof bytes, SOON), 0);
+                fill(bytes, size, i);
+                CHECK_EQ(send_files(sender, 1, bytes, size, fds, 3), 0);
+                CHECK_EQ(leat_send(sender, 1, bytes, size, SOON), 0);
         }
 }
 
@@ -99,13 +105,14 @@ CONFORMS(LEAT_ROW_DESCRIPTORS, with_a_large_message) {
         place_new(&place, subject, "");
         pid_t pid = place_fork_sender(&place, send_large_with_files, NULL);
         struct leat_channel *receiver = place_receiver(&place);
+        size_t size = large_size(receiver);
         for (int i = 0; i < 10; i++) {
                 int fds[3];
                 struct leat_message about = LEAT_MESSAGE_INIT;
                 about.descriptors = fds;
                 about.descriptors_max = 3;
-                CHECK_EQ(leat_receive(receiver, LEAT_ANY, bytes, sizeof bytes, SOON, &about), sizeof bytes);
-                check_filled(bytes, sizeof bytes, (uint64_t)i / 2);
+                CHECK_EQ(leat_receive(receiver, LEAT_ANY, bytes, sizeof bytes, SOON, &about), size);
+                check_filled(bytes, size, (uint64_t)i / 2);
                 CHECK_EQ(about.descriptors_count, i % 2 ? 0 : 3);
                 check_files(fds, about.descriptors_count);
         }

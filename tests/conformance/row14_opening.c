@@ -13,7 +13,8 @@ static void path_of(const struct place *place, char *ret_path, size_t size) {
 }
 
 static const char *listening(const struct subject *subject) {
-        return subject_traits(subject) & EITHER ? "&listen" : "";
+        unsigned traits = subject_traits(subject);
+        return (traits & EITHER) || ((traits & LOOSE) && (traits & TWO_WAY)) ? "&listen" : "";
 }
 
 static int open_receiver(const struct place *place, const char *option, struct leat_reason *ret_reason) {
@@ -34,7 +35,12 @@ CONFORMS(LEAT_ROW_OPENING, must_may_and_must_not_be_there, .traits = LISTENS) {
         place_new(&place, subject, "");
         CHECK_EQ(open_receiver(&place, "open", &reason), -ENOENT);
         check_reason(&reason, LEAT_ROW_OPENING, -ENOENT);
-        CHECK_EQ(open_sender(&place, "open", &reason), -ENOENT);
+        int r = open_sender(&place, "open", &reason); /* a number (a port) is always there, and refuses */
+        if (subject_traits(subject) & LOSSY) {        /* nobody can tell a sender */
+                CHECK_EQ(r, -ENOTSUP);
+                check_reason(&reason, LEAT_ROW_OPENING, -ENOTSUP);
+        } else
+                CHECK(r == -ENOENT || (r == -ECONNREFUSED && (subject_traits(subject) & NUMBERED)));
         CHECK(reason.text != NULL);
         CHECK_EQ(open_receiver(&place, "create", &reason), 0);
         CHECK_EQ(open_receiver(&place, "new", &reason), 0);
@@ -43,12 +49,25 @@ CONFORMS(LEAT_ROW_OPENING, must_may_and_must_not_be_there, .traits = LISTENS) {
         check_reason(&reason, LEAT_ROW_OPENING, -EEXIST);
         CHECK_EQ(open_receiver(&place, "create", &reason), -EADDRINUSE);
         CHECK_EQ(open_receiver(&place, "open", &reason), -EADDRINUSE);
-        CHECK_EQ(open_sender(&place, "open", &reason), 0);
+        CHECK_EQ(open_sender(&place, "open", &reason), subject_traits(subject) & LOSSY ? -ENOTSUP : 0);
         leat_close(receiver);
 }
 
+/* A group is there without anybody. */
+CONFORMS(LEAT_ROW_OPENING, a_group_is_there, .traits = LOOSE | SPREAD) {
+        struct place place;
+        struct leat_reason reason = { 0 };
+        place_new(&place, subject, "");
+        CHECK_EQ(open_receiver(&place, "open", &reason), 0);
+        CHECK_EQ(open_sender(&place, "open", &reason), 0);
+        CHECK_EQ(open_receiver(&place, "create", &reason), 0);
+        CHECK_EQ(open_receiver(&place, "new", &reason), -EEXIST);
+        check_reason(&reason, LEAT_ROW_OPENING, -EEXIST);
+        CHECK_EQ(open_sender(&place, "new", &reason), -EEXIST);
+}
+
 /* Where a name stays it is there for both ends, and nobody waits for anybody to bind it. */
-CONFORMS(LEAT_ROW_OPENING, what_stays_must_may_and_must_not_be_there, .traits = NAMED, .without = LISTENS) {
+CONFORMS(LEAT_ROW_OPENING, what_stays_must_may_and_must_not_be_there, .traits = NAMED, .without = LISTENS | LOOSE) {
         struct place place;
         struct leat_reason reason = { 0 };
         place_new(&place, subject, "");
@@ -80,7 +99,7 @@ static mode_t mode_kept(const struct subject *subject, const char *options, mode
         return info.mode;
 }
 
-CONFORMS(LEAT_ROW_OPENING, modes_of_what_stays, .traits = NAMED, .without = LISTENS) {
+CONFORMS(LEAT_ROW_OPENING, modes_of_what_stays, .traits = NAMED, .without = LISTENS | LOOSE) {
         CHECK_EQ(mode_kept(subject, "", 0), 0666);
         CHECK_EQ(mode_kept(subject, "", 022), 0644);
         CHECK_EQ(mode_kept(subject, "mode=0660", 027), 0640);

@@ -20,7 +20,7 @@ CONFORMS(LEAT_ROW_LISTENING, the_receiver_comes_first) {
         leat_close(receiver);
 }
 
-CONFORMS(LEAT_ROW_LISTENING, the_sender_comes_first, .without = KEEPS) {
+CONFORMS(LEAT_ROW_LISTENING, the_sender_comes_first, .without = KEEPS | LOSSY) {
         struct place place;
         place_new(&place, subject, "");
         pid_t pid = place_fork_sender(&place, send_hello, NULL);
@@ -132,29 +132,125 @@ static void one_too_many(const struct subject *subject, const char *options, int
         leat_close(receiver);
 }
 
-CONFORMS(LEAT_ROW_LISTENING, a_pair_has_no_third, .traits = TWO_WAY) {
+CONFORMS(LEAT_ROW_LISTENING, a_pair_has_no_third, .traits = TWO_WAY, .without = LOOSE) {
         one_too_many(subject, "", 1);
 }
 
-CONFORMS(LEAT_ROW_LISTENING, no_more_connections_than_were_asked_for, .traits = MANY | LISTENS) {
+CONFORMS(LEAT_ROW_LISTENING, no_more_connections_than_were_asked_for, .traits = MANY | LISTENS, .without = LOOSE) {
         one_too_many(subject, "connections=2", 2);
 }
 
+/* A partner comes, both speak, and it goes. */
+static void visit(struct place *place, struct leat_channel *one) {
+        struct leat_channel *other = place_sender(place);
+        send_text(other, 1, "there");
+        take_text(one, LEAT_ANY, "there");
+        send_text(one, 1, "back");
+        take_text(other, LEAT_ANY, "back");
+        leat_close(other);
+}
+
 /* A place that became free is taken by the next. */
-CONFORMS(LEAT_ROW_LISTENING, a_pair_finds_its_next_partner, .traits = TWO_WAY) {
+CONFORMS(LEAT_ROW_LISTENING, a_pair_finds_its_next_partner, .traits = TWO_WAY, .without = LOSSY) {
         struct place place;
         place_new(&place, subject, "");
         struct leat_channel *one = place_receiver(&place);
         for (int i = 0; i < 3; i++) {
-                struct leat_channel *other = place_sender(&place);
-                send_text(other, 1, "there");
-                take_text(one, LEAT_ANY, "there");
-                send_text(one, 1, "back");
-                take_text(other, LEAT_ANY, "back");
-                leat_close(other);
+                visit(&place, one);
                 expect_end(one);
         }
         leat_close(one);
+}
+
+/* ---- without connections ---- */
+
+/* The first who speaks is the partner: what another one sends is not taken, and it is told so where there is a word for it. */
+CONFORMS(LEAT_ROW_LISTENING, a_pair_takes_the_first_who_speaks, .traits = TWO_WAY | LOOSE) {
+        struct place place;
+        char buffer[16];
+        place_new(&place, subject, "");
+        struct leat_channel *one = place_receiver(&place), *other = place_sender(&place);
+        send_text(other, 1, "first");
+        take_text(one, LEAT_ANY, "first");
+        struct leat_channel *third = place_sender(&place);
+        send_text(third, 1, "me too");
+        settle(one);
+        CHECK(info_of(one).refused >= 1);
+        if (subject_traits(subject) & LEAT)
+                CHECK_EQ(leat_receive(third, LEAT_ANY, buffer, sizeof buffer, SOON, NULL), -EBUSY);
+        else
+                settle(third);
+        send_text(one, 1, "back");
+        take_text(other, LEAT_ANY, "back");
+        ssize_t n;
+        while ((n = receive_now(third)) == -EBUSY) /* for each that it sent */
+                ;
+        CHECK_EQ(n, -EAGAIN);
+        leat_close(third);
+        send_text(other, 1, "again");
+        take_text(one, LEAT_ANY, "again");
+        leat_close(other);
+        leat_close(one);
+}
+
+/* With the framing of Leat an end of a pair says that it is there: the one that binds may speak first. */
+CONFORMS(LEAT_ROW_LISTENING, the_one_that_binds_may_speak_first, .traits = TWO_WAY | LOOSE | LEAT) {
+        struct leat_channel *one, *other;
+        char buffer[16];
+        place_both_new(subject, "", &one, &other);
+        send_text(one, 1, "first");
+        take_text(other, LEAT_ANY, "first");
+        CHECK_EQ(leat_receive(one, LEAT_ANY, buffer, sizeof buffer, LEAT_NOW, NULL), -EAGAIN);
+        leat_close(other);
+        leat_close(one);
+}
+
+/* That a partner is gone is seen by what is sent to it. */
+CONFORMS(LEAT_ROW_LISTENING, a_pair_finds_its_next_partner_when_it_misses_the_last, .traits = TWO_WAY | LOOSE) {
+        struct place place;
+        place_new(&place, subject, "");
+        struct leat_channel *one = place_receiver(&place);
+        for (int i = 0; i < 3; i++) {
+                visit(&place, one);
+                int64_t until = SOON;
+                int r = 0;
+                while (r == 0 && leat_now() < until)
+                        r = leat_send(one, 1, "still there?", 12, until);
+                CHECK_EQ(r, -EPIPE);
+                CHECK_EQ(leat_send(one, 1, "nobody", 6, LEAT_NOW), -EAGAIN); /* it waits for the next */
+        }
+        leat_close(one);
+}
+
+/* What a sender learns of a port that nobody has: the next send tells it once. */
+CONFORMS(LEAT_ROW_LISTENING, nobody_is_there_and_that_is_told_once, .traits = LOSSY | NAMED, .without = SPREAD) {
+        struct place place;
+        place_new(&place, subject, "");
+        struct leat_channel *sender = place_sender(&place);
+        int64_t until = SOON;
+        int r = 0;
+        while (r == 0 && leat_now() < until)
+                r = leat_send(sender, 1, "anybody?", 8, until);
+        CHECK_EQ(r, -EPIPE);
+        struct leat_channel *receiver = place_receiver(&place);
+        r = leat_send(sender, 1, "hello", 5, SOON); /* unless one sent before is told of only now */
+        CHECK(r == 0 || r == -EPIPE);
+        if (r < 0)
+                send_text(sender, 1, "hello");
+        take_text(receiver, LEAT_ANY, "hello");
+        leat_close(sender);
+        leat_close(receiver);
+}
+
+/* The end that receives binds; who binds and sends could not be found. */
+CONFORMS(LEAT_ROW_LISTENING, only_receivers_bind, .traits = LOOSE | ONE_WAY) {
+        struct place place;
+        struct leat_reason reason = { 0 };
+        place_new_swapped(&place, subject, "");
+        CHECK_EQ(try_open(place.sender_address, sender_flags(subject), LEAT_NOW, &reason), -ENOTSUP);
+        check_reason(&reason, LEAT_ROW_LISTENING, -ENOTSUP);
+        CHECK_EQ(try_open(place.receiver_address, receiver_flags(subject), LEAT_NOW, &reason), -ENOTSUP);
+        check_reason(&reason, LEAT_ROW_LISTENING, -ENOTSUP);
 }
 
 /* Both ends at once, without a name; or it is said why not. */
@@ -260,7 +356,7 @@ CONFORMS(LEAT_ROW_LISTENING, each_message_reaches_all, .traits = SPREAD) {
 }
 
 /* No one can do it with what the kernel gives: it is said what can. */
-CONFORMS(LEAT_ROW_LISTENING, broadcast_is_done_or_refused, .traits = NAMED | ONE_WAY) {
+CONFORMS(LEAT_ROW_LISTENING, broadcast_is_done_or_refused, .traits = NAMED | ONE_WAY, .without = LOSSY) {
         char address[300];
         struct leat_reason reason = { 0 };
         struct place place;

@@ -51,7 +51,7 @@ static void work_both_ways(struct leat_channel *channel, void *argument) {
         CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof buffer, SOON, NULL), 4);
 }
 
-CONFORMS(LEAT_ROW_THREADS, one_sends_and_one_receives, .traits = TWO_WAY, .timeout_s = 60) {
+CONFORMS(LEAT_ROW_THREADS, one_sends_and_one_receives, .traits = TWO_WAY, .without = LOSSY, .timeout_s = 60) {
         struct place place;
         bool sync = promises(subject, LEAT_ROW_SYNC);
         place_new(&place, subject, "");
@@ -109,7 +109,7 @@ static void *send_records(void *argument) {
         return NULL;
 }
 
-CONFORMS(LEAT_ROW_THREADS, each_has_its_own_channel, .without = BY_PID) {
+CONFORMS(LEAT_ROW_THREADS, each_has_its_own_channel, .without = BY_PID | LOSSY) {
         struct leat_channel *receivers[3], *senders[3];
         pthread_t threads[3];
         for (int i = 0; i < 3; i++)

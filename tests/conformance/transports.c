@@ -2,12 +2,15 @@
 
 /* What the suite must know of each transport: one row a scheme. */
 
-#include "conformance.h"
+#include "kernel.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <mqueue.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #define MADE_OF_CONNECTIONS (LISTENS | EITHER | PLACED | DETACHES)
 
@@ -47,6 +50,52 @@ static void put_into_sysv_mq(const struct place *place, const void *bytes, size_
         CHECK_EQ(msgsnd(queue, &message, size, 0), 0);
 }
 
+/* An address of this machine that only this process uses, and a port that the kernel gives to nobody by itself. */
+static void name_port(int number, char *ret_name, size_t size) {
+        unsigned pid = (unsigned)getpid();
+        snprintf(ret_name, size, "127.%u.%u.%u:%d", 128 | (pid >> 16 & 127), pid >> 8 & 255, pid & 255, 5000 + number);
+}
+
+/* From one socket, as one program would. */
+static void put_datagram(const struct sockaddr *to, socklen_t to_bytes, const void *bytes, size_t size) {
+        int fd = socket(to->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        const struct ip_mreqn loopback = { .imr_ifindex = 1 };
+        CHECK(fd >= 0);
+        if (to->sa_family == AF_INET)
+                CHECK_EQ(setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &loopback, sizeof loopback), 0);
+        /* With a name: always the same one of udp, so that it is one sender. */
+        struct sockaddr_un any = { .sun_family = AF_UNIX };
+        struct sockaddr_in own = { .sin_family = AF_INET, .sin_port = htons(4999) };
+        uint32_t pid = (uint32_t)getpid();
+        own.sin_addr.s_addr = htonl(127u << 24 | 128u << 16 | (pid & 0x7fffff));
+        bool udp = to->sa_family == AF_INET;
+        CHECK_EQ(bind(fd, udp ? (void *)&own : (void *)&any, udp ? sizeof own : sizeof(sa_family_t)), 0);
+        CHECK_EQ(connect(fd, to, to_bytes), 0);
+        CHECK_EQ(send(fd, bytes, size, 0), size);
+        close(fd);
+}
+
+static void put_into_unix_dgram(const struct place *place, const void *bytes, size_t size) {
+        struct sockaddr_un to = { .sun_family = AF_UNIX };
+        snprintf(to.sun_path, sizeof to.sun_path, "%.107s", place->path);
+        put_datagram((const struct sockaddr *)&to, sizeof to, bytes, size);
+}
+
+static void put_into_udp(const struct place *place, const void *bytes, size_t size) {
+        struct sockaddr_in to = { .sin_family = AF_INET };
+        char host[64] = "127.0.0.1";
+        unsigned port;
+        const char *group = strstr(place->receiver_address, "multicast=");
+        if (group) {
+                CHECK_EQ(sscanf(place->receiver_address, "udp::%u", &port), 1);
+                CHECK_EQ(sscanf(group, "multicast=%63[0-9.]", host), 1);
+        } else
+                CHECK_EQ(sscanf(place->receiver_address, "udp:%63[0-9.]:%u", host, &port), 2);
+        CHECK_EQ(inet_pton(AF_INET, host, &to.sin_addr), 1);
+        to.sin_port = htons((uint16_t)port);
+        put_datagram((const struct sockaddr *)&to, sizeof to, bytes, size);
+}
+
 const struct conformance_transport conformance_transports[] = {
         { .scheme = "pipe", .given = "pipe:fd=%d", .traits = EITHER | DETACHES },
         { .scheme = "unix", .address = "unix:%s", .bare = "unix:%s", .traits = MADE_OF_CONNECTIONS },
@@ -54,6 +103,24 @@ const struct conformance_transport conformance_transports[] = {
           .address = "unix-stream:%s",
           .bare = "unix-stream:%s",
           .traits = MADE_OF_CONNECTIONS },
+        { .scheme = "tcp",
+          .address = "tcp:%s",
+          .traits = LISTENS | EITHER | DETACHES | NUMBERED | HALVES,
+          .full_after_ms = 250,
+          .name = name_port },
+        { .scheme = "unix-dgram",
+          .address = "unix-dgram:%s",
+          .bare = "unix-dgram:%s",
+          .traits = LISTENS | PLACED | LOOSE,
+          .types = "exclusive",
+          .put = put_into_unix_dgram },
+        { .scheme = "udp",
+          .address = "udp:%s",
+          .traits = LISTENS | NUMBERED | LOOSE | LOSSY,
+          .types = "exclusive",
+          .name = name_port,
+          .group = true,
+          .put = put_into_udp },
         { .scheme = "inbox", .address = "inbox:%s", .traits = LISTENS | BY_PID | DETACHES },
         { .scheme = "fifo",
           .address = "fifo:%s",
@@ -80,5 +147,7 @@ const struct conformance_transport conformance_transports[] = {
           .traits = KEEPS | PLACED,
           .end = "end",
           .types = "exclusive" },
+        { .scheme = "netlink", .kernel = &conformance_netlink },
+        { .scheme = "raw", .kernel = &conformance_raw },
         { .scheme = NULL },
 };

@@ -20,7 +20,7 @@
  * Arguments of a test program: names or globs of tests to run; --list; --seed N; --shard I/N runs every N-th
  * test beginning with number I, counted from 0, so that N programs can share the work; --verbose shows the
  * output of every test; --debug runs the named test here, without fork, capture and deadline, for gdb.
- * Environment: LEAT_TEST_TIMEOUT_S (default 30; it scales the deadlines that tests set for themselves
+ * Environment: LEAT_TEST_TIMEOUT_S (default 60; it scales the deadlines that tests set for themselves
  * and those of harness_deadline_ms() too), LEAT_TEST_SEED.
  *
  * A test program is single-threaded when main() begins. A CHECK ends the process that it is in, which
@@ -100,7 +100,7 @@ void *harness_shared(size_t size_bytes);
 
 /*
  * An event counts signals between the processes and threads of a test: a wait takes one, and fails
- * the test when none comes until 10 s (scaled) passed. The memory is shared; no descriptors.
+ * the test when none comes until 50 s (scaled) passed. The memory is shared; no descriptors.
  */
 struct harness_event;
 struct harness_event *harness_event_new(void);
@@ -110,7 +110,7 @@ bool harness_event_try(struct harness_event *event, int64_t deadline);
 void harness_event_wait_at(const char *file, int line, struct harness_event *event);
 
 /* Wait until a process is in that state: one of the letters of /proc/PID/stat, "S" asleep, "T"
- * stopped. Fails the test after 10 s (scaled). For an end take waitid(2): a leader is "Z" while
+ * stopped. Fails the test after 50 s (scaled). For an end take waitid(2): a leader is "Z" while
  * another thread of its process still runs. */
 void harness_wait_state(pid_t pid, const char *letters);
 

@@ -18,8 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEFAULT_TIMEOUT_S 30
-#define EVENT_MS 10000
+#define DEFAULT_TIMEOUT_S 60 /* what hangs is found out late enough: a slow machine is none the worse for it */
+#define EVENT_MS 50000       /* a little before the deadline of the test, so that the place is told */
 
 static uint64_t random_state;
 static pid_t test_pid; /* 0 in the test's own process: only forked children set it */

@@ -10,17 +10,20 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define DESCRIPTORS_MAX 8192 /* looked at for leaks */
-#define GRACE_NS INT64_C(2000000000)
+#define GRACE_S 10 /* costs time only where something is left over; LEAT_TEST_GRACE_S is for the harness's own tests */
+#define RESCAN_NS INT64_C(2000000000)
 
 struct report *harness_report;
 char harness_directory[64];
@@ -28,8 +31,19 @@ bool harness_in_test_process;
 
 static sigset_t old_mask;
 
+/*
+ * Names and limits of queues are the whole system's, and test programs run side by side: each has, if it may, a name
+ * space of its own and all the memory that it asks for (a user's queues may have 800 KB together: ten of them).
+ */
+static void queues_of_our_own(void) {
+        struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+        (void)unshare(CLONE_NEWIPC);
+        (void)setrlimit(RLIMIT_MSGQUEUE, &all);
+}
+
 void harness_run_start(void) {
         sigset_t child;
+        queues_of_our_own();
         harness_report = mmap(NULL, sizeof *harness_report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (harness_report == MAP_FAILED || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) {
                 perror("harness");
@@ -169,10 +183,15 @@ static bool reap_orphans(void) {
         return pid < 0 && errno == ECHILD;
 }
 
+static int64_t grace_ns(void) {
+        const char *given = getenv("LEAT_TEST_GRACE_S");
+        return (given ? atoi(given) : harness_timeout_s(GRACE_S)) * INT64_C(1000000000);
+}
+
 /* An orphan may be on its way out (its parent was killed, it saw the end and exits): it has a grace
  * period. One that goes on is a leak. */
 static void end_orphans(int output, bool killed_test) {
-        int64_t deadline = harness_now() + GRACE_NS;
+        int64_t deadline = harness_now() + grace_ns();
         bool gone = reap_orphans();
         while (!gone && !killed_test && wait_child(deadline))
                 gone = reap_orphans();
@@ -180,7 +199,7 @@ static void end_orphans(int output, bool killed_test) {
                 note("leaked grandchild: it runs on after the test");
         while (!reap_orphans()) {
                 kill_children(output);
-                wait_child(harness_now() + GRACE_NS);
+                wait_child(harness_now() + RESCAN_NS);
         }
 }
 

@@ -14,6 +14,7 @@
 #include "harness.h"
 
 #include <leat.h>
+#include <sys/resource.h>
 
 /* Where the victim is: a pipe that it was given; a listener; a channel that connected to a listener of the test. */
 enum place { PIPE, UNIX, STREAM, UNIX_TO, STREAM_TO, PLACES };
@@ -77,6 +78,9 @@ void check_cut_off(struct victim *victim, int error);
 
 /* Bytes of memory that this process holds now. */
 size_t resident_bytes(void);
+
+/* May this process have so many descriptors? Else the test is skipped. */
+void raise_limit(rlim_t wanted);
 
 /* Add test `function(const enum place *)` for each place of the mask, named name_place. */
 #define AT(place) (1u << (place))

@@ -29,18 +29,6 @@ static size_t allocated_bytes(void) {
         return resident_bytes();
 }
 
-static void raise_limit(rlim_t wanted) {
-        struct rlimit files;
-        CHECK_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
-        if (files.rlim_cur >= wanted)
-                return;
-        files.rlim_cur = wanted;
-        if (files.rlim_max < wanted)
-                files.rlim_max = wanted;
-        if (setrlimit(RLIMIT_NOFILE, &files) < 0)
-                SKIP("%ju descriptors are needed", (uintmax_t)wanted);
-}
-
 static int64_t connections_waiting(const struct victim *victim) {
         struct leat_info info = LEAT_INFO_INIT;
         CHECK_EQ(leat_channel_info(victim->channel, &info), 0);

@@ -4,6 +4,7 @@
  * write into each of them, and takes away what they stand on. An honest sender sends on: whatever lies between, its
  * messages arrive, all, whole and in order.
  */
+#include "ends.h"
 #include "hostile.h"
 
 #include <errno.h>
@@ -41,12 +42,8 @@ static const char *path(void) {
 }
 
 static struct leat_channel *open_with(const char *options, unsigned flags) {
-        struct leat_channel *channel;
         snprintf(address, sizeof address, "%s%s", place, options);
-        int r = leat_open(address, flags, SOON, &channel);
-        if (r < 0)
-                FAIL("open %s: %s", address, leat_strerror(r));
-        return channel;
+        return open_or_fail(address, flags, SOON);
 }
 
 /* ---- the honest sender ---- */

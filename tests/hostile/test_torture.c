@@ -51,6 +51,31 @@ static const struct life {
           .send = "unix:@%s",
           .receiver = LEAT_RECEIVE,
           .sender = LEAT_SEND },
+        { .name = "unix_dgram",
+          .receive = "unix-dgram:%s/s",
+          .send = "unix-dgram:%s/s",
+          .receiver = LEAT_RECEIVE,
+          .sender = LEAT_SEND,
+          .bare = true,
+          .descriptors = true },
+        { .name = "call_unix_dgram",
+          .receive = "unix-dgram:%s/s",
+          .send = "unix-dgram:%s/s",
+          .receiver = LEAT_REPLY,
+          .sender = LEAT_CALL },
+        { .name = "udp",
+          .receive = "udp:%s",
+          .send = "udp:%s",
+          .receiver = LEAT_RECEIVE,
+          .sender = LEAT_SEND,
+          .bare = true },
+        { .name = "udp_group",
+          .receive = "udp::5000?multicast=239.1.2.3&framing=raw",
+          .send = "udp::5000?multicast=239.1.2.3&framing=raw",
+          .receiver = LEAT_RECEIVE,
+          .sender = LEAT_SEND,
+          .bare = true },
+        { .name = "call_udp", .receive = "udp:%s", .send = "udp:%s", .receiver = LEAT_REPLY, .sender = LEAT_CALL },
         { .name = "call_unix",
           .receive = "unix:%s/s",
           .send = "unix:%s/s",
@@ -68,6 +93,28 @@ static const struct life {
           .sender = LEAT_SEND,
           .descriptors = true },
         { .name = "call_inbox", .receive = "inbox:", .send = "inbox:", .receiver = LEAT_REPLY, .sender = LEAT_CALL },
+        { .name = "tcp",
+          .receive = "tcp:%s",
+          .send = "tcp:%s?keepalive=30&capacity=64k",
+          .receiver = LEAT_RECEIVE,
+          .sender = LEAT_SEND },
+        { .name = "tcp_loopback",
+          .receive = "tcp::0",
+          .send = "tcp::1?open",
+          .receiver = LEAT_RECEIVE,
+          .sender = LEAT_SEND },
+        { .name = "tcp_lines",
+          .receive = "tcp:%s?framing=lines",
+          .send = "tcp:%s?framing=lines",
+          .receiver = LEAT_RECEIVE,
+          .sender = LEAT_SEND,
+          .bare = true },
+        { .name = "call_tcp", .receive = "tcp:%s", .send = "tcp:%s", .receiver = LEAT_REPLY, .sender = LEAT_CALL },
+        { .name = "tcp_swapped",
+          .receive = "tcp:%s?connect",
+          .send = "tcp:%s?listen",
+          .receiver = LEAT_RECEIVE,
+          .sender = LEAT_SEND },
         { .name = "swapped",
           .receive = "unix:%s/s?connect",
           .send = "unix:%s/s?listen",
@@ -78,7 +125,7 @@ static const struct life {
 /* Anything may be refused for want of memory or of descriptors, and what was cut off for it is the end. */
 static bool is_allowed(ssize_t r) {
         static const int errors[] = { ENOMEM,  EMFILE,   ENFILE,  EAGAIN,  ETIMEDOUT, EPIPE,
-                                      ENODATA, EMSGSIZE, ENOBUFS, EBADMSG, EINTR };
+                                      ENODATA, EMSGSIZE, ENOBUFS, EBADMSG, EINTR,     ECONNREFUSED };
         for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
                 if (r == -errors[i])
                         return true;
@@ -89,6 +136,14 @@ static void allow(const char *what, ssize_t r) {
         if (!is_allowed(r))
                 FAIL("%s: %zd (%s) where %s failed", what, r, leat_strerror((int)r),
                      torture_failed() ? torture_failed() : "nothing");
+}
+
+/* An address of this machine that only this test has. */
+static const char *own_port(void) {
+        static char text[40];
+        unsigned pid = (unsigned)getpid();
+        snprintf(text, sizeof text, "127.%u.%u.%u:5000", 128 | (pid >> 16 & 127), pid >> 8 & 255, pid & 255);
+        return text;
 }
 
 static struct leat_channel *open_end(const char *address, unsigned flags, int fd) {
@@ -103,7 +158,9 @@ static struct leat_channel *open_end(const char *address, unsigned flags, int fd
         else if (strcmp(address, "inbox:") == 0 && (flags & (LEAT_SEND | LEAT_CALL)))
                 snprintf(text, sizeof text, "inbox:%d", (int)getpid());
         else
-                snprintf(text, sizeof text, address, harness_tmpdir());
+                snprintf(text, sizeof text, address,
+                         strchr("tu", address[0]) && strncmp(address + 1, "nix", 3) != 0 ? own_port()
+                                                                                         : harness_tmpdir());
         int r = leat_open_with(text, &options, &why, &channel);
         allow("open", r);
         if (r < 0) {

@@ -465,7 +465,8 @@ static size_t add(size_t count, size_t way, const struct store *which, const str
         jobs[count] = (struct job){ which, operation, way };
         snprintf(name, sizeof name, "%s_%s%s%s", ways[way].name, which->name, operation ? "_" : "",
                  operation ? operation->name : "");
-        harness_add(name, run, &jobs[count]);
+        /* Each life of a log opens it three times, and the kernel takes its time to put an inotify away. */
+        harness_add_with(name, run, &jobs[count], (struct harness_options){ .timeout_s = 180 });
         return count + 1;
 }
 

@@ -2,19 +2,25 @@
 """What the interop tests share: TAP output, programs with a deadline, and waiting for events."""
 import contextlib
 import ctypes
+import fcntl
 import os
 import re
+import resource
 import select
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 
-DEADLINE_S = int(os.environ.get("LEAT_TEST_TIMEOUT_S", "30"))
+DEADLINE_S = int(os.environ.get("LEAT_TEST_TIMEOUT_S", "60"))
 CLONE_NEWNET = 0x40000000
 IN_CREATE = 0x100
+SIOCSIFFLAGS = 0x8914
+IFF_UP = 1
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -36,8 +42,17 @@ def check_equal(got, want, what):
 
 
 def own_network():
-    """Abstract socket names belong to a network name space: with one of our own, two runs at once do not meet."""
-    libc.unshare(CLONE_NEWNET)  # refused to an ordinary user: then the names are merely shared
+    """Abstract socket names and ports belong to a network name space: with one of our own, two runs at once do not meet."""
+    if libc.unshare(CLONE_NEWNET) < 0:  # refused to an ordinary user: then they are merely shared
+        return
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+
+
+def memory_for_queues():
+    """A user's queues may have 800 KB together, which is ten of them, and other tests run beside these."""
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_MSGQUEUE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 class Watch:
@@ -111,6 +126,7 @@ def need(name):
 def main(tests):
     """Run (name, function) pairs; each gets its programs and a directory of its own."""
     own_network()
+    memory_for_queues()
     failed = 0
     print(f"1..{len(tests)}")
     for number, (name, function) in enumerate(tests, 1):

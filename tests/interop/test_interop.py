@@ -16,33 +16,18 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 
 sys.dont_write_bytecode = True
-from tap import DEADLINE_S, Watch, check, check_equal, libc, main, need  # noqa: E402
+from framings import HELLO, MESSAGES, encode, from_hex  # noqa: E402
+from tap import DEADLINE_S, Skip, Watch, check, check_equal, libc, main, need  # noqa: E402
 
 LEAT = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else shutil.which("leat")
 BUILT = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else os.environ["LEAT_EXAMPLES"]
 SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples")
 WIRE = [sys.executable, "-B", os.path.join(SOURCES, "wire.py")]
 
-HELLO = [b"Hello", b"Hello", b"How about an answer?"]
-MESSAGES = {
-    "raw": HELLO,
-    "lines": HELLO + [b"", b"after an empty one"],
-    "nul": HELLO + [b"", b"two\nlines"],
-    "length": HELLO + [b"", b"two\nlines", b"x" * 20000],
-}
-
-
-def encode(framing, messages):
-    ends = {"raw": b"", "lines": b"\n", "nul": b"\0"}
-    if framing == "length":
-        return b"".join(struct.pack(">I", len(m)) + m for m in messages)
-    return b"".join(m + ends[framing] for m in messages)
-
-
-def from_hex(out):
-    return [bytes.fromhex(line) for line in out.decode().splitlines()]
+TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
 
 
 def program_sends(name, path, listen):
@@ -390,10 +375,27 @@ def example_log_replay(programs, directory):
     check_equal(os.listdir(directory), [], "left")
 
 
+def example_devices(programs, _directory):
+    """The kernel tells of a network interface that comes, to who listens in the same network."""
+    devices = programs.start([os.path.join(BUILT, "devices")])
+    limit = time.monotonic() + DEADLINE_S
+    heard = re.compile(rf"^\S+ +15 +{devices.pid} +[0-9a-f]*1 ", re.MULTILINE)  # NETLINK_KOBJECT_UEVENT
+    while not heard.search(pathlib.Path("/proc/net/netlink").read_text(encoding="ascii")):
+        check(time.monotonic() < limit and devices.poll() is None, "it does not listen")
+        os.sched_yield()
+    try:
+        with open("/dev/net/tun", "r+b", buffering=0) as tun:
+            fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH22x", b"leat%d", IFF_TUN | IFF_NO_PI))
+            line = devices.stdout.readline().decode()
+            check(re.fullmatch(r"add@/devices/virtual/net/leat\d+\n", line), f"it said {line!r}")
+    except OSError as why:
+        raise Skip(f"no interface can be made here: {why}") from None
+
+
 def every_example(_programs, _directory):
     """None is without a test that runs it."""
     here = os.path.dirname(os.path.abspath(__file__))
-    tests_of = "".join(path.read_text(encoding="utf-8") for path in pathlib.Path(here, "..").glob("*/test_*.py"))
+    tests_of = "".join(path.read_text(encoding="utf-8") for path in pathlib.Path(here, "..").glob("*/test_*.[cp]*"))
     for source in pathlib.Path(here, "..", "..", "examples").glob("*.c"):
         check(re.search(rf'"{source.stem}"', tests_of), f"no test runs {source.stem}")
 
@@ -420,6 +422,7 @@ def tests():
         ("examples/stream_client and stream_server", example_client_and_server),
         ("examples/urgent_messages", example_urgent),
         ("examples/log_replay", example_log_replay),
+        ("examples/devices", example_devices),
         ("every example is run by a test", every_example),
     ]
 

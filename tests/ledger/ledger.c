@@ -122,6 +122,8 @@ static bool in_order(struct ledger *ledger, struct receiver *receiver, uint32_t 
         const struct session *session = &ledger->sessions[index];
         uint32_t least = least_of(ledger, receiver, session, number);
         bool gap_is_right = ledger->store && number >= session->first;
+        if (ledger->lossy && number >= session->first && number < ledger->senders[session->sender].count)
+                return true;
         if (number < least || number >= ledger->senders[session->sender].count || (number > least && !gap_is_right))
                 return found(ledger, "session %u of sender %u: number %u came instead of %u", index, session->sender,
                              number, least);
@@ -131,7 +133,7 @@ static bool in_order(struct ledger *ledger, struct receiver *receiver, uint32_t 
 
 /* Of one that no other receiver takes from: for the judge, whose it was. */
 static void note_taker(struct ledger *ledger, struct session *session) {
-        if (ledger->store || ledger->broadcast)
+        if (ledger->store || ledger->broadcast || ledger->lossy || ledger->again)
                 return;
         session->taken++;
         STORE(session->taken_epoch, LOAD(ledger->epoch) + 1);
@@ -157,21 +159,46 @@ uint64_t ledger_resume(struct ledger *ledger, unsigned receiver) {
         return seen;
 }
 
+/* With `again`. What came before is the receiver's; a mark may be there without need. */
+static bool in_order_again(struct ledger *ledger, struct receiver *receiver, uint32_t index, uint32_t number,
+                           bool redelivered) {
+        const struct session *session = &ledger->sessions[index];
+        uint32_t *next = &receiver->next[session->sender];
+        bool is_next = ledger->store ? number >= *next : number == *next;
+        if (number >= ledger->senders[session->sender].count || (!is_next && !(redelivered && number < *next)))
+                return found(ledger, "session %u of sender %u: number %u came %s instead of %u", index, session->sender,
+                             number, redelivered ? "again" : "unmarked", *next);
+        if (LOAD(ledger->senders[session->sender].taken[number]) > 0 && !redelivered)
+                return found(ledger, "session %u of sender %u: number %u was taken before, and came unmarked", index,
+                             session->sender, number);
+        if (redelivered)
+                atomic_fetch_add_explicit(&ledger->marked, 1, memory_order_relaxed);
+        if (number >= *next)
+                *next = number + 1;
+        return true;
+}
+
 bool ledger_take(struct ledger *ledger, unsigned receiver, int64_t type, const void *bytes, size_t size) {
+        return ledger_take_again(ledger, receiver, type, bytes, size, false);
+}
+
+bool ledger_take_again(struct ledger *ledger, unsigned receiver, int64_t type, const void *bytes, size_t size,
+                       bool redelivered) {
         uint32_t session = (uint32_t)(type >> 32) - 1, number = (uint32_t)type;
         size_t expected_size;
         if (session >= LOAD(ledger->sessions_count))
                 return found(ledger, "session %u, which no one began", session);
         struct session *entry = &ledger->sessions[session];
         struct sender *sender = &ledger->senders[entry->sender];
-        if (!in_order(ledger, &ledger->receivers[receiver], session, number))
+        if (ledger->again ? !in_order_again(ledger, &ledger->receivers[receiver], session, number, redelivered)
+                          : !in_order(ledger, &ledger->receivers[receiver], session, number))
                 return false;
         const void *expected = ledger_message(ledger, entry->sender, number, &expected_size);
         if (size != expected_size || memcmp(bytes, expected, size) != 0)
                 return found(ledger, "session %u of sender %u: number %u is not what was sent (%zu bytes, sent %zu)",
                              session, entry->sender, number, size, expected_size);
         note_taker(ledger, entry);
-        if (!mark(ledger, receiver, &sender->taken[number]))
+        if (!mark(ledger, receiver, &sender->taken[number]) && !ledger->again)
                 return found(ledger, "session %u of sender %u: number %u was taken before", session, entry->sender,
                              number);
         return true;
@@ -220,7 +247,7 @@ static bool count_missing(struct ledger *ledger, uint32_t index, struct ledger_s
                 sum->taken += mark;
                 if (mark || i >= returned)
                         continue;
-                if (++sum->lost > ledger->receiver_kills)
+                if (++sum->lost > ledger->receiver_kills && !ledger->lossy)
                         return found(
                                 ledger,
                                 "session %u of sender %u: number %u is lost: the %lluth, and %u receivers were killed",
@@ -250,6 +277,21 @@ static bool count_seen(struct ledger *ledger, uint32_t index, struct ledger_sum 
         return true;
 }
 
+/* Of what is kept until it is acknowledged nothing is missing, but what its own sender took with it. */
+static bool count_again(struct ledger *ledger, uint32_t index, struct ledger_sum *sum) {
+        const struct session *session = &ledger->sessions[index];
+        const _Atomic uint8_t *marks = ledger->senders[session->sender].taken + session->first;
+        uint32_t returned = LOAD(session->returned);
+        for (uint32_t i = 0; i < returned; i++)
+                if (LOAD(marks[i]) == 0)
+                        return found(ledger, "session %u of sender %u: number %u never came", index, session->sender,
+                                     session->first + i);
+        sum->sent += returned;
+        sum->taken += returned;
+        sum->sessions++;
+        return true;
+}
+
 static bool judge_session(struct ledger *ledger, uint32_t index, bool senders_killed, struct ledger_sum *sum) {
         const struct session *session = &ledger->sessions[index];
         uint32_t began = LOAD(session->began), returned = LOAD(session->returned), taken = 0;
@@ -258,7 +300,9 @@ static bool judge_session(struct ledger *ledger, uint32_t index, bool senders_ki
                              began, returned);
         if (ledger->broadcast)
                 return count_seen(ledger, index, sum);
-        if (ledger->store)
+        if (ledger->again)
+                return count_again(ledger, index, sum);
+        if (ledger->store || ledger->lossy)
                 return count_missing(ledger, index, sum);
         if (!count_taken(ledger, index, &taken))
                 return false;
@@ -294,6 +338,11 @@ bool ledger_judge(struct ledger *ledger, bool senders_killed, struct ledger_sum 
         for (uint32_t i = 0; i < ledger->senders_count; i++)
                 if (!judge_sender(ledger, i, senders_killed, &sum))
                         return false;
+        uint64_t dropped = atomic_load_explicit(&ledger->dropped, memory_order_relaxed);
+        if (ledger->lossy && ledger->receiver_kills == 0 &&
+            (sum.lost > dropped || (!senders_killed && sum.lost + ledger->unlisted < dropped)))
+                return found(ledger, "%llu are missing, and the receiver says that it dropped %llu",
+                             (unsigned long long)sum.lost, (unsigned long long)dropped);
         *ret_sum = sum;
         return true;
 }

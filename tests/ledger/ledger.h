@@ -32,6 +32,13 @@
  *   - each send that returned success was seen by every receiver;
  *   - of each killed sender the one in flight was seen by every receiver, or by none.
  *
+ * Where messages may be lost whoever lives (udp: `lossy`), any may be missing, also in the middle, and they may come in any
+ * order; none comes twice, and none torn. While no receiver is killed what is missing is what the receiver says that it dropped.
+ *
+ * Where senders keep what is not acknowledged (?at-least-once, and a log with ?acknowledge: `again`), nothing may be missing whoever
+ * receives and is killed. A number may be taken again, by the same receiver or another, if it is marked as delivered before;
+ * what is not marked was not taken before, and is the next (of a store: above all that this receiver took).
+ *
  * Each word has one writer at a time. No party waits for another's word; the judge reads what processes wrote that
  * have been reaped, and so does the next incarnation of a party. So relaxed order is enough: atomic are
  * the words that a killed process must have written whole or not at all, once and in program order
@@ -73,9 +80,14 @@ struct receiver {
 
 struct ledger {
         uint64_t seed;
-        bool store;      /* receivers compete, and what waits outlives them */
-        bool broadcast;  /* each receiver sees every message */
-        size_t size_max; /* of a message, in bytes */
+        bool store;               /* receivers compete, and what waits outlives them */
+        bool broadcast;           /* each receiver sees every message */
+        bool lossy;               /* any may be lost, and none twice */
+        bool again;               /* none may be lost, and those that are marked may come again */
+        _Atomic uint32_t marked;  /* how many came so */
+        _Atomic uint64_t dropped; /* of a lossy one: what the last receiver says it dropped */
+        uint64_t unlisted; /* messages that were sent to it beside those of the sessions, and may be among these */
+        size_t size_max;   /* of a message, in bytes */
         unsigned senders_count;
         struct sender senders[SENDERS_MAX];
         unsigned receivers_count; /* of a broadcast */
@@ -117,6 +129,10 @@ uint64_t ledger_resume(struct ledger *ledger, unsigned receiver);
 /* False, with the finding, when the message is not whole, not the next of its session (of a store: not above all that this
  * receiver took of its sender; of a broadcast: not the next of its sender), or was taken before. */
 bool ledger_take(struct ledger *ledger, unsigned receiver, int64_t type, const void *bytes, size_t size);
+
+/* The same with `again`; redelivered: it is marked. */
+bool ledger_take_again(struct ledger *ledger, unsigned receiver, int64_t type, const void *bytes, size_t size,
+                       bool redelivered);
 
 /* --- the judge, when every party is reaped --- */
 

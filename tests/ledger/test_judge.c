@@ -283,4 +283,102 @@ TEST(an_early_end_is_found) {
         ledger_free(ledger);
 }
 
+/* ---- where any may be lost ---- */
+
+static uint32_t fresh_lossy(uint64_t dropped) {
+        fresh();
+        ledger->lossy = true;
+        atomic_store(&ledger->dropped, dropped);
+        uint32_t session = ledger_session(ledger, 0);
+        send_some(session, COUNT);
+        return session;
+}
+
+TEST(any_may_be_missing_where_messages_are_lost) {
+        uint32_t session = fresh_lossy(3);
+        take_some(session, 0, 4);
+        CHECK(take(session, 8)); /* in any order */
+        take_some(session, 5, 2);
+        CHECK(ledger_judge(ledger, false, &sum));
+        CHECK_EQ(sum.taken, 7);
+        CHECK_EQ(sum.lost, 3);
+        ledger_free(ledger);
+}
+
+TEST(one_twice_is_found_where_messages_are_lost) {
+        uint32_t session = fresh_lossy(0);
+        take_some(session, 0, COUNT);
+        CHECK(!take(session, 4));
+        CHECK(strstr(ledger->finding, "number 4 was taken before"));
+        ledger_free(ledger);
+}
+
+TEST(one_that_nobody_sent_is_found_where_messages_are_lost) {
+        uint32_t session = fresh_lossy(0);
+        CHECK(!take(session, COUNT));
+        ledger_free(ledger);
+}
+
+/* More or less is missing than the receiver says that it dropped. */
+TEST(what_is_lost_without_a_word_is_found) {
+        uint32_t session = fresh_lossy(2);
+        take_some(session, 0, COUNT - 3);
+        CHECK(!ledger_judge(ledger, false, &sum));
+        CHECK(strstr(ledger->finding, "3 are missing") && strstr(ledger->finding, "dropped 2"));
+        atomic_store(&ledger->dropped, 4);
+        CHECK(!ledger_judge(ledger, false, &sum));
+        ledger->unlisted = 1;
+        CHECK(ledger_judge(ledger, false, &sum));
+        ledger->unlisted = 0;
+        CHECK(ledger_judge(ledger, true, &sum)); /* a killed sender may have sent one that it did not write down */
+        ledger_free(ledger);
+}
+
+/* --- kept until it is acknowledged --- */
+
+static bool take_marked(unsigned receiver, uint32_t number, bool redelivered) {
+        size_t size;
+        const void *bytes = ledger_message(ledger, 0, number, &size);
+        return ledger_take_again(ledger, receiver, ledger_type(0, number), bytes, size, redelivered);
+}
+
+static void fresh_again(bool store) {
+        fresh();
+        ledger->again = true;
+        ledger->store = store;
+        CHECK_EQ(ledger_session(ledger, 0), 0);
+        send_some(0, COUNT);
+}
+
+TEST(again_what_is_marked_may_come_again) {
+        for (int store = 0; store < 2; store++) {
+                fresh_again(store);
+                CHECK(take_marked(0, 0, false));
+                CHECK(take_marked(0, 1, true)); /* the one that was killed had not written it down */
+                CHECK(take_marked(0, 0, true));
+                for (uint32_t number = 2; number < COUNT; number++)
+                        CHECK(take_marked(store, number, false));
+                CHECK(ledger_judge(ledger, false, &sum));
+                CHECK_EQ(sum.taken, COUNT);
+                CHECK_EQ(ledger->marked, 2);
+        }
+}
+
+TEST(again_finds_an_unmarked_double) {
+        fresh_again(false);
+        CHECK(take_marked(0, 0, false) && !take_marked(0, 0, false));
+        fresh_again(true);
+        CHECK(take_marked(0, 0, false) && !take_marked(1, 0, false));
+}
+
+TEST(again_finds_a_gap) {
+        fresh_again(false);
+        CHECK(take_marked(0, 0, false) && !take_marked(0, 2, false));
+        fresh_again(false);
+        CHECK(take_marked(0, 0, false) && !take_marked(0, 2, true));
+        fresh_again(true);
+        CHECK(take_marked(0, 0, false) && take_marked(0, 2, false)); /* another may have 1 */
+        CHECK(!ledger_judge(ledger, false, &sum));                   /* but nobody had */
+}
+
 TEST_MAIN()

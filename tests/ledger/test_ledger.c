@@ -59,13 +59,18 @@ struct stress_transport {
         bool named;
         bool base; /* %s is only the last part of it, which is as unique */
         bool broadcast;
+        bool port;       /* %s is an address of this machine that only this test uses, with a port */
         size_t size_max; /* 0: SIZE_MAX_BYTES */
+        bool again;      /* kept until it is acknowledged: only receivers are killed */
 };
 
 static const struct stress_transport transports[] = {
         { .name = "pipe", .address = "pipe:" },
         { .name = "unix", .address = "unix:%s/ledger", .named = true },
         { .name = "unix-stream", .address = "unix-stream:%s/ledger", .named = true },
+        { .name = "tcp", .address = "tcp:%s", .named = true, .port = true },
+        { .name = "unix-dgram", .address = "unix-dgram:%s/ledger", .named = true },
+        { .name = "udp", .address = "udp:%s?capacity=1M", .named = true, .port = true },
         { .name = "fifo", .address = "fifo:%s/ledger", .named = true },
         /* All that is ever sent stays on the disk until the end. */
         { .name = "log", .address = "log:%s/ledger?pattern=queue", .named = true, .size_max = 1024 },
@@ -77,6 +82,28 @@ static const struct stress_transport transports[] = {
           .size_max = 1024 },
         { .name = "mq", .address = "mq:/%s?size=4k", .named = true, .base = true },
         { .name = "sysv-mq", .address = "sysv-mq:%s#1", .named = true },
+        { .name = "unix-again",
+          .scheme = "unix",
+          .address = "unix:%s/ledger?at-least-once&acknowledge",
+          .named = true,
+          .again = true },
+        { .name = "unix-stream-again",
+          .scheme = "unix-stream",
+          .address = "unix-stream:%s/ledger?at-least-once&acknowledge",
+          .named = true,
+          .again = true },
+        { .name = "tcp-again",
+          .scheme = "tcp",
+          .address = "tcp:%s?at-least-once&acknowledge",
+          .named = true,
+          .port = true,
+          .again = true },
+        { .name = "log-again",
+          .scheme = "log",
+          .address = "log:%s/ledger?pattern=queue&acknowledge",
+          .named = true,
+          .size_max = 1024,
+          .again = true },
 };
 
 enum disturbance { NOTHING, KILL = 1, STOP = 2 };
@@ -86,14 +113,16 @@ struct mode {
         unsigned disturbances; /* KILL, STOP; both: now the one, now the other */
         bool receiver_too;     /* else only senders are disturbed: then the judge allows no tail to be lost */
         unsigned part;         /* of the messages, in the normal size: 1/part */
+        bool again;            /* receivers alone; and for transports that keep what was not acknowledged */
 };
 
 static const struct mode modes[] = {
-        { "calm", NOTHING, false, 4 },
-        { "kill-senders", KILL, false, 4 },
-        { "kill-any", KILL, true, 1 },
-        { "stop-any", STOP, true, 4 },
-        { "kill-and-stop-any", KILL | STOP, true, 1 },
+        { "calm", NOTHING, false, 4, false },
+        { "kill-senders", KILL, false, 4, false },
+        { "kill-any", KILL, true, 1, false },
+        { "stop-any", STOP, true, 4, false },
+        { "kill-and-stop-any", KILL | STOP, true, 1, false },
+        { "kill-and-stop-receivers", KILL | STOP, true, 8, true },
 };
 
 struct test {
@@ -115,8 +144,10 @@ struct stress {
         char address[160];
         struct party parties[SENDERS_MAX + RECEIVERS_MAX];
         unsigned senders_count, parties_count;
-        unsigned self; /* which one this process is */
-        bool many;     /* several receivers: it is a store, and they are told when all is sent */
+        struct harness_event *bound; /* of a lossy one: what is sent before the receiver is there is not counted */
+        bool endless;                /* no end is told: the message that says so ends it */
+        unsigned self;               /* which one this process is */
+        bool many;                   /* several receivers: it is a store, and they are told when all is sent */
         struct leat_channel *given;
         struct leat_channel *held; /* of a store, by the controller */
         int stopped;               /* the party that stands, or -1 */
@@ -135,18 +166,22 @@ static int64_t patience(void) {
 static int send_rest(struct ledger *ledger, unsigned self, uint32_t session, struct leat_channel *channel) {
         uint32_t count = ledger->senders[self].count;
         int r = 0;
-        for (uint32_t number = ledger_next(ledger, self); r == 0 && number < count; number++) {
+        for (uint32_t number; r == 0 && (number = ledger_next(ledger, self)) < count;) {
                 size_t size;
                 const void *bytes = ledger_message(ledger, self, number, &size);
                 ledger_begin(ledger, session);
                 r = leat_send(channel, ledger_type(session, number), bytes, size, patience());
                 if (r == 0)
                         ledger_success(ledger, session);
-                else if (r == -EPIPE)
+                else if (r == -EPIPE) {
                         ledger_refused(ledger, session);
-                else
+                        if (ledger->lossy) /* nobody was there a moment ago; that is told once */
+                                r = 0;
+                } else
                         FAIL("sender %u, number %u: %s", self, number, leat_strerror(r));
         }
+        if (ledger->again && !ledger->store)
+                CHECK_EQ(leat_flush(channel, patience()), 0);
         return r;
 }
 
@@ -177,13 +212,24 @@ static void receive_until_end(struct stress *stress, struct leat_channel *channe
                 ssize_t n = leat_receive(channel, LEAT_ANY, buffer, sizeof buffer, patience(), &about);
                 if (n >= 0 && about.type == TYPE_FINISH)
                         finished = true;
-                else if (n >= 0 && !ledger_take(stress->ledger, self, about.type, buffer, (size_t)n))
+                else if (n >= 0 && !ledger_take_again(stress->ledger, self, about.type, buffer, (size_t)n,
+                                                      about.flags & LEAT_REDELIVERED))
                         FAIL("%s", stress->ledger->finding);
                 else if (n < 0 && n != -ENODATA)
                         FAIL("receive: %s", leat_strerror((int)n));
-                if (finished && (n == -ENODATA || stress->many))
+                if (n >= 0 && stress->transport->again)
+                        CHECK_EQ(leat_acknowledge(channel, &about), 0); /* its sender lives, and is connected */
+                if (finished && (n == -ENODATA || stress->many || stress->endless))
                         return;
         }
+}
+
+static void write_drops(struct ledger *ledger, struct leat_channel *channel) {
+        struct leat_info info = LEAT_INFO_INIT;
+        CHECK_EQ(leat_channel_info(channel, &info), 0);
+        CHECK_EQ(info.doubled, 0);
+        CHECK_EQ(info.refused, 0);
+        atomic_store_explicit(&ledger->dropped, info.dropped, memory_order_relaxed);
 }
 
 static void receive_all(void *argument) {
@@ -197,7 +243,11 @@ static void receive_all(void *argument) {
                 if (r < 0)
                         FAIL("receiver: open: %s", leat_strerror(r));
         }
+        if (stress->bound)
+                harness_event_signal(stress->bound);
         receive_until_end(stress, channel);
+        if (stress->ledger->lossy)
+                write_drops(stress->ledger, channel);
         leat_close(channel);
 }
 
@@ -213,10 +263,32 @@ static void finish_one(struct stress *stress) {
         CHECK_EQ(r, 0);
 }
 
+static void wait_child(int64_t deadline);
+
+/* That may be lost too: it is told until it is heard. */
+static void finish_lossy(struct stress *stress) {
+        struct ledger *ledger = stress->ledger;
+        struct party *receiver = &stress->parties[stress->senders_count];
+        struct leat_channel *channel;
+        int status;
+        CHECK_EQ(leat_open(stress->address, LEAT_SEND, patience(), &channel), 0);
+        while (waitpid(receiver->pid, &status, WNOHANG) == 0) {
+                int r = leat_send(channel, TYPE_FINISH, NULL, 0, patience());
+                ledger->unlisted += r == 0;
+                CHECK(r == 0 || r == -EPIPE); /* it is not there yet, or not any more */
+                wait_child(leat_in_ms(TICK_MS));
+        }
+        leat_close(channel);
+        CHECK_EQ(status, 0);
+        receiver->pid = 0;
+}
+
 /* Tell the receivers that no sender will come any more. */
 static void finish_receivers(struct stress *stress) {
-        for (unsigned i = stress->senders_count; i < stress->parties_count; i++)
+        for (unsigned i = stress->senders_count; i < stress->parties_count && !stress->ledger->lossy; i++)
                 finish_one(stress);
+        if (stress->ledger->lossy)
+                finish_lossy(stress);
 }
 
 /* --- the controller: starting --- */
@@ -248,8 +320,11 @@ static void start(struct stress *stress) {
                 start_with_ends(stress);
                 return;
         }
-        for (unsigned i = 0; i < stress->parties_count; i++)
+        for (unsigned i = stress->parties_count; i-- > 0;) { /* receivers first */
                 party_start(stress, i);
+                if (stress->bound && is_receiver(stress, i))
+                        harness_event_wait(stress->bound);
+        }
         if (stress->many && !stress->held)
                 CHECK_EQ(leat_open(stress->address, LEAT_SEND, patience(), &stress->held), 0);
 }
@@ -313,10 +388,11 @@ static enum disturbance choose(unsigned among) {
 }
 
 static void disturb(struct stress *stress) {
-        unsigned among = stress->mode->receiver_too ? stress->parties_count : stress->senders_count;
-        unsigned index = (unsigned)harness_random_below(among);
+        unsigned first = stress->mode->again ? stress->senders_count : 0;
+        unsigned among = (stress->mode->receiver_too ? stress->parties_count : stress->senders_count) - first;
+        unsigned index = first + (unsigned)harness_random_below(among);
         struct party *party = &stress->parties[index];
-        if (let_stopped_go(stress) && among == 2) /* nobody stands until the next tick, or the two only take turns */
+        if (let_stopped_go(stress) && among <= 2) /* nobody stands until the next tick, or the two only take turns */
                 return;
         if (stress->mode->disturbances == NOTHING || !party->pid)
                 return;
@@ -417,15 +493,24 @@ static void remove_failed(const char *address) {
 static void set_up(struct stress *stress) {
         const struct leat_declaration *declaration = declaration_of(stress->transport);
         const char *directory = harness_tmpdir();
+        char port[32];
+        unsigned pid = (unsigned)getpid();
+        snprintf(port, sizeof port, "127.%u.%u.%u:5000", 128 | (pid >> 16 & 127), pid >> 8 & 255, pid & 255);
         stress->many = !strcmp(declaration->parties, "n:m");
         snprintf(stress->address, sizeof stress->address, stress->transport->address,
-                 stress->transport->base ? strrchr(directory, '/') + 1 : directory);
+                 stress->transport->base   ? strrchr(directory, '/') + 1
+                 : stress->transport->port ? port
+                                           : directory);
         stress->senders_count = declaration->parties[0] == 'n' ? SENDERS_MAX : 1;
         stress->parties_count = stress->senders_count + (stress->many ? RECEIVERS_MAX : 1);
         stress->ledger = ledger_new(harness_random(), stress->senders_count, messages_wanted(stress->mode));
         stress->ledger->store = stress->many && !stress->transport->broadcast;
         stress->ledger->broadcast = stress->transport->broadcast;
+        stress->ledger->again = stress->transport->again;
         stress->ledger->receivers_count = stress->parties_count - stress->senders_count;
+        stress->endless = declaration->rows[LEAT_ROW_END].verdict == LEAT_NO;
+        stress->bound = declaration->rows[LEAT_ROW_ORDER].verdict == LEAT_NO ? harness_event_new() : NULL;
+        stress->ledger->lossy = declaration->rows[LEAT_ROW_ORDER].verdict == LEAT_NO;
         if (stress->transport->size_max)
                 stress->ledger->size_max = stress->transport->size_max;
         if (stress->many)
@@ -463,6 +548,8 @@ static void run(void *argument) {
                 test->transport->name, test->mode->name, (unsigned long long)sum.taken, seconds,
                 (double)sum.taken / seconds, stress.senders_count, stress.parties_count - stress.senders_count,
                 stress.kills, stress.ledger->receiver_kills, stress.stops, sum.sessions, (unsigned long long)sum.lost);
+        if (stress.ledger->again)
+                dprintf(diagnostics, "# %u came again, marked\n", stress.ledger->marked);
         tear_down(&stress);
 }
 
@@ -473,6 +560,8 @@ static void add_tests(void) {
         diagnostics = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
         for (size_t t = 0; t < sizeof transports / sizeof transports[0]; t++)
                 for (size_t m = 0; m < sizeof modes / sizeof modes[0]; m++) {
+                        if (transports[t].again != modes[m].again)
+                                continue;
                         tests[count] = (struct test){ &transports[t], &modes[m] };
                         snprintf(name, sizeof name, "%s/%s", transports[t].name, modes[m].name);
                         harness_add_with(name, run, &tests[count++],

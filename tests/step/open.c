@@ -173,6 +173,6 @@ const struct step_scenario step_open[] = {
           .after_continue = first_after_continue,
           .named_only = true,
           .messages_after = 1 },
-        { .name = "pair", .before = pair_before, .operation = make_pair, .after = pair_after },
+        { .name = "pair", .pair_only = true, .before = pair_before, .operation = make_pair, .after = pair_after },
         { .name = NULL },
 };

@@ -11,17 +11,21 @@
 struct step_scenario {
         const char *name;
         bool named_only; /* makes no sense where there is no name */
+        bool pair_only;  /* ... where both ends cannot be made at once */
         bool stores_too; /* also for stores, whose senders are like all others with ?end */
-        bool stores_only, fifos_only;
-        bool turns_too;      /* also for a fifo with ?exclusive */
-        const char *options; /* what it adds to every address, or NULL */
-        bool scarce;         /* there is to be room for three small messages */
-        bool exclusive;      /* it asks for ?exclusive */
-        bool asleep;         /* a sender sleeps until there is room */
-        bool sync;           /* the address asks for what a synchronous send needs */
-        bool two_way;        /* ... a call needs */
-        bool may_lose;       /* -EADDRINUSE is right when a survivor was quicker */
-        bool ends;           /* the operation is what ends the child's connection */
+        bool stores_only, fifos_only, datagrams_only, kernel_only;
+        bool over_only;                      /* ... where calls go by two channels */
+        bool told_only;                      /* ... of these: where it tells without being asked */
+        bool turns_too;                      /* also for a fifo with ?exclusive */
+        bool connections_only, keepers_only; /* ... and stores that know ?acknowledge */
+        const char *options;                 /* what it adds to every address, or NULL */
+        bool scarce;                         /* there is to be room for three small messages */
+        bool exclusive;                      /* it asks for ?exclusive */
+        bool asleep;                         /* a sender sleeps until there is room */
+        bool sync;                           /* the address asks for what a synchronous send needs */
+        bool two_way;                        /* ... a call needs */
+        bool may_lose;                       /* -EADDRINUSE is right when a survivor was quicker */
+        bool ends;                           /* the operation is what ends the child's connection */
         /* messages that the child sends, or takes, before, in and after the operation */
         unsigned messages_before, messages_in, messages_after;
         enum length length;                          /* of the one in it */
@@ -55,7 +59,7 @@ void survivors_go_on(struct world *world);
 
 /* One file each; the last of each has no name. */
 extern const struct step_scenario step_open[], step_send[], step_receive[], step_call[], step_close[], step_store[],
-        step_fifo[];
+        step_fifo[], step_datagram[], step_kernel[], step_again[], step_over[];
 
 /* Kills at random times inside long system calls: no tracer. random.c */
 void step_random_add(const struct step_transport *transport);

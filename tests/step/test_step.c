@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define POINTS_MAX 4096
-#define TIMEOUT_S 60
+#define TIMEOUT_S 180
 
 static const struct step_transport transports[] = {
         { .name = "pipe",
@@ -74,6 +74,11 @@ static const struct step_transport transports[] = {
           .store = true,
           .meets = true,
           .turns = true },
+        { .name = "tcp", .address = "tcp:%s", .options = "", .sync = "", .two_way = "", .named = true, .port = true },
+        { .name = "unix-dgram", .address = "unix-dgram:%s", .options = "", .named = true, .datagrams = true },
+        { .name = "udp", .address = "udp:%s", .options = "", .named = true, .port = true, .datagrams = true },
+        { .name = "netlink", .address = "netlink:route", .options = "", .named = true, .kernel = true },
+        { .name = "raw", .address = "raw:127.0.0.1", .options = "", .two_way = "", .named = true, .kernel = true },
         { .name = "unix-stream",
           .pair = "unix-stream:",
           .address = "unix-stream:%s",
@@ -83,8 +88,9 @@ static const struct step_transport transports[] = {
           .named = true },
 };
 
-static const struct step_scenario *const groups[] = { step_open,  step_send,  step_receive, step_call,
-                                                      step_close, step_store, step_fifo };
+static const struct step_scenario *const groups[] = { step_open,   step_send,  step_receive, step_call,
+                                                      step_close,  step_store, step_fifo,    step_datagram,
+                                                      step_kernel, step_again, step_over };
 
 /* Where to kill or stop. */
 struct point {
@@ -277,13 +283,25 @@ static void run(void *argument) {
 /* --- the tests --- */
 
 static bool is_wanted(const struct step_scenario *scenario, const struct step_transport *transport) {
+        if (transport->kernel || scenario->kernel_only)
+                return transport->kernel && scenario->kernel_only && (transport->two_way || !scenario->two_way) &&
+                       !(transport->two_way && scenario->told_only);
+        if (scenario->over_only)
+                return transport->store && !transport->turns;
+        if (scenario->connections_only)
+                return transport->named && !transport->store && !transport->datagrams;
+        if (scenario->keepers_only)
+                return transport->large;
+        if (transport->datagrams || scenario->datagrams_only)
+                return transport->datagrams && scenario->datagrams_only;
         if (transport->meets)
                 return scenario->stores_too || scenario->fifos_only || (transport->turns && scenario->turns_too);
         if (transport->store)
                 return (scenario->stores_too || scenario->stores_only || (transport->large && scenario->turns_too)) &&
                        (transport->exclusive || !scenario->exclusive) && (transport->scarce || !scenario->scarce) &&
                        !(transport->looks_again && scenario->asleep);
-        return !scenario->stores_only && !scenario->fifos_only && (transport->named || !scenario->named_only);
+        return !scenario->stores_only && !scenario->fifos_only && (transport->named || !scenario->named_only) &&
+               (transport->pair || !scenario->pair_only);
 }
 
 static void add(const struct step_scenario *scenario, const struct step_transport *transport) {
@@ -304,7 +322,8 @@ static void add_tests(void) {
                         for (const struct step_scenario *scenario = groups[g]; scenario->name; scenario++)
                                 if (is_wanted(scenario, &transports[t]))
                                         add(scenario, &transports[t]);
-                if (!transports[t].store) /* each of its calls is short: there is no long one to be killed in */
+                /* Where each call is short there is nothing to hit. */
+                if (!transports[t].store && !transports[t].datagrams && !transports[t].kernel)
                         step_random_add(&transports[t]);
         }
 }

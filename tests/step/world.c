@@ -49,6 +49,9 @@ void world_begin(struct world *world, const struct step_transport *transport, co
         CHECK_EQ(mkdir(world->directory, 0700), 0);
         if (transport->flat)
                 snprintf(where, sizeof where, "leat-step-%d", (int)getpid());
+        else if (transport->port)
+                snprintf(where, sizeof where, "127.%u.%u.%u:%u", 128 | ((unsigned)getpid() >> 16 & 127),
+                         (unsigned)getpid() >> 8 & 255, (unsigned)getpid() & 255, 5000 + worlds % 20000);
         else if (strchr(transport->address, '@'))
                 snprintf(where, sizeof where, "leat-step-%d-%u", (int)getpid(), worlds);
         else

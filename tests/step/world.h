@@ -15,8 +15,8 @@
 
 #include <leat.h>
 
-#define DEADLINE_MS 2000  /* row 8: what survivors get by then */
-#define PATIENCE_MS 10000 /* what is given to a child that has been let go */
+#define DEADLINE_MS 10000 /* row 8: what survivors get by then */
+#define PATIENCE_MS 20000 /* what is given to a child that has been let go */
 #define BRIEF_MS 2        /* a deadline that passes because a stopped process does nothing */
 #define SMALL_BYTES 100
 #define LARGE_BYTES 300000  /* several frames, more than a socket or pipe holds */
@@ -38,9 +38,12 @@ struct step_transport {
         bool meets;                  /* a fifo: a sender opens it only while a receiver is there */
         bool turns;                  /* senders take turns, and one that is stopped keeps its turn */
         bool flat;                   /* %s: a name that holds no / */
+        bool port;                   /* %s: an address of this machine and a port, which nobody else uses */
+        bool datagrams;              /* without connections: no end is told */
+        bool kernel;                 /* the other end is the kernel */
         bool exclusive;              /* it has that option */
         bool looks_again;            /* a sender that waits for room sleeps too briefly to be seen asleep */
-        bool large;                  /* a store of messages of any size */
+        bool large;                  /* a store of messages of any size, which knows ?acknowledge */
         const char *scarce;          /* the option that leaves room for three small messages; or "" and */
         const char *scarce_capacity; /* ... the property that does, in bytes */
         bool shared;                 /* it shares memory: every instruction is looked at */

@@ -18,15 +18,7 @@ const char *at(const char *options) {
 }
 
 static struct leat_channel *open_end(const char *address, unsigned flags) {
-        struct leat_channel *channel = NULL;
-        struct leat_open_options options = LEAT_OPEN_OPTIONS_INIT;
-        struct leat_reason reason = { 0 };
-        options.flags = flags;
-        options.deadline = SOON;
-        int r = leat_open_with(address, &options, &reason, &channel);
-        if (r < 0)
-                FAIL("%s: %s (%s)", address, leat_strerror(r), reason.text ? reason.text : "");
-        return channel;
+        return open_or_fail(address, flags, SOON);
 }
 
 struct leat_channel *receiver_at(const char *options) {
@@ -38,13 +30,7 @@ struct leat_channel *sender_at(const char *options) {
 }
 
 int refusal(const char *options, unsigned flags, struct leat_reason *ret_reason) {
-        struct leat_channel *channel = NULL;
-        struct leat_open_options open_options = LEAT_OPEN_OPTIONS_INIT;
-        open_options.flags = flags;
-        open_options.deadline = LEAT_NOW;
-        int r = leat_open_with(at(options), &open_options, ret_reason, &channel);
-        leat_close(channel);
-        return r;
+        return try_open(at(options), flags, LEAT_NOW, ret_reason);
 }
 
 void send_text(struct leat_channel *sender, const char *text) {

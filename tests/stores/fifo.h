@@ -4,7 +4,7 @@
 
 /* What the tests of fifo: share. */
 
-#include "harness.h"
+#include "ends.h"
 
 #include <leat.h>
 #include <limits.h>

@@ -19,24 +19,12 @@ const char *log_at(const char *options) {
         return address;
 }
 
-static struct leat_channel *open_end(const char *options, unsigned flags) {
-        struct leat_channel *channel;
-        struct leat_reason reason = { 0 };
-        struct leat_open_options how = LEAT_OPEN_OPTIONS_INIT;
-        how.flags = flags;
-        how.deadline = SOON;
-        int r = leat_open_with(log_at(options), &how, &reason, &channel);
-        if (r < 0)
-                FAIL("open %s: %s: %s", log_at(options), leat_strerror(r), reason.text ? reason.text : "");
-        return channel;
-}
-
 struct leat_channel *log_sender(const char *options) {
-        return open_end(options, LEAT_SEND);
+        return open_or_fail(log_at(options), LEAT_SEND, SOON);
 }
 
 struct leat_channel *log_receiver(const char *options) {
-        return open_end(options, LEAT_RECEIVE);
+        return open_or_fail(log_at(options), LEAT_RECEIVE, SOON);
 }
 
 void log_say(struct leat_channel *sender, const char *text) {
@@ -50,11 +38,7 @@ void log_say_once(const char *text) {
 }
 
 void log_hear(struct leat_channel *receiver, const char *text) {
-        char buffer[256] = "";
-        ssize_t n = leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer - 1, SOON, NULL);
-        if (n < 0)
-                FAIL("instead of %s: %s", text, leat_strerror((int)n));
-        CHECK_STR(buffer, text);
+        (void)take_or_fail(receiver, text, SOON);
 }
 
 ssize_t log_hear_now(struct leat_channel *receiver) {

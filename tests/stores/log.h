@@ -4,7 +4,7 @@
 
 /* What the tests of log: share: one log in the test's directory. */
 
-#include "harness.h"
+#include "ends.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -17,26 +17,11 @@ void sysv_forget(void) {
 }
 
 struct leat_channel *sysv_open(const char *address, unsigned flags) {
-        struct leat_open_options options = LEAT_OPEN_OPTIONS_INIT;
-        struct leat_reason reason = { 0 };
-        struct leat_channel *channel = NULL;
-        options.flags = flags;
-        options.deadline = SOON;
-        int r = leat_open_with(address, &options, &reason, &channel);
-        if (r < 0)
-                FAIL("open %s: %s (%s)", address, leat_strerror(r), reason.text ? reason.text : "");
-        return channel;
+        return open_or_fail(address, flags, SOON);
 }
 
 int sysv_try_open(const char *address, unsigned flags, struct leat_reason *ret_reason) {
-        struct leat_open_options options = LEAT_OPEN_OPTIONS_INIT;
-        struct leat_channel *channel = NULL;
-        options.flags = flags;
-        options.deadline = SOON;
-        *ret_reason = (struct leat_reason){ 0 };
-        int r = leat_open_with(address, &options, ret_reason, &channel);
-        leat_close(channel);
-        return r;
+        return try_open(address, flags, SOON, ret_reason);
 }
 
 int sysv_queue(key_t key) {

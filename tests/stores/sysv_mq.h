@@ -4,7 +4,7 @@
 
 /* What the tests of System V queues share: one key, the other end as any program has it, and short ways to expect. */
 
-#include "harness.h"
+#include "ends.h"
 
 #include <leat.h>
 #include <sys/ipc.h>

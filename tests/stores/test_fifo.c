@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -13,7 +12,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -312,41 +310,46 @@ TEST(nobody_is_left_with_a_nameless_one) {
 #define ROUNDS 200
 
 struct leaving {
-        _Atomic unsigned arrived; /* at the next meeting point, of both together */
+        _Atomic unsigned arrived;      /* at the next meeting point, of both together */
+        struct harness_event *both[2]; /* for who waits: the receiver, the sender */
         const char *options;
 };
 
-static void meet(struct leaving *leaving, unsigned *meeting) {
-        (void)atomic_fetch_add(&leaving->arrived, 1);
-        for (*meeting += 2; atomic_load(&leaving->arrived) < *meeting;)
-                (void)sched_yield();
+/* The first one waits awake for a moment, so that both go on at once, and then sleeps: the other may need this processor. */
+static void meet(struct leaving *leaving, int self) {
+        if (atomic_fetch_add(&leaving->arrived, 1) % 2 == 1) {
+                harness_event_signal(leaving->both[!self]);
+                return;
+        }
+        for (int64_t moment = leat_in_us(200); leat_now() < moment;)
+                if (harness_event_try(leaving->both[self], 0))
+                        return;
+        harness_event_wait(leaving->both[self]);
 }
 
-static void leave_as(struct leaving *leaving, struct leat_channel *(*open_as)(const char *options)) {
-        unsigned meeting = 0;
+static void leave_as(struct leaving *leaving, int self) {
         for (int i = 0; i < ROUNDS; i++) {
-                struct leat_channel *channel = open_as(leaving->options);
-                meet(leaving, &meeting);
+                struct leat_channel *channel = self ? sender_at(leaving->options) : receiver_at(leaving->options);
+                meet(leaving, self);
                 leat_close(channel);
-                meet(leaving, &meeting);
+                meet(leaving, self);
                 CHECK_EQ(access(fifo_path, F_OK), -1);
-                meet(leaving, &meeting);
+                meet(leaving, self);
         }
 }
 
 static void leave_as_sender(void *leaving) {
-        leave_as(leaving, sender_at);
+        leave_as(leaving, 1);
 }
 
 static void expect_no_name_left(const char *options) {
-        struct leaving *leaving =
-                mmap(NULL, sizeof *leaving, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        CHECK(leaving != MAP_FAILED);
+        struct leaving *leaving = harness_shared(sizeof *leaving);
+        leaving->both[0] = harness_event_new();
+        leaving->both[1] = harness_event_new();
         leaving->options = options;
         pid_t sender = harness_fork(leave_as_sender, leaving);
-        leave_as(leaving, receiver_at);
+        leave_as(leaving, 0);
         CHECK_EQ(harness_wait(sender), 0);
-        munmap(leaving, sizeof *leaving);
 }
 
 TEST(of_two_that_leave_at_once_one_takes_the_name_with_it) {

@@ -207,9 +207,13 @@ TEST(noise_in_the_middle_costs_what_it_covers) {
                 snprintf(text, sizeof text, "%05u", i);
                 log_say(sender, text);
         }
-        for (size_t i = 0; i < sizeof noise; i++)
-                noise[i] = (uint8_t)harness_random();
         off_t at = 64 + BYTES * 50 + (off_t)harness_random_below(BYTES);
+        int fd = open(log_path(), O_RDONLY | O_CLOEXEC);
+        CHECK_EQ(pread(fd, noise, sizeof noise, at), sizeof noise);
+        close(fd);
+        for (size_t i = 0; i < sizeof noise;
+             i++) /* each byte is another one: what it covers, be it one byte, is damaged */
+                noise[i] ^= (uint8_t)(1 + harness_random_below(255));
         log_scribble(log_path(), at, noise, sizeof noise);
         unsigned first = (unsigned)((at - 64) / BYTES), last = (unsigned)((at + (off_t)sizeof noise - 65) / BYTES);
         receiver = log_receiver("");
