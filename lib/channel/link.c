@@ -7,6 +7,7 @@
 #include <leat/deadline.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 void link_reset_at_close(const struct link *link, bool on) {
@@ -14,9 +15,8 @@ void link_reset_at_close(const struct link *link, bool on) {
         (void)setsockopt(link->in.fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)); /* cannot fail on a socket */
 }
 
-/* What is read and forgotten before a close: more than any window, and bounded, since the other end may go on. */
-#define FAREWELL_BYTES 16384
-#define FAREWELL_READS 4096
+/* Reads before a close, beyond those that what is there needs: the other end may go on sending for ever. */
+#define FAREWELL_READS 64
 
 int link_new(struct io in, struct io out, const struct link_options *options, struct link **ret_link) {
         struct link *link = calloc(1, sizeof(struct link));
@@ -53,12 +53,16 @@ void link_disown(struct link *link) {
  * goes out first, and what came is read, as far as it is there. TAKENs and replies nobody waits for any more; MSG_TRUNC forgets them.
  */
 static void say_goodbye(const struct link *link) {
-        char forgotten[FAREWELL_BYTES]; /* TCP writes nothing there, but tools that check memory expect a place */
+        char forgotten[16384]; /* TCP writes nothing there, but tools that check memory expect a place */
         ssize_t n = 1;
+        int left = 0, more = FAREWELL_READS;
         if (!link->options.resets)
                 (void)shutdown(link->in.fd, SHUT_WR);
-        for (int i = 0; i < FAREWELL_READS && n > 0; i++)
+        (void)ioctl(link->in.fd, FIONREAD, &left);
+        while (n > 0 && (left > 0 || more-- > 0)) {
                 n = recv(link->in.fd, forgotten, sizeof(forgotten), MSG_DONTWAIT | MSG_TRUNC);
+                left -= (int)n;
+        }
         if (link->options.resets &&
             n == 0) /* a program that sent to its end and waits for ours is not answered with a reset */
                 link_reset_at_close(link, false);
