@@ -2,7 +2,7 @@
 #
 #     make             build into build/release
 #     make run         install what the build needs, build, and show the main job: leat demo
-#     make check       install what the checks need, and run all of them (about ten minutes)
+#     make check       install what the checks need, and run all of them (about a quarter of an hour)
 #     make check-long  the same with the long versions of fuzz, scribble, kill and stress
 #     make format      put the sources into the house's format
 #     make clean       remove build/
