@@ -197,3 +197,8 @@ ssize_t io_send_message(int fd, const struct msghdr *message) {
         while (n < 0 && errno == EINTR);
         return result(n);
 }
+
+void io_reset_at_close(int fd, bool on) {
+        const struct linger linger = { .l_onoff = on };
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)); /* cannot fail on a socket */
+}

@@ -50,4 +50,7 @@ ssize_t io_write(const struct io *io, const struct iovec *parts, int count);
 ssize_t io_receive_message(int fd, struct msghdr *message);
 ssize_t io_send_message(int fd, const struct msghdr *message);
 
+/* A TCP socket: on: closing it resets the connection, whatever it holds. */
+void io_reset_at_close(int fd, bool on);
+
 #endif

@@ -258,7 +258,7 @@ void again_sent(struct leat_channel *channel, const struct outgoing *message, st
         struct again *again = &channel->again;
         if (copy) /* all before it went out: `next` stays the head */
                 kept_list_add(&again->copies, copy);
-        else if (!again->on || message->kind != WIRE_MESSAGE || message->told)
+        else if (message->kind != WIRE_MESSAGE || message->told)
                 return;
         else if (again->asks)
                 numbers_add(&again->sent, message->sequence); /* again_room() made room */

@@ -3,6 +3,7 @@
 /* Calls: a request, and the reply that names it. */
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "channel/send.h"
 
 #include <errno.h>
@@ -80,8 +81,10 @@ static void await_reply(struct leat_channel *channel, uint64_t sequence) {
  * first call for the reply to its own. The clock gives each channel numbers of its own: it counts faster than anybody calls.
  */
 static void begin_numbers(struct leat_channel *channel) {
+        if (channel->calls_numbered)
+                return;
         uint64_t first = (uint64_t)time_of_day_ns();
-        if (!channel->calls_numbered && channel->sequence < first)
+        if (channel->sequence < first)
                 channel->sequence = first;
         channel->calls_numbered = true;
 }

@@ -11,8 +11,7 @@
 #include <sys/socket.h>
 
 void link_reset_at_close(const struct link *link, bool on) {
-        const struct linger linger = { .l_onoff = on };
-        (void)setsockopt(link->in.fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)); /* cannot fail on a socket */
+        io_reset_at_close(link->in.fd, on);
 }
 
 /* Reads before a close, beyond those that what is there needs: the other end may go on sending for ever. */

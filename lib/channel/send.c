@@ -5,17 +5,11 @@
 #include "channel/send.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/options.h"
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
-
-int64_t time_of_day_ns(void) {
-        struct timespec now;
-        (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail */
-        return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* Why did the other end go? It may have said so before it closed. */
 static int ask_refusal(struct leat_channel *channel) {

@@ -6,9 +6,6 @@
 
 #include "channel/channel.h"
 
-/* CLOCK_REALTIME. */
-int64_t time_of_day_ns(void);
-
 /* Send one message: try, wait, try. None of it is seen if this fails. */
 int channel_send(struct leat_channel *channel, struct outgoing *message, int64_t deadline);
 

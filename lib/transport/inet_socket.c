@@ -12,6 +12,10 @@ int inet_set(int fd, int level, int option, int value) {
         return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
+int inet_set_capacity(int fd, const struct address *address, int option) {
+        return address_given(address, OPTION_CAPACITY) ? inet_set(fd, SOL_SOCKET, option, (int)address->capacity) : 0;
+}
+
 int inet_socket_name(int fd, bool other, struct inet_address *ret_address) {
         struct sockaddr_storage name = { 0 };
         socklen_t size = sizeof(name);

@@ -9,6 +9,9 @@
 /* An option that is a number: 0 or a negative errno. */
 int inet_set(int fd, int level, int option, int value);
 
+/* ?capacity=, if it is given, as SO_SNDBUF or SO_RCVBUF. */
+int inet_set_capacity(int fd, const struct address *address, int option);
+
 /* The address of this end, or of the other. */
 int inet_socket_name(int fd, bool other, struct inet_address *ret_address);
 

@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "transport/log_reader.h"
 
@@ -11,7 +12,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #define GROUP_APPENDS 64
 #define GROUP_NS 10000000
@@ -22,12 +22,6 @@ const char log_overwritten[] =
         "the newest of the log's files (PATH.N) was overwritten, and begins as none: move it away";
 
 /* ---- one write ---- */
-
-static int64_t now_ns(void) {
-        struct timespec now;
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* Beyond RLIMIT_FSIZE the kernel would send SIGXFSZ. */
 static int check_limit(const struct log_writer *writer, size_t total) {
@@ -176,14 +170,16 @@ static int go_on(struct log_writer *writer, uint64_t seal, uint64_t messages) {
         }
         r = make_next(writer, seal, messages);
         if (r == 0)
-                log_retain(writer->log, &writer->wishes.retention, now_ns());
+                log_retain(writer->log, &writer->wishes.retention, time_of_day_ns());
         return r;
 }
 
 /* ---- sealing ---- */
 
 static int append_seal(const struct log_writer *writer) {
-        const struct record seal = { .kind = RECORD_SEAL, .type = 1, .time_ns = now_ns(), .sender = writer->sender };
+        const struct record seal = {
+                .kind = RECORD_SEAL, .type = 1, .time_ns = time_of_day_ns(), .sender = writer->sender
+        };
         return write_record(writer, &seal, NULL);
 }
 

@@ -2,6 +2,7 @@
 #include "transport/tcp_connect.h"
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "transport/inet_socket.h"
 #include "transport/tcp_socket.h"
 
@@ -56,7 +57,7 @@ static int finish(int fd) {
         if (inet_socket_name(fd, true, &there) < 0)
                 return -ECONNABORTED; /* it was interrupted, or is gone already */
         if (is_itself(fd, &there)) {
-                tcp_abort(fd); /* the port is to be free for who wants to listen */
+                io_reset_at_close(fd, true); /* the port is to be free for who wants to listen */
                 return -ECONNREFUSED;
         }
         /* Without O_NONBLOCK: it may be handed to another program. We ask for MSG_DONTWAIT each time. */

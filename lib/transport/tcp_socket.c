@@ -34,21 +34,14 @@ bool tcp_is_silent(int fd, int seconds) {
 }
 
 int tcp_prepare(int fd, const struct address *address) {
-        int capacity = (int)address->capacity, r = 0;
-        if (address_given(address, OPTION_CAPACITY))
-                r = inet_set(fd, SOL_SOCKET, SO_SNDBUF, capacity);
-        if (r == 0 && address_given(address, OPTION_CAPACITY))
-                r = inet_set(fd, SOL_SOCKET, SO_RCVBUF, capacity);
+        int r = inet_set_capacity(fd, address, SO_SNDBUF);
+        if (r == 0)
+                r = inet_set_capacity(fd, address, SO_RCVBUF);
         if (r == 0)
                 r = inet_set(fd, IPPROTO_TCP, TCP_NODELAY, address->nodelay != 0);
         if (r == 0 && address_given(address, OPTION_KEEPALIVE))
                 r = set_keepalive(fd, (int)address->keepalive);
         return r;
-}
-
-void tcp_abort(int fd) {
-        const struct linger linger = { .l_onoff = 1, .l_linger = 0 };
-        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)); /* cannot fail on a socket */
 }
 
 int tcp_error(int fd) {

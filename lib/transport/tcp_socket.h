@@ -9,9 +9,6 @@
 /* What an address says of its sockets: ?nodelay, ?keepalive=, ?capacity=. Before connect or listen; accepted ones inherit it. */
 int tcp_prepare(int fd, const struct address *address);
 
-/* Reset it when it is closed, whatever it holds. */
-void tcp_abort(int fd);
-
 /*
  * ?keepalive=: is there no sign of life since twice so many seconds, though the kernel sent it the same bytes, or asked it whether there is
  * room, three times? The kernel asks an idle connection by itself and ends it; one with bytes under way it would keep for a quarter of

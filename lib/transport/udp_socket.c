@@ -10,10 +10,6 @@
 #include <linux/sock_diag.h>
 #include <string.h>
 
-static int set_capacity(int fd, const struct address *address, int option) {
-        return address_given(address, OPTION_CAPACITY) ? inet_set(fd, SOL_SOCKET, option, (int)address->capacity) : 0;
-}
-
 int udp_memory(int fd, uint32_t *ret_queued_bytes, uint32_t *ret_drops) {
         uint32_t values[SK_MEMINFO_VARS] = { 0 };
         socklen_t size = sizeof(values);
@@ -42,7 +38,7 @@ static int tell_destination(int fd, int family, bool several) {
 
 static int bind_one(const struct address *address, const struct inet_address *at, bool every, int *ret_fd) {
         CLOSE_AT_EXIT int fd = socket(at->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        int r = fd < 0 ? -errno : set_capacity(fd, address, SO_RCVBUF);
+        int r = fd < 0 ? -errno : inet_set_capacity(fd, address, SO_RCVBUF);
         if (r == 0 && at->any.sa_family == AF_INET6)
                 r = inet_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !every);
         if (r == 0)
@@ -73,7 +69,7 @@ int udp_bind(const struct address *address, const struct inet_name *name, int64_
 
 static int connect_one(const struct address *address, const struct inet_address *to, int *ret_fd) {
         CLOSE_AT_EXIT int fd = socket(to->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        int r = fd < 0 ? -errno : set_capacity(fd, address, SO_SNDBUF);
+        int r = fd < 0 ? -errno : inet_set_capacity(fd, address, SO_SNDBUF);
         if (r == 0)
                 r = allow_fragments(fd, to->any.sa_family);
         if (r == 0 && connect(fd, &to->any, to->bytes) < 0)

@@ -42,20 +42,20 @@ static bool is_pair(const struct line *line) {
         return line->subject->declaration->pattern == LEAT_PAIR;
 }
 
+/* The end that is made already, or one that does this. */
+static struct leat_channel *open_line(const struct line *line, struct leat_channel **made, const char *address,
+                                      unsigned does) {
+        struct leat_channel *channel = *made;
+        *made = NULL;
+        return channel ? channel : open_or_fail(address, is_pair(line) ? LEAT_SEND | LEAT_RECEIVE : does, SOON);
+}
+
 static struct leat_channel *open_replier(struct line *line) {
-        struct leat_channel *made = line->replier;
-        line->replier = NULL;
-        if (made)
-                return made;
-        return open_or_fail(line->replier_address, is_pair(line) ? LEAT_SEND | LEAT_RECEIVE : LEAT_REPLY, SOON);
+        return open_line(line, &line->replier, line->replier_address, LEAT_REPLY);
 }
 
 static struct leat_channel *open_caller(struct line *line) {
-        struct leat_channel *made = line->caller;
-        line->caller = NULL;
-        if (made)
-                return made;
-        return open_or_fail(line->caller_address, is_pair(line) ? LEAT_SEND | LEAT_RECEIVE : LEAT_CALL, SOON);
+        return open_line(line, &line->caller, line->caller_address, LEAT_CALL);
 }
 
 /* Both ends of both pipes lie open here as descriptors: each is to be open once. */

@@ -37,21 +37,25 @@ static void run_command(void *argument) {
         _exit(127);
 }
 
-static void check_output(const char *name, const char *expected) {
-        char path[256], text[4096] = "";
+#define OUTPUT_BYTES 4096
+
+static void read_output(const char *name, char ret_text[static OUTPUT_BYTES]) {
+        char path[256];
         FILE *file = fopen(path_of(name, path), "re");
         CHECK(file != NULL);
-        text[fread(text, 1, sizeof text - 1, file)] = '\0';
+        ret_text[fread(ret_text, 1, OUTPUT_BYTES - 1, file)] = '\0';
         fclose(file);
+}
+
+static void check_output(const char *name, const char *expected) {
+        char text[OUTPUT_BYTES];
+        read_output(name, text);
         CHECK_STR(text, expected);
 }
 
 static void check_output_says(const char *name, const char *words) {
-        char path[256], text[4096] = "";
-        FILE *file = fopen(path_of(name, path), "re");
-        CHECK(file != NULL);
-        text[fread(text, 1, sizeof text - 1, file)] = '\0';
-        fclose(file);
+        char text[OUTPUT_BYTES];
+        read_output(name, text);
         if (!strstr(text, words))
                 FAIL("'%s' does not say '%s'", text, words);
 }
