@@ -397,7 +397,6 @@ static int hub_receive(struct leat_channel *channel, struct incoming *messages, 
                 if (r < 0)
                         break;
         }
-        channel->counters.refused = hub->refused;
         if (done == 0 && r == -ENODATA && hub->lost)
                 return explain_loss(channel, r);
         return done > 0 ? done : r;
@@ -495,6 +494,7 @@ static void hub_info(struct leat_channel *channel, struct leat_info *info) {
         }
         info->queued_bytes = queued;
         info->parties = hub->links_count;
+        channel->counters.refused = hub->refused;
         if (hub->kind->info)
                 hub->kind->info(channel, info);
 }

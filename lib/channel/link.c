@@ -15,7 +15,7 @@ void link_reset_at_close(const struct link *link, bool on) {
 }
 
 /* Reads before a close, beyond those that what is there needs: the other end may go on sending for ever. */
-#define FAREWELL_READS 64
+#define FAREWELL_READS 4
 
 int link_new(struct io in, struct io out, const struct link_options *options, struct link **ret_link) {
         struct link *link = calloc(1, sizeof(struct link));

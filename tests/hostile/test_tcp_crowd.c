@@ -322,6 +322,25 @@ static void take_word(uint32_t *next, int64_t type, int fine, const char *buffer
         next[type - NUMBERED]++;
 }
 
+/* At once, in the call that took its last message: the next one may be a long time coming. */
+TEST(one_that_reads_nothing_is_counted_when_it_is_cut_off) {
+        struct crowd crowd;
+        struct wire_header header = { .kind = WIRE_MESSAGE, .type = FLOOD, .flags = WIRE_WANTS_TAKEN };
+        uint8_t frame[FRAME_MOST];
+        struct leat_channel *receiver = open_receiver("?capacity=4k", &crowd.at, crowd.address, sizeof crowd.address);
+        int fd = connect_plain(&crowd, 1);
+        for (header.sequence = 1; header.sequence == 1 || info_of(receiver).parties > 0; header.sequence += 2) {
+                char buffer[16];
+                CHECK_EQ(info_of(receiver).refused, 0);
+                size_t size = make_frame(STREAM, &header, NULL, frame);
+                CHECK_EQ(send(fd, frame, size, MSG_NOSIGNAL), size);
+                CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, SOON, NULL), 0);
+        }
+        CHECK_EQ(info_of(receiver).refused, 1);
+        CHECK_EQ(close(fd), 0);
+        leat_close(receiver);
+}
+
 TEST(seven_hundred_do_not_notice_three_hundred, .timeout_s = 120) {
         static void (*const harmful[])(void *) = { send_garbage, be_silent, be_slow_to_read };
         struct crowd crowd = { .each = is_small() ? 10 : 100,
