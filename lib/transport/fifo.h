@@ -48,7 +48,7 @@ struct fifo *fifo_free(struct fifo *fifo);
 
 /* ---- locks: fifo_locks.c ---- */
 
-/* As whoever has it open must. 0; -EAGAIN: others are in the way, or leave just now. */
+/* As whoever has it open must. 0; -EAGAIN: others are in the way; -EALREADY: one is, that removes the name and goes. */
 int fifo_lock(const struct fifo *fifo, int fd, bool sends);
 /* Before it is closed: does nobody else have it open, and can nobody open it now? Its locks are gone if not. */
 bool fifo_lock_alone(const struct fifo *fifo, int fd, bool sends);

@@ -57,7 +57,7 @@ static int expect_exclusive_receiver(int fd) {
         return receiver.l_type == F_RDLCK ? 0 : -EAGAIN;
 }
 
-int fifo_lock(const struct fifo *fifo, int fd, bool sends) {
+static int lock_beside_others(const struct fifo *fifo, int fd, bool sends) {
         int r = 0;
         if (is_shared(fifo))
                 return lock_file(fd, LOCK_SH);
@@ -66,6 +66,22 @@ int fifo_lock(const struct fifo *fifo, int fd, bool sends) {
         else if (fifo->packets) /* else the receiver may be any program */
                 r = expect_exclusive_receiver(fd);
         return r < 0 ? r : lock_present(fd, sends);
+}
+
+/*
+ * Is who is in the way about to go? Alone with the fifo it has all the bytes from PRESENT on, or where all share one flock
+ * that one, which else only an ?exclusive receiver has, and that has PRESENT too (or is about to).
+ */
+static bool is_passing(const struct fifo *fifo, int fd) {
+        struct flock other = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = PRESENT, .l_len = 1 };
+        if (fcntl(fd, F_OFD_GETLK, &other) < 0)
+                return false;
+        return other.l_type == F_UNLCK ? is_shared(fifo) : other.l_len == 0;
+}
+
+int fifo_lock(const struct fifo *fifo, int fd, bool sends) {
+        int r = lock_beside_others(fifo, fd, sends);
+        return r == -EAGAIN && is_passing(fifo, fd) ? -EALREADY : r;
 }
 
 /* Our own is given up first: of two that leave at once the later one finds nobody. */

@@ -14,11 +14,12 @@
 
 #define LOOK_FIRST_US 1000 /* between two looks for a receiver, doubling */
 #define LOOK_MOST_US 50000
-#define CONTENDED_TRIES 8 /* for the moment in which a name is removed or a receiver opens: 160 ms */
+#define CONTENDED_TRIES 8 /* for the moment in which a receiver opens: 160 ms */
 
 #define LARGEST (UINT64_C(16) << 20) /* where it is not one write; ?size= says otherwise */
 
 #define IN_THE_WAY (-EAGAIN) /* a lock is */
+#define PASSING (-EALREADY)  /* likewise, and it will not stay: of one that removes the name */
 
 /* ---- names ---- */
 
@@ -88,6 +89,10 @@ static int ensure(const struct fifo *fifo, const struct address *address, bool f
 
 /* ---- one try ---- */
 
+static bool is_locked(int error) {
+        return error == IN_THE_WAY || error == PASSING;
+}
+
 static int explain_contention(const struct fifo *fifo, bool sends, struct leat_reason *reason) {
         if (!sends)
                 return reason_set(reason, -EADDRINUSE, LEAT_ROW_LISTENING,
@@ -133,8 +138,8 @@ static bool serves_on(struct fifo *fifo, int fd) {
 }
 
 /*
- * -ENXIO: no receiver; -ESTALE: the name changed; IN_THE_WAY: a lock is. *kept: what a sender opened then, for the next try:
- * were it closed in between, a receiver would take it for a sender that came and went.
+ * -ENXIO: no receiver; -ESTALE: the name changed; IN_THE_WAY, PASSING: a lock is. *kept: what a sender opened then, for the
+ * next try: were it closed in between, a receiver would take it for a sender that came and went.
  */
 static int try_open(struct fifo *fifo, const struct address *address, bool sends, bool first, int *kept,
                     struct leat_reason *reason, int *ret_fd) {
@@ -148,7 +153,7 @@ static int try_open(struct fifo *fifo, const struct address *address, bool sends
                 r = open_named(fifo, address, sends, reason, &fd);
         if (r == 0)
                 r = fifo_lock(fifo, fd, sends);
-        if (r == IN_THE_WAY && sends)
+        if (is_locked(r) && sends)
                 *kept = take_fd(&fd);
         if (r == 0)
                 r = identify(fifo, fd);
@@ -203,13 +208,13 @@ static int open_end(struct fifo *fifo, const struct address *address, bool sends
         int64_t us = LOOK_FIRST_US;
         for (bool first = true;; first = false) {
                 int r = try_open(fifo, address, sends, first, &kept, reason, ret_fd), tried = r;
-                if (r != -ENXIO && r != -ESTALE && r != IN_THE_WAY)
+                if (r != -ENXIO && r != -ESTALE && !is_locked(r))
                         return r;
                 if (r == -ENXIO && address_given(address, OPTION_OPEN))
                         return reason_set(reason, -ECONNREFUSED, LEAT_ROW_LISTENING, "no receiver is there");
                 if (give_up(r, &contended, deadline))
-                        return r == IN_THE_WAY ? explain_contention(fifo, sends, reason)
-                                               : too_late(-EAGAIN, sends, reason);
+                        return is_locked(r) ? explain_contention(fifo, sends, reason)
+                                            : too_late(-EAGAIN, sends, reason);
                 if (first && r == -ENXIO) {
                         inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
                         watch(inotify, fifo);
@@ -217,10 +222,10 @@ static int open_end(struct fifo *fifo, const struct address *address, bool sends
                 }
                 watch(inotify, fifo);
                 /* No event tells that a lock is free; and those of our own opening would use up the tries at once. */
-                r = pause_until(r == IN_THE_WAY ? -1 : inotify, us, deadline);
+                r = pause_until(is_locked(r) ? -1 : inotify, us, deadline);
                 if (r < 0)
-                        return r == -ETIMEDOUT && tried == IN_THE_WAY ? explain_contention(fifo, sends, reason)
-                                                                      : too_late(r, sends, reason);
+                        return r == -ETIMEDOUT && is_locked(tried) ? explain_contention(fifo, sends, reason)
+                                                                   : too_late(r, sends, reason);
                 us = us < LOOK_MOST_US ? us * 2 : us;
         }
 }

@@ -13,7 +13,6 @@
 #define BUSY_FIRST_US 100
 #define BUSY_MOST_US 20000
 #define CLOSE_FIRST_US 50 /* a killed sender's file is closed before its locks are freed */
-#define CLOSE_MOST_US 100000
 
 /* ---- opening ---- */
 
@@ -229,18 +228,29 @@ static int take_shared(struct log_state *state, struct incoming *message) {
 
 /* ---- the end ---- */
 
+/*
+ * The one that closes may be about to free its lock; no event tells when it has. It may stand still just then, for any time:
+ * the looks become rare, and never end.
+ */
+static void plan_next_look(struct log_state *state) {
+        int64_t now = leat_now();
+        if (state->close_us > 0 && now < state->close_at)
+                return;
+        state->close_us = state->close_us ? state->close_us * 2 : CLOSE_FIRST_US;
+        state->close_at = now + state->close_us * 1000;
+}
+
 /* Everything was read. Is any sender left, if one came since the end was last told? */
 static bool all_gone(struct log_state *state) {
-        if (state->passed == state->passed_ended || !state->reader.closed)
+        if (state->reader.closed)
+                state->close_us = 0; /* one more: the looks begin anew */
+        state->closing |= state->reader.closed;
+        state->reader.closed = false;
+        if (state->passed == state->passed_ended || !state->closing)
                 return false;
         if (!log_lock_is_held(state->log.anchor, LOG_LOCK_ENDER))
                 return true;
-        /* The one that closes may be about to free its lock; no event tells when it has. */
-        state->close_us = state->close_us ? state->close_us * 2 : CLOSE_FIRST_US;
-        if (state->close_us > CLOSE_MOST_US) {
-                state->close_us = 0;
-                state->reader.closed = false;
-        }
+        plan_next_look(state);
         return false;
 }
 
@@ -274,8 +284,12 @@ static int explain(struct leat_channel *channel, int error) {
 static int64_t look_again_us(const struct log_state *state) {
         if (state->look_again)
                 return 1;
-        int64_t us = state->busy_us < BUSY_MOST_US ? state->busy_us : BUSY_MOST_US;
-        return state->close_us > 0 && (us == 0 || state->close_us < us) ? state->close_us : us;
+        if (state->busy_us > 0) /* the end is looked for when that is over */
+                return state->busy_us < BUSY_MOST_US ? state->busy_us : BUSY_MOST_US;
+        if (state->close_us == 0)
+                return 0;
+        int64_t left_us = (state->close_at - leat_now()) / 1000;
+        return left_us > 0 ? left_us : 1;
 }
 
 static void set_timer(const struct log_state *state) {

@@ -22,7 +22,8 @@ struct log_state {
         uint64_t held;                 /* the sequence of that message */
         bool look_again;               /* a try was ended before all was looked at */
         int64_t busy_us;               /* the position's lock was held: how long to sleep; 0: it was not */
-        unsigned close_us;             /* a sender is just closing: likewise */
+        bool closing;                  /* somebody closed it: who did may have a lock to free yet */
+        int64_t close_us, close_at;    /* between two looks for that; when the next one is due; 0: there is none */
         int poll_epoll, poll_timer;    /* what leat_fd() gives, and what makes it readable for the three above; -1 */
 };
 

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SOON harness_deadline_ms(10000)
+#define SOON harness_deadline_ms(40000)
 
 /* Its file, and that with such an ending: ".2". Static, until the next call. */
 const char *log_path(void);

@@ -26,7 +26,7 @@ static struct leat_channel *open_end(const char *options, unsigned flags) {
         struct leat_reason reason = { 0 };
         struct leat_channel *channel = NULL;
         how.flags = flags;
-        how.deadline = harness_deadline_ms(10000);
+        how.deadline = harness_deadline_ms(40000);
         int r = leat_open_with(mq_address(options), &how, &reason, &channel);
         if (r < 0)
                 FAIL("open %s: %s (%s)", mq_address(options), leat_strerror(r), reason.text ? reason.text : "");
@@ -46,7 +46,7 @@ int mq_refused(const char *options, unsigned flags, struct leat_reason *ret_reas
         struct leat_reason reason = { 0 };
         struct leat_channel *channel = NULL;
         how.flags = flags;
-        how.deadline = harness_deadline_ms(10000);
+        how.deadline = harness_deadline_ms(40000);
         int r = leat_open_with(mq_address(options), &how, &reason, &channel);
         CHECK(r < 0 && !channel);
         CHECK_EQ(reason.error, r);
@@ -69,6 +69,6 @@ int mq_receive_text(struct leat_channel *receiver, int64_t deadline, char *ret_t
 
 void mq_take(struct leat_channel *receiver, const char *text) {
         char taken[64];
-        CHECK_EQ(mq_receive_text(receiver, harness_deadline_ms(10000), taken), strlen(text));
+        CHECK_EQ(mq_receive_text(receiver, harness_deadline_ms(40000), taken), strlen(text));
         CHECK_STR(taken, text);
 }

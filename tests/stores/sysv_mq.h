@@ -10,7 +10,7 @@
 #include <sys/ipc.h>
 #include <sys/msg.h>
 
-#define SOON harness_deadline_ms(10000)
+#define SOON harness_deadline_ms(40000)
 #define KEY 0x1ea71ea7
 #define ADDRESS "sysv-mq:0x1ea71ea7"
 

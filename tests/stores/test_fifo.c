@@ -11,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static bool readable(int fd) {
@@ -358,6 +360,58 @@ TEST(of_two_that_leave_at_once_one_takes_the_name_with_it) {
         expect_no_name_left("temporary&framing=lines");
 }
 
+/* ---- one that is about to go ---- */
+
+struct opening {
+        char address[300];
+        unsigned flags;
+        struct harness_event *done;
+};
+
+static void open_beside(void *argument) {
+        const struct opening *opening = argument;
+        struct leat_channel *channel = NULL;
+        CHECK_EQ(leat_open(opening->address, opening->flags, SOON, &channel), 0);
+        harness_event_signal(opening->done);
+        leat_close(channel);
+}
+
+static void lock_all(int fd, short type) {
+        struct flock all = { .l_type = type, .l_whence = SEEK_SET, .l_start = 1 };
+        CHECK_EQ(fcntl(fd, F_OFD_SETLK, &all), 0);
+}
+
+/* Somebody holds what one that removes a ?temporary fifo holds for a moment, and stands still then: it is waited for. */
+static void expect_patience(const char *options, unsigned flags, bool whole, short bytes) {
+        struct opening opening = { .flags = flags, .done = harness_event_new() };
+        CHECK_EQ(leat_create(at(options), 0600, true, NULL), 0);
+        snprintf(opening.address, sizeof opening.address, "%s", at(options));
+        int fd = open(fifo_path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+        CHECK(fd >= 0);
+        if (whole)
+                CHECK_EQ(flock(fd, LOCK_EX | LOCK_NB), 0);
+        if (bytes != F_UNLCK)
+                lock_all(fd, bytes);
+        pid_t pid = harness_fork(open_beside, &opening);
+        CHECK(!harness_event_try(opening.done, leat_in_ms(300)));
+        CHECK_EQ(waitpid(pid, NULL, WNOHANG), 0);
+        lock_all(fd, F_UNLCK);
+        CHECK_EQ(flock(fd, LOCK_UN), 0);
+        struct leat_channel *receiver = flags == LEAT_SEND ? receiver_at(options) : NULL;
+        CHECK_EQ(harness_wait(pid), 0);
+        leat_close(receiver);
+        close(fd);
+        CHECK_EQ(unlink(fifo_path), 0);
+}
+
+TEST(who_removes_it_is_waited_for) {
+        expect_patience("", LEAT_RECEIVE, true, F_UNLCK);
+        expect_patience("", LEAT_SEND, true, F_UNLCK);
+        expect_patience("exclusive", LEAT_RECEIVE, true, F_RDLCK);
+        expect_patience("exclusive", LEAT_RECEIVE, false, F_WRLCK);
+        expect_patience("exclusive", LEAT_SEND, false, F_WRLCK);
+}
+
 /* ---- looking ---- */
 
 TEST(nobody_notices_a_look) {
@@ -416,28 +470,46 @@ TEST(a_sender_that_finds_no_lock_yet_does_not_come_and_go) {
         close(reader);
 }
 
-/* What it stays with may be removed meanwhile, or lose its reader: then the next try has the next one. */
-static void send_one(void *address) {
+struct patient {
+        char address[300];
+        _Atomic int64_t *changed; /* when it changed what the sender stays with; 0: not yet */
+};
+
+#define PATIENCE_NS INT64_C(150000000) /* it tries longer than this: what changed until then, it saw */
+
+/* Its patience with a lock has an end: where the other process stood still so long, it opens once more. */
+static void send_one(void *argument) {
+        const struct patient *patient = argument;
         struct leat_channel *sender = NULL;
-        CHECK_EQ(leat_open(address, LEAT_SEND, SOON, &sender), 0);
+        int64_t began, changed;
+        int r;
+        do {
+                began = leat_now();
+                r = leat_open(patient->address, LEAT_SEND, SOON, &sender);
+                changed = *patient->changed;
+        } while (r == -EBUSY && (changed == 0 || changed > began + PATIENCE_NS));
+        CHECK_EQ(r, 0);
         send_text(sender, "hello");
         leat_close(sender);
 }
 
+/* What it stays with may be removed meanwhile, or lose its reader: then the next try has the next one. */
+
 TEST(a_sender_that_tries_again_finds_the_next_fifo) {
         for (int removed = 0; removed < 2; removed++) {
                 struct pollfd event = { .events = POLLIN };
-                char address[300];
+                struct patient patient = { .changed = harness_shared(sizeof(int64_t)) };
                 CHECK_EQ(leat_create(at("exclusive"), 0600, true, NULL), 0);
-                snprintf(address, sizeof address, "%s", at("exclusive"));
+                snprintf(patient.address, sizeof patient.address, "%s", at("exclusive"));
                 int reader = open(fifo_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
                 event.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
                 CHECK(reader >= 0 && inotify_add_watch(event.fd, fifo_path, IN_OPEN) >= 0);
-                pid_t pid = harness_fork(send_one, address);
-                CHECK_EQ(poll(&event, 1, 10000), 1); /* it has it open */
+                pid_t pid = harness_fork(send_one, &patient);
+                CHECK_EQ(poll(&event, 1, 40000), 1); /* it has it open */
                 if (removed)
                         CHECK_EQ(unlink(fifo_path), 0);
                 close(reader);
+                *patient.changed = leat_now();
                 struct leat_channel *receiver = receiver_at("exclusive");
                 take_text(receiver, "hello");
                 expect_end(receiver);

@@ -275,6 +275,20 @@ TEST(polling_sees_an_end_that_comes_after_its_event) {
         leat_close(receiver);
 }
 
+/* It may stand still between the two, for longer than anybody looks again and again. */
+TEST(an_end_may_come_long_after_its_event) {
+        struct leat_channel *receiver = log_receiver("?end");
+        log_say_once("one");
+        int fd = open(log_path(), O_RDONLY | O_CLOEXEC);
+        lock_byte(fd, (off_t)((INT64_C(1) << 62) + LOG_LOCK_ENDER), F_RDLCK);
+        log_hear(receiver, "one");
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, NULL, 0, leat_in_ms(400), NULL), -ETIMEDOUT);
+        lock_byte(fd, (off_t)((INT64_C(1) << 62) + LOG_LOCK_ENDER), F_UNLCK);
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, NULL, 0, SOON, NULL), -ENODATA);
+        close(fd);
+        leat_close(receiver);
+}
+
 /* ---- the end, and what does not remain ---- */
 
 static void send_and_wait(void *event) {

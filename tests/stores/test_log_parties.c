@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SOON harness_deadline_ms(20000)
+#define SOON harness_deadline_ms(40000)
 
 static int diagnostics = -1; /* the real standard output: numbers are shown whatever the verdict */
 static char address[256];

@@ -256,7 +256,7 @@ TEST(a_sender_that_waits_for_room_gets_it) {
         pid_t pid = harness_fork(take_one_when_told, event);
         mq_put(sender, "a");
         harness_event_signal(event);
-        CHECK_EQ(leat_send(sender, 1, "b", 1, harness_deadline_ms(10000)), 0);
+        CHECK_EQ(leat_send(sender, 1, "b", 1, harness_deadline_ms(40000)), 0);
         CHECK_EQ(harness_wait(pid), 0);
         leat_close(sender);
 }
@@ -388,7 +388,7 @@ TEST(a_given_channel_keeps_its_place) {
         pid_t pid = harness_fork(use_given, sender);
         leat_close(sender);
         mq_take(receiver, "from the child");
-        CHECK_EQ(mq_receive_text(receiver, harness_deadline_ms(10000), NULL), -ENODATA);
+        CHECK_EQ(mq_receive_text(receiver, harness_deadline_ms(40000), NULL), -ENODATA);
         CHECK_EQ(harness_wait(pid), 0);
         leat_close(receiver);
 }

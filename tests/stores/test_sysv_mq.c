@@ -281,7 +281,7 @@ TEST(an_empty_one_that_was_taken_is_held_for_whom_it_may_concern) {
         CHECK_EQ(sysv_receive_now(receiver, LEAT_TYPE(5)), -EAGAIN);
         CHECK(!sysv_readable(fd, 0));
         sysv_send_foreign(5, "", 0);
-        CHECK(sysv_readable(fd, 10000));
+        CHECK(sysv_readable(fd, 40000));
         CHECK_EQ(sysv_status(KEY).msg_qnum, 0);
         CHECK_EQ(sysv_receive_now(receiver, LEAT_TYPE(7)), -EAGAIN);
         sysv_send_foreign(6, "six", 3);
@@ -291,7 +291,7 @@ TEST(an_empty_one_that_was_taken_is_held_for_whom_it_may_concern) {
         sysv_expect(receiver, LEAT_ANY, LEAT_NOW, 6, "six");
         CHECK_EQ(sysv_receive_now(receiver, LEAT_TYPE(5)), -EAGAIN);
         sysv_send_foreign(5, "", 0);
-        CHECK(sysv_readable(fd, 10000));
+        CHECK(sysv_readable(fd, 40000));
         CHECK_EQ(sysv_receive_now(receiver, LEAT_TYPE(7)), -EAGAIN);
         leat_close(receiver);
         CHECK_EQ(sysv_status(KEY).msg_qnum, 1); /* put back */
@@ -307,7 +307,7 @@ TEST(the_descriptor_is_level_triggered) {
                 CHECK(!sysv_readable(fd, 0));
                 CHECK_EQ(leat_send(sender, 1, "a", 1, SOON), 0);
                 CHECK_EQ(leat_send(sender, 1, "b", 1, SOON), 0);
-                CHECK(sysv_readable(fd, 10000));
+                CHECK(sysv_readable(fd, 40000));
                 sysv_expect(receiver, LEAT_ANY, LEAT_NOW, 1, "a");
                 CHECK(sysv_readable(fd, 0));
                 sysv_expect(receiver, LEAT_ANY, SOON, 1, "b");

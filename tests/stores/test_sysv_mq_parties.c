@@ -86,7 +86,7 @@ TEST(a_waiting_receiver_is_told_the_end) {
         CHECK_EQ(harness_wait(pid), 0);
         int r;
         do { /* it may also wake for nothing */
-                CHECK(sysv_readable(fd, 10000));
+                CHECK(sysv_readable(fd, 40000));
                 r = (int)leat_receive(polling, LEAT_ANY, &byte, 1, LEAT_NOW, NULL);
         } while (r == -EAGAIN);
         CHECK_EQ(r, -ENODATA);
@@ -165,7 +165,7 @@ TEST(a_receiver_that_waits_for_the_end_sleeps) {
         CHECK_EQ(sysv_receive_now(receiver, LEAT_ANY), -EAGAIN);
         CHECK(!sysv_readable(fd, 150));
         leat_close(sender);
-        CHECK(sysv_readable(fd, 10000));
+        CHECK(sysv_readable(fd, 40000));
         CHECK_EQ(sysv_receive_now(receiver, LEAT_ANY), -ENODATA);
         CHECK_EQ(sysv_receive_now(receiver, LEAT_ANY), -EAGAIN);
         CHECK(!sysv_readable(fd, 150));
@@ -179,7 +179,7 @@ TEST(a_companion_goes_with_a_queue_that_others_removed) {
         int fd = leat_fd(receiver), queue = sysv_queue(KEY);
         CHECK_EQ(sysv_receive_now(receiver, LEAT_ANY), -EAGAIN);
         CHECK_EQ(msgctl(queue, IPC_RMID, NULL), 0);
-        CHECK(sysv_readable(fd, 10000));
+        CHECK(sysv_readable(fd, 40000));
         CHECK_EQ(sysv_receive_now(receiver, LEAT_ANY), -EIDRM);
         CHECK(sysv_has_companion(queue));
         leat_close(receiver);
