@@ -186,7 +186,7 @@ bool chooses_types(const struct subject *subject);
 
 /* ---- messages ---- */
 
-#define SOON harness_deadline_ms(10000) /* what is to come comes before this */
+#define SOON harness_deadline_ms(40000) /* what is to come comes before this */
 
 /* Bytes that tell their message's number and differ from place to place; never a delimiter. */
 void fill(uint8_t *bytes, size_t size, uint64_t number);
@@ -214,6 +214,11 @@ void settle(struct leat_channel *receiver);
 void expect_end(struct leat_channel *receiver);
 /* Send records, from `number` on, until the channel is full, or a thousand where it never is. Returns how many it took. */
 uint64_t fill_up(struct leat_channel *sender, uint64_t number);
+/*
+ * Send record number *count, with these flags, to one that fill_up() found full: returns what was answered. One that finds
+ * room by itself (full_after_ms) may do so after any time, and takes some more: *count tells then what it has.
+ */
+int send_beyond(struct leat_channel *sender, uint64_t *count, unsigned flags, int64_t deadline);
 
 /* The channel's last call was refused for this row, and says why. */
 void check_why(struct leat_channel *channel, enum leat_row row, int error);

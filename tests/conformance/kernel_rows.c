@@ -322,9 +322,9 @@ CONFORMS(LEAT_ROW_POLLING, kernel_fd_is_readable_until_all_is_taken, .traits = K
         CHECK_EQ(poll_for_ms(fd, 0), 0);
         provoke(subject, channel, 1);
         provoke(subject, channel, 2);
-        CHECK_EQ(poll_for_ms(fd, 10000), 1);
+        CHECK_EQ(poll_for_ms(fd, 40000), 1);
         CHECK_EQ(take_number(subject, channel), 1);
-        CHECK_EQ(poll_for_ms(fd, 10000), 1);
+        CHECK_EQ(poll_for_ms(fd, 40000), 1);
         CHECK_EQ(take_number(subject, channel), 2);
         settle(channel);
         CHECK_EQ(poll_for_ms(fd, 0), 0);

@@ -318,6 +318,19 @@ uint64_t fill_up(struct leat_channel *sender, uint64_t number) {
         }
 }
 
+int send_beyond(struct leat_channel *sender, uint64_t *count, unsigned flags, int64_t deadline) {
+        struct leat_send_options options = LEAT_SEND_OPTIONS_INIT;
+        options.flags = flags;
+        options.deadline = deadline;
+        for (;; ++*count) {
+                char record[RECORD_BYTES + 1];
+                snprintf(record, sizeof record, "%016" PRIx64, *count);
+                int r = leat_send_with(sender, record, RECORD_BYTES, &options);
+                if (r != 0 || !full_after_ms)
+                        return r;
+        }
+}
+
 void check_reason(const struct leat_reason *reason, enum leat_row row, int error) {
         CHECK_EQ(reason->error, error);
         CHECK_EQ(reason->row, row);

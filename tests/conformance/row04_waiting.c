@@ -9,7 +9,6 @@
 #include <sys/time.h>
 
 #define SHORT_MS 20
-#define FULL "one record more.", RECORD_BYTES /* no smaller one than those that filled it */
 
 /* ---- never, until, now ---- */
 
@@ -19,10 +18,11 @@ CONFORMS(LEAT_ROW_WAITING, now_never_waits) {
         place_both_new(subject, "", &receiver, &sender);
         settle(receiver);
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, 1, NULL), -ETIMEDOUT);
-        CHECK(fill_up(sender, 0) > 0);
+        uint64_t count = fill_up(sender, 0);
+        CHECK(count > 0);
         if (promises(subject, LEAT_ROW_FULL)) {
-                CHECK_EQ(leat_send(sender, 1, FULL, LEAT_NOW), -EAGAIN);
-                CHECK_EQ(leat_send(sender, 1, FULL, 1), -ETIMEDOUT);
+                CHECK_EQ(send_beyond(sender, &count, 0, LEAT_NOW), -EAGAIN);
+                CHECK_EQ(send_beyond(sender, &count, 0, 1), -ETIMEDOUT);
         }
         take_record_numbered(receiver, 0);
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, RECORD_BYTES, 1, NULL),
@@ -47,10 +47,10 @@ CONFORMS(LEAT_ROW_WAITING, a_deadline_is_not_early) {
 CONFORMS(LEAT_ROW_WAITING, a_deadline_of_a_send_is_not_early, .also = ROW(LEAT_ROW_FULL)) {
         struct leat_channel *receiver, *sender;
         place_both_new(subject, "", &receiver, &sender);
-        fill_up(sender, 0);
+        uint64_t count = fill_up(sender, 0);
         for (int i = 0; i < 5; i++) {
                 int64_t deadline = leat_in_us(1 + (int64_t)harness_random_below(3000));
-                CHECK_EQ(leat_send(sender, 1, FULL, deadline), -ETIMEDOUT);
+                CHECK_EQ(send_beyond(sender, &count, 0, deadline), -ETIMEDOUT);
                 CHECK(leat_now() >= deadline);
         }
         leat_close(sender);
@@ -103,11 +103,11 @@ static void wait_in_storm(const struct subject *subject, int flags) {
         } while (atomic_load(&storms) == 0);
         end_storm();
         if (promises(subject, LEAT_ROW_FULL)) {
-                fill_up(sender, 0);
+                uint64_t count = fill_up(sender, 0);
                 start_storm(flags);
                 do {
                         int64_t deadline = leat_in_ms(SHORT_MS);
-                        CHECK_EQ(leat_send(sender, 1, FULL, deadline), -ETIMEDOUT);
+                        CHECK_EQ(send_beyond(sender, &count, 0, deadline), -ETIMEDOUT);
                         CHECK(leat_now() >= deadline);
                 } while (atomic_load(&storms) == 0);
                 end_storm();
@@ -189,8 +189,8 @@ CONFORMS(LEAT_ROW_WAITING, an_early_interrupt_ends_the_next_wait_once) {
         uint64_t count = fill_up(sender, 0);
         CHECK_EQ(leat_interrupt(sender), 0);
         if (promises(subject, LEAT_ROW_FULL)) {
-                CHECK_EQ(leat_send(sender, 1, FULL, SOON), -ECANCELED);
-                CHECK_EQ(leat_send(sender, 1, FULL, leat_in_ms(SHORT_MS)), -ETIMEDOUT);
+                CHECK_EQ(send_beyond(sender, &count, 0, SOON), -ECANCELED);
+                CHECK_EQ(send_beyond(sender, &count, 0, leat_in_ms(SHORT_MS)), -ETIMEDOUT);
         }
         for (uint64_t i = 0; i < count; i++)
                 take_record_numbered(receiver, i);
@@ -225,7 +225,7 @@ CONFORMS(LEAT_ROW_WAITING, a_thread_interrupts_a_send, .also = ROW(LEAT_ROW_FULL
         place_both_new(subject, "", &receiver, &sender);
         uint64_t count = fill_up(sender, 0);
         CHECK_EQ(pthread_create(&thread, NULL, interrupt_when_asleep, sender), 0);
-        CHECK_EQ(leat_send(sender, 1, FULL, SOON), -ECANCELED);
+        CHECK_EQ(send_beyond(sender, &count, 0, SOON), -ECANCELED);
         CHECK_EQ(pthread_join(thread, NULL), 0);
         for (uint64_t i = 0; i < count; i++)
                 take_record_numbered(receiver, i);
@@ -252,12 +252,12 @@ CONFORMS(LEAT_ROW_WAITING, a_handler_interrupts) {
         char buffer[64];
         place_both_new(subject, "", &receiver, &sender);
         CHECK_EQ(sigaction(SIGALRM, &action, NULL), 0);
-        fill_up(sender, 0);
+        uint64_t count = fill_up(sender, 0);
         for (int i = 0; i < 10 && promises(subject, LEAT_ROW_FULL); i++) {
                 struct itimerval once = { { 0, 0 }, { 0, 1 + (suseconds_t)harness_random_below(2000) } };
                 interrupted = sender;
                 CHECK_EQ(setitimer(ITIMER_REAL, &once, NULL), 0);
-                CHECK_EQ(leat_send(sender, 1, FULL, SOON), -ECANCELED);
+                CHECK_EQ(send_beyond(sender, &count, 0, SOON), -ECANCELED);
         }
         for (int i = 0; i < 10; i++) {
                 struct itimerval once = { { 0, 0 }, { 0, 1 + (suseconds_t)harness_random_below(2000) } };

@@ -55,7 +55,7 @@ static void take_out_of_aside(struct leat_channel *receiver, void *argument) {
         while (info_of(receiver).aside_messages == 0) {
                 CHECK_EQ(leat_receive(receiver, LEAT_TYPE(2), buffer, sizeof buffer, LEAT_NOW, NULL), -EAGAIN);
                 if (info_of(receiver).aside_messages == 0)
-                        CHECK_EQ(poll(&poll_fd, 1, 10000), 1);
+                        CHECK_EQ(poll(&poll_fd, 1, 40000), 1);
         }
         harness_wait_state(shared->sender_pid, "S");
         atomic_store(&shared->taking, 1);

@@ -49,17 +49,16 @@ static int send_or_drop(struct leat_channel *sender, const void *bytes, size_t s
 
 CONFORMS(LEAT_ROW_FULL, drop_the_newest, .timeout_s = 180) {
         struct leat_channel *receiver, *sender;
-        const char text[RECORD_BYTES + 1] = "000000000000ffff";
         place_both_new(subject, "", &receiver, &sender);
         uint64_t count = fill_up(sender, 0);
         CHECK_EQ(info_of(sender).dropped, 0);
-        CHECK_EQ(send_or_drop(sender, text, RECORD_BYTES, LEAT_NOW), 1);
-        CHECK_EQ(send_or_drop(sender, text, RECORD_BYTES, leat_in_ms(10)), 1);
+        CHECK_EQ(send_beyond(sender, &count, LEAT_DROP_NEWEST, LEAT_NOW), 1);
+        CHECK_EQ(send_beyond(sender, &count, LEAT_DROP_NEWEST, leat_in_ms(10)), 1);
         CHECK_EQ(info_of(sender).dropped, 2);
         CHECK_EQ(info_of(sender).sent, count);
         for (uint64_t i = 0; i < count; i++)
                 take_record_numbered(receiver, i);
-        CHECK_EQ(send_or_drop(sender, text, RECORD_BYTES, LEAT_NOW), 0);
+        CHECK_EQ(send_or_drop(sender, "000000000000ffff", RECORD_BYTES, LEAT_NOW), 0);
         take_record_numbered(receiver, 0xffff);
         settle(receiver);
         CHECK_EQ(info_of(sender).dropped, 2);

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 
-#define WAIT_MS 10000
+#define WAIT_MS 40000
 
 /* Is it readable within so many milliseconds? Asked by poll, twice, since it is level-triggered; and by epoll. */
 static bool readable(struct leat_channel *receiver, int wait_ms) {

@@ -42,7 +42,7 @@ static void expect_refusal(const struct stranger *stranger, int error) {
         struct pollfd poll_fd = { .fd = stranger->in, .events = POLLIN };
         if (stranger->in < 0)
                 return;
-        CHECK_EQ(poll(&poll_fd, 1, 10000), 1);
+        CHECK_EQ(poll(&poll_fd, 1, 40000), 1);
         CHECK_EQ(read(stranger->in, frame, sizeof frame), sizeof frame);
         CHECK_MEM(frame, "Lt\1", 3);
         CHECK_EQ(frame[3], KIND_REFUSE);

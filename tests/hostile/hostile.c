@@ -83,12 +83,12 @@ static void open_socket(struct victim *victim, unsigned flags, const char *optio
                  options);
         path_of(victim, path, sizeof path);
         if (listens) {
-                CHECK_EQ(leat_open(victim->address, flags, harness_deadline_ms(5000), &victim->channel), 0);
+                CHECK_EQ(leat_open(victim->address, flags, harness_deadline_ms(40000), &victim->channel), 0);
                 victim->peer = victim_connect(victim);
                 return;
         }
         int listener = listen_at(path, type_of(victim->place));
-        CHECK_EQ(leat_open(victim->address, flags, harness_deadline_ms(5000), &victim->channel), 0);
+        CHECK_EQ(leat_open(victim->address, flags, harness_deadline_ms(40000), &victim->channel), 0);
         victim->peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
         CHECK(victim->peer >= 0);
         close(listener);
@@ -99,7 +99,7 @@ static void open_honest(struct victim *victim) {
         char address[160], path[120];
         path_of(victim, path, sizeof path);
         snprintf(address, sizeof address, "unix%s:%s?connect", is_packets(victim->place) ? "" : "-stream", path);
-        CHECK_EQ(leat_open(address, LEAT_SEND, harness_deadline_ms(5000), &victim->honest), 0);
+        CHECK_EQ(leat_open(address, LEAT_SEND, harness_deadline_ms(40000), &victim->honest), 0);
 }
 
 void victim_open(struct victim *victim, enum place place, unsigned flags, const char *options) {
@@ -129,7 +129,7 @@ void honest_send(struct victim *victim) {
         if (!victim->honest)
                 return;
         uint64_t number = ++victim->honest_sent;
-        CHECK_EQ(leat_send(victim->honest, HONEST, &number, sizeof number, harness_deadline_ms(5000)), 0);
+        CHECK_EQ(leat_send(victim->honest, HONEST, &number, sizeof number, harness_deadline_ms(40000)), 0);
 }
 
 ssize_t victim_receive(struct victim *victim, void *buffer, size_t size, int64_t deadline,
@@ -212,7 +212,7 @@ void send_with_descriptors(int fd, const void *bytes, size_t size, const int *de
 void check_cut_off(struct victim *victim, int error) {
         uint8_t answer[256];
         struct wire_header header;
-        int64_t deadline = harness_deadline_ms(5000);
+        int64_t deadline = harness_deadline_ms(40000);
         ssize_t n;
         if (victim->place == PIPE) {
                 struct pollfd poll_fd = { .fd = victim->peer };

@@ -35,7 +35,7 @@ static void receive_all(void *argument) {
         struct leat_channel *channel;
         uint32_t number, last = 0;
         unsigned taken = 0;
-        CHECK_EQ(leat_open(scene->listens, LEAT_RECEIVE, harness_deadline_ms(10000), &channel), 0);
+        CHECK_EQ(leat_open(scene->listens, LEAT_RECEIVE, harness_deadline_ms(40000), &channel), 0);
         for (;;) {
                 struct leat_message about = LEAT_MESSAGE_INIT;
                 ssize_t n = leat_receive(channel, LEAT_ANY, &number, sizeof number, leat_in_ms(20), &about);
@@ -77,11 +77,11 @@ static void send_all(void *argument) {
         const struct scene *scene = argument;
         struct leat_channel *channel;
         uint64_t sequence = 0;
-        CHECK_EQ(leat_open(scene->connects, LEAT_SEND, harness_deadline_ms(10000), &channel), 0);
+        CHECK_EQ(leat_open(scene->connects, LEAT_SEND, harness_deadline_ms(40000), &channel), 0);
         harness_event_signal(scene->ready);
         for (uint32_t number = 1; number <= NUMBERS; number++) {
                 scene->books->number_of[++sequence] = number;
-                int r = leat_send(channel, 1, &number, sizeof number, harness_deadline_ms(20000));
+                int r = leat_send(channel, 1, &number, sizeof number, harness_deadline_ms(40000));
                 if (r == -ENOTCONN) {
                         CHECK(!scene->keeps);
                         note_doubt(channel, scene->books);
@@ -91,7 +91,7 @@ static void send_all(void *argument) {
                 CHECK_EQ(r, 0);
         }
         int r;
-        while ((r = leat_flush(channel, harness_deadline_ms(20000))) == -ENOTCONN)
+        while ((r = leat_flush(channel, harness_deadline_ms(40000))) == -ENOTCONN)
                 note_doubt(channel, scene->books);
         CHECK_EQ(r, 0);
         scene->books->over = true;

@@ -132,7 +132,7 @@ static void deaf(void *argument) {
         victim_open(&victim, *(enum place *)argument, LEAT_RECEIVE, "");
         CHECK_EQ(shutdown(victim.peer, SHUT_RD), 0);
         peer_send(&victim, &header, "abc");
-        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(5000), NULL), 3);
+        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), 3);
         CHECK_EQ(leat_give(victim.channel), 0);
         pid_t pid = harness_fork(sleep_in_receive, &(struct sleeper){ .victim = &victim });
         harness_wait_state(pid, "S");
@@ -156,7 +156,7 @@ static void deaf_pipe(void *argument) {
         victim.peer = there[1];
         close(back[0]);
         peer_send(&victim, &header, "abc");
-        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(5000), NULL), 3);
+        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), 3);
         CHECK_EQ(leat_give(victim.channel), 0);
         pid_t pid = harness_fork(sleep_in_receive, &(struct sleeper){ .victim = &victim });
         harness_wait_state(pid, "S");
@@ -355,9 +355,9 @@ static void refuse_receiver(void *argument) {
                 victim_open(&victim, *(enum place *)argument, LEAT_RECEIVE, "");
                 peer_send(&victim, &(struct wire_header){ .kind = WIRE_REFUSE, .type = refusals[i].type }, NULL);
                 if (!is_listener(victim.place)) {
-                        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(3000), NULL),
+                        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL),
                                  refusals[i].error);
-                        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(3000), NULL),
+                        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL),
                                  -ENODATA);
                 }
                 check_honest(&victim);
@@ -372,11 +372,11 @@ static void refuse_sender(void *argument) {
                 printf("%lld\n", (long long)refusals[i].type);
                 victim_open(&victim, *(enum place *)argument, LEAT_SEND, "");
                 peer_send(&victim, &(struct wire_header){ .kind = WIRE_REFUSE, .type = refusals[i].type }, NULL);
-                CHECK_EQ(send_sync(victim.channel, harness_deadline_ms(3000)), refusals[i].error);
+                CHECK_EQ(send_sync(victim.channel, harness_deadline_ms(40000)), refusals[i].error);
                 victim_close(&victim);
                 victim_open(&victim, *(enum place *)argument, LEAT_CALL, "&pattern=pair");
                 peer_send(&victim, &(struct wire_header){ .kind = WIRE_REFUSE, .type = refusals[i].type }, NULL);
-                CHECK_EQ(leat_call(victim.channel, 1, "abc", 3, reply, sizeof reply, harness_deadline_ms(3000), NULL),
+                CHECK_EQ(leat_call(victim.channel, 1, "abc", 3, reply, sizeof reply, harness_deadline_ms(40000), NULL),
                          refusals[i].error);
                 victim_close(&victim);
         }
@@ -400,12 +400,12 @@ static void sender_hears(void *argument) {
         /* The answer to the one that gave up comes late, then that to the next, before it was sent. */
         peer_send(&victim, &(struct wire_header){ .kind = WIRE_TAKEN, .type = 1, .reference = 1 }, NULL);
         peer_send(&victim, &(struct wire_header){ .kind = WIRE_TAKEN, .type = 1, .reference = 3 }, NULL);
-        CHECK_EQ(send_sync(victim.channel, harness_deadline_ms(3000)), 0);
+        CHECK_EQ(send_sync(victim.channel, harness_deadline_ms(40000)), 0);
         peer_write(&victim, garbage, sizeof garbage);
-        CHECK_EQ(send_sync(victim.channel, harness_deadline_ms(3000)), -EBADMSG);
+        CHECK_EQ(send_sync(victim.channel, harness_deadline_ms(40000)), -EBADMSG);
         int r = 0;
         for (int i = 0; i < 3 && r == 0; i++) /* of two pipes the way there is still open */
-                r = send_sync(victim.channel, harness_deadline_ms(3000));
+                r = send_sync(victim.channel, harness_deadline_ms(40000));
         CHECK_EQ(r, -EPIPE);
         victim_close(&victim);
 }
@@ -435,17 +435,17 @@ static void caller_hears(void *argument) {
                         CHECK_EQ(leat_call(victim.channel, 1, NULL, 0, reply, sizeof reply, leat_in_ms(20), &about),
                                  -ETIMEDOUT);
         }
-        CHECK_EQ(leat_call(victim.channel, 1, NULL, 0, reply, sizeof reply, harness_deadline_ms(3000), &about), 5);
+        CHECK_EQ(leat_call(victim.channel, 1, NULL, 0, reply, sizeof reply, harness_deadline_ms(40000), &about), 5);
         CHECK_EQ(about.type, 7);
         answer.sequence++;
         answer.reference = before + 3;
         answer.size = 11;
         peer_send(&victim, &answer, NULL);
-        CHECK_EQ(leat_call(victim.channel, 1, NULL, 0, reply, sizeof reply, harness_deadline_ms(3000), &about),
+        CHECK_EQ(leat_call(victim.channel, 1, NULL, 0, reply, sizeof reply, harness_deadline_ms(40000), &about),
                  -EMSGSIZE);
         answer = (struct wire_header){ .kind = WIRE_MESSAGE, .type = 7, .size = 5, .sequence = answer.sequence + 1 };
         peer_send(&victim, &answer, NULL);
-        CHECK_EQ(leat_call(victim.channel, 1, NULL, 0, reply, sizeof reply, harness_deadline_ms(3000), &about),
+        CHECK_EQ(leat_call(victim.channel, 1, NULL, 0, reply, sizeof reply, harness_deadline_ms(40000), &about),
                  -EBADMSG);
         victim_close(&victim);
 }
@@ -459,7 +459,7 @@ static void raw_gone(void *argument) {
         if (victim.peer_in >= 0)
                 close(victim.peer_in);
         victim.peer_in = -1;
-        CHECK_EQ(leat_send(victim.channel, 1, "abc", 3, harness_deadline_ms(3000)), -EPIPE);
+        CHECK_EQ(leat_send(victim.channel, 1, "abc", 3, harness_deadline_ms(40000)), -EPIPE);
         victim_close(&victim);
 }
 
@@ -474,13 +474,13 @@ static void *receive_in_thread(void *argument) {
         struct thread_result *result = argument;
         char buffer[64];
         result->result =
-                leat_receive(result->channel, LEAT_ANY, buffer, sizeof buffer, harness_deadline_ms(8000), NULL);
+                leat_receive(result->channel, LEAT_ANY, buffer, sizeof buffer, harness_deadline_ms(40000), NULL);
         return NULL;
 }
 
 static void *sync_in_thread(void *argument) {
         struct thread_result *result = argument;
-        result->result = send_sync(result->channel, harness_deadline_ms(8000));
+        result->result = send_sync(result->channel, harness_deadline_ms(40000));
         return NULL;
 }
 
@@ -528,7 +528,7 @@ static void next_partner(void *argument) {
         CHECK_EQ(pthread_join(receiver, NULL), 0);
         CHECK_EQ(received.result, -ENODATA);
         victim.peer = victim_connect(&victim);
-        CHECK_EQ(leat_send(victim.channel, 1, "abc", 3, harness_deadline_ms(3000)), 0);
+        CHECK_EQ(leat_send(victim.channel, 1, "abc", 3, harness_deadline_ms(40000)), 0);
         struct wire_header header = peer_receive(&victim);
         CHECK_EQ(header.kind, WIRE_MESSAGE);
         CHECK_EQ(header.size, 3);
@@ -543,7 +543,7 @@ struct changing {
 static void *send_large(void *argument) {
         static char message[4 << 20];
         struct changing *changing = argument;
-        changing->result = leat_send(changing->channel, 1, message, sizeof message, harness_deadline_ms(8000));
+        changing->result = leat_send(changing->channel, 1, message, sizeof message, harness_deadline_ms(40000));
         return NULL;
 }
 
@@ -560,14 +560,15 @@ static void partner_changes(void *argument) {
                 CHECK_EQ(pthread_create(&sender, NULL, send_large, &changing), 0);
                 CHECK_EQ(peer_receive(&victim).kind, WIRE_MESSAGE);
                 peer_write(&victim, "garbage garbage garbage garbage garbage garbage garbage", 56);
-                CHECK_EQ(leat_receive(victim.channel, LEAT_ANY, buffer, sizeof buffer, harness_deadline_ms(8000), NULL),
+                CHECK_EQ(leat_receive(victim.channel, LEAT_ANY, buffer, sizeof buffer, harness_deadline_ms(40000),
+                                      NULL),
                          -EBADMSG);
                 int next = victim_connect(&victim);
                 CHECK_EQ(pthread_join(sender, NULL), 0);
                 CHECK_EQ(changing.result, -EPIPE);
                 close(victim.peer);
                 victim.peer = next;
-                CHECK_EQ(leat_send(victim.channel, 1, "abc", 3, harness_deadline_ms(3000)), 0);
+                CHECK_EQ(leat_send(victim.channel, 1, "abc", 3, harness_deadline_ms(40000)), 0);
                 struct wire_header header = peer_receive(&victim);
                 CHECK_EQ(header.kind, WIRE_MESSAGE);
                 CHECK_EQ(header.size, 3);

@@ -16,7 +16,7 @@ static void expect_breach(struct victim *victim, int error) {
         char buffer[256];
         struct leat_message about = LEAT_MESSAGE_INIT;
         struct leat_reason why;
-        CHECK_EQ(victim_receive(victim, buffer, sizeof buffer, harness_deadline_ms(5000), &about), error);
+        CHECK_EQ(victim_receive(victim, buffer, sizeof buffer, harness_deadline_ms(40000), &about), error);
         CHECK_EQ(about.sender.known, victim->place != PIPE);
         if (about.sender.known)
                 CHECK_EQ(about.sender.pid, getpid());
@@ -24,7 +24,7 @@ static void expect_breach(struct victim *victim, int error) {
         CHECK(why.text && why.error == error);
         check_cut_off(victim, -error);
         if (!is_listener(victim->place)) {
-                CHECK_EQ(victim_receive(victim, buffer, sizeof buffer, harness_deadline_ms(5000), NULL), -ENODATA);
+                CHECK_EQ(victim_receive(victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), -ENODATA);
                 CHECK_EQ(victim_receive(victim, buffer, sizeof buffer, LEAT_NOW, NULL), -ENODATA);
         }
         struct leat_info info = LEAT_INFO_INIT;
@@ -92,7 +92,7 @@ static void one_field(void *argument) {
                 victim_open(&victim, place, LEAT_RECEIVE, "");
                 honest_send(&victim);
                 peer_send(&victim, &good, "abc");
-                CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(5000), NULL), 3);
+                CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), 3);
                 bad.kind = patch->kind;
                 size_t size = make_frame(place, &bad, "abc", frame);
                 memcpy(frame + patch->at, patch->bytes, patch->count);
@@ -171,7 +171,7 @@ static void taken_between(void *argument) {
         struct wire_header rest = message_of(34464, 1);
         rest.kind = WIRE_CONTINUE;
         peer_send(&victim, &rest, NULL);
-        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(5000), NULL), 100000);
+        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), 100000);
         check_honest(&victim);
         victim_close(&victim);
 }
@@ -251,7 +251,7 @@ static void half(void *argument) {
                 if (is_listener(place))
                         check_honest(&victim);
                 else
-                        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(5000), NULL),
+                        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL),
                                  -ENODATA);
                 victim_close(&victim);
         }
@@ -271,7 +271,7 @@ static void half_message(void *argument) {
         if (is_listener(victim.place))
                 check_honest(&victim);
         else
-                CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(5000), NULL), -ENODATA);
+                CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), -ENODATA);
         victim_close(&victim);
 }
 
@@ -283,15 +283,15 @@ static void bare_framings(void *argument) {
         memset(line, 'x', sizeof line);
         victim_open(&victim, place, LEAT_RECEIVE, "&framing=length&size=1k");
         peer_write(&victim, "\0\0\4\1", 4);
-        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(5000), NULL), -EBADMSG);
+        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), -EBADMSG);
         victim_close(&victim);
         victim_open(&victim, place, LEAT_RECEIVE, "&framing=length");
         peer_write(&victim, "\377\377\377\377", 4);
-        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(5000), NULL), -EBADMSG);
+        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), -EBADMSG);
         victim_close(&victim);
         victim_open(&victim, place, LEAT_RECEIVE, "&framing=lines&size=1k");
         peer_write(&victim, line, sizeof line);
-        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(5000), NULL), -EBADMSG);
+        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), -EBADMSG);
         victim_close(&victim);
         victim_open(&victim, place, LEAT_RECEIVE, "&framing=nul&size=1k");
         peer_write(&victim, line, 1000);
@@ -309,10 +309,10 @@ static void raw_nothing(void *argument) {
         char buffer[64];
         victim_open(&victim, *(enum place *)argument, LEAT_RECEIVE, "&framing=raw");
         peer_write(&victim, "abc", 3);
-        CHECK_EQ(leat_receive(victim.channel, LEAT_ANY, buffer, 0, harness_deadline_ms(5000), &about), -EMSGSIZE);
+        CHECK_EQ(leat_receive(victim.channel, LEAT_ANY, buffer, 0, harness_deadline_ms(40000), &about), -EMSGSIZE);
         CHECK_EQ(about.descriptors_count, 0);
         CHECK(about.size_bytes > 0 && about.size_bytes <= 3);
-        CHECK_EQ(leat_receive(victim.channel, LEAT_ANY, buffer, sizeof buffer, harness_deadline_ms(5000), NULL), 3);
+        CHECK_EQ(leat_receive(victim.channel, LEAT_ANY, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), 3);
         victim_close(&victim);
 }
 

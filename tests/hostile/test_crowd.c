@@ -52,18 +52,18 @@ static void too_many(void *argument) {
                 check_cut_off(&victim, EBUSY);
                 victim.peer = peer;
                 close(one);
-                CHECK_EQ(leat_open(address, LEAT_SEND, harness_deadline_ms(3000), &further), 0);
+                CHECK_EQ(leat_open(address, LEAT_SEND, harness_deadline_ms(40000), &further), 0);
                 CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, LEAT_NOW, NULL), -EAGAIN);
-                CHECK_EQ(leat_send(further, 1, "abc", 3, harness_deadline_ms(3000)), -EBUSY);
+                CHECK_EQ(leat_send(further, 1, "abc", 3, harness_deadline_ms(40000)), -EBUSY);
                 leat_close(further);
                 check_honest(&victim);
         }
         close(victim.peer);
         victim.peer = -1;
         CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, LEAT_NOW, NULL), -EAGAIN);
-        CHECK_EQ(leat_open(address, LEAT_SEND, harness_deadline_ms(3000), &further), 0);
-        CHECK_EQ(leat_send(further, 1, "abc", 3, harness_deadline_ms(3000)), 0);
-        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(3000), NULL), 3);
+        CHECK_EQ(leat_open(address, LEAT_SEND, harness_deadline_ms(40000), &further), 0);
+        CHECK_EQ(leat_send(further, 1, "abc", 3, harness_deadline_ms(40000)), 0);
+        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), 3);
         leat_close(further);
         victim_close(&victim);
 }
@@ -169,13 +169,13 @@ static void speak(void *argument) {
         snprintf(address, sizeof address, "%.*s?connect", (int)strcspn(crowd->victim->address, "?"),
                  crowd->victim->address);
         for (int i = 0; i < EACH; i++)
-                CHECK_EQ(leat_open(address, LEAT_SEND, harness_deadline_ms(20000), &channels[i]), 0);
+                CHECK_EQ(leat_open(address, LEAT_SEND, harness_deadline_ms(40000), &channels[i]), 0);
         harness_event_signal(crowd->ready);
         harness_event_wait(crowd->go);
         for (uint32_t message = 1; message <= MESSAGES; message++)
                 for (uint32_t i = 0; i < EACH; i++) {
                         const uint32_t words[2] = { (uint32_t)crowd->number * EACH + i, message };
-                        CHECK_EQ(leat_send(channels[i], 2, words, sizeof words, harness_deadline_ms(20000)), 0);
+                        CHECK_EQ(leat_send(channels[i], 2, words, sizeof words, harness_deadline_ms(40000)), 0);
                 }
         for (int i = 0; i < EACH; i++)
                 leat_close(channels[i]);
@@ -197,7 +197,7 @@ static void thousand(void *argument) {
         for (int i = 0; i < CROWDS; i++)
                 harness_event_signal(go);
         for (int i = 0; i < CROWDS * EACH * MESSAGES; i++) {
-                CHECK_EQ(victim_receive(&victim, words, sizeof words, harness_deadline_ms(20000), NULL), 8);
+                CHECK_EQ(victim_receive(&victim, words, sizeof words, harness_deadline_ms(40000), NULL), 8);
                 CHECK(words[0] < CROWDS * EACH);
                 CHECK_EQ(words[1], last[words[0]] + 1);
                 last[words[0]] = words[1];
@@ -359,7 +359,7 @@ static void accept_no_room(void *argument) {
                 late[i] = victim_connect(&victim);
         leave(0);
         honest_send(&victim);
-        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(3000), NULL), -EMFILE);
+        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), -EMFILE);
         struct leat_reason why;
         CHECK_EQ(leat_why(victim.channel, &why), 0);
         CHECK(why.text && why.limit);
@@ -371,7 +371,7 @@ static void accept_no_room(void *argument) {
                 check_honest(&victim);
         }
         peer_send(&victim, &(struct wire_header){ .kind = WIRE_MESSAGE, .type = 5, .size = 3, .sequence = 1 }, "abc");
-        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(3000), NULL), 3);
+        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), 3);
         leave(3);
         CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, LEAT_NOW, NULL), -EAGAIN); /* that is known */
         CHECK_EQ(connections_waiting(&victim), 5);
@@ -411,15 +411,15 @@ static void no_end_at_the_door(void *argument) {
         check_honest(&victim);
         int late = victim_connect(&victim), waiting = victim.peer;
         leave(0);
-        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(3000), NULL), -EMFILE);
+        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), -EMFILE);
         victim.honest = leat_close(victim.honest);
         victim.peer = late;
         close(waiting);
         peer_send(&victim, &(struct wire_header){ .kind = WIRE_MESSAGE, .type = 5, .size = 3, .sequence = 1 }, "abc");
         close(late);
         victim.peer = -1;
-        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(3000), NULL), 3);
-        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(3000), NULL), -ENODATA);
+        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), 3);
+        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), -ENODATA);
         unfill();
         victim_close(&victim);
 }
@@ -431,7 +431,7 @@ static void open_with_few(const char *address) {
         struct leat_open_options options = LEAT_OPEN_OPTIONS_INIT;
         int before = harness_count_descriptors(), r = -EMFILE;
         options.flags = strstr(address, "connect") ? LEAT_SEND : LEAT_RECEIVE;
-        options.deadline = harness_deadline_ms(3000);
+        options.deadline = harness_deadline_ms(40000);
         for (int room = 0; r < 0; room++) {
                 CHECK(room < 20);
                 leave(room);

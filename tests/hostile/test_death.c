@@ -42,7 +42,7 @@ static void open_and_send(void *argument) {
         struct leat_channel *sender;
         char address[160];
         snprintf(address, sizeof address, "%.*s?connect", (int)strcspn(victim->address, "?"), victim->address);
-        CHECK_EQ(leat_open(address, LEAT_SEND, harness_deadline_ms(3000), &sender), 0);
+        CHECK_EQ(leat_open(address, LEAT_SEND, harness_deadline_ms(40000), &sender), 0);
         send_for_ever(sender);
 }
 
@@ -51,7 +51,7 @@ static void kill_within(struct victim *victim, pid_t pid) {
         uint32_t number = 0, whole = (uint32_t)harness_random_below(3);
         unsigned further = (unsigned)harness_random_below(200);
         while (number < whole) {
-                CHECK_EQ(victim_receive(victim, buffer, LARGE, harness_deadline_ms(10000), NULL), LARGE);
+                CHECK_EQ(victim_receive(victim, buffer, LARGE, harness_deadline_ms(40000), NULL), LARGE);
                 check_message(++number);
         }
         for (unsigned i = 0; i < further; i++) {
@@ -106,12 +106,12 @@ static void receive_numbers(void *argument) {
         uint32_t number = 0;
         harness_event_signal(receiver->ready);
         for (uint32_t expected = 1; expected <= receiver->count; expected++) {
-                CHECK_EQ(leat_receive(receiver->channel, LEAT_ANY, buffer, LARGE, harness_deadline_ms(20000), NULL),
+                CHECK_EQ(leat_receive(receiver->channel, LEAT_ANY, buffer, LARGE, harness_deadline_ms(40000), NULL),
                          5000);
                 memcpy(&number, buffer, sizeof number);
                 CHECK_EQ(number, expected);
         }
-        CHECK_EQ(leat_receive(receiver->channel, LEAT_ANY, buffer, LARGE, harness_deadline_ms(20000), NULL), -ENODATA);
+        CHECK_EQ(leat_receive(receiver->channel, LEAT_ANY, buffer, LARGE, harness_deadline_ms(40000), NULL), -ENODATA);
 }
 
 static int send_number(struct leat_channel *channel, uint32_t number, int64_t deadline) {
@@ -140,10 +140,10 @@ static void receiver_stopped(void *argument) {
                 CHECK_EQ(send_number(sender, number, LEAT_NOW), -EAGAIN);
                 CHECK(number < receiver.count);
                 kill(pid, SIGCONT);
-                CHECK_EQ(send_number(sender, number++, harness_deadline_ms(10000)), 0);
+                CHECK_EQ(send_number(sender, number++, harness_deadline_ms(40000)), 0);
         }
         for (; number <= receiver.count; number++)
-                CHECK_EQ(send_number(sender, number, harness_deadline_ms(10000)), 0);
+                CHECK_EQ(send_number(sender, number, harness_deadline_ms(40000)), 0);
         leat_close(sender);
         CHECK_EQ(harness_wait(pid), 0);
 }
@@ -151,7 +151,7 @@ static void receiver_stopped(void *argument) {
 static void receive_some_and_sleep(void *argument) {
         struct receiver *receiver = argument;
         for (uint32_t i = 0; i < receiver->count; i++)
-                CHECK_EQ(leat_receive(receiver->channel, LEAT_ANY, buffer, LARGE, harness_deadline_ms(20000), NULL),
+                CHECK_EQ(leat_receive(receiver->channel, LEAT_ANY, buffer, LARGE, harness_deadline_ms(40000), NULL),
                          LARGE);
         harness_event_signal(receiver->ready);
         for (;;)
@@ -169,7 +169,7 @@ static void receiver_killed(void *argument) {
                 pid_t pid = harness_fork(receive_some_and_sleep, &receiver);
                 leat_close(receiver.channel);
                 for (uint32_t i = 0; i < receiver.count; i++)
-                        CHECK_EQ(leat_send(sender, 5, message, LARGE, harness_deadline_ms(10000)), 0);
+                        CHECK_EQ(leat_send(sender, 5, message, LARGE, harness_deadline_ms(40000)), 0);
                 harness_event_wait(receiver.ready);
                 CHECK_EQ(leat_send(sender, 5, message, LARGE, round % 2 ? LEAT_NOW : leat_in_ms(5)),
                          round % 2 ? -EAGAIN : -ETIMEDOUT);
@@ -198,11 +198,11 @@ static struct leat_channel *open_given(int fd, unsigned flags) {
 static void receive_all(void *argument) {
         struct receiver *receiver = argument;
         for (uint32_t number = 1; number <= receiver->count; number++) {
-                CHECK_EQ(leat_receive(receiver->channel, LEAT_ANY, buffer, LARGE, harness_deadline_ms(20000), NULL),
+                CHECK_EQ(leat_receive(receiver->channel, LEAT_ANY, buffer, LARGE, harness_deadline_ms(40000), NULL),
                          LARGE);
                 check_message(number);
         }
-        CHECK_EQ(leat_receive(receiver->channel, LEAT_ANY, buffer, LARGE, harness_deadline_ms(20000), NULL), -ENODATA);
+        CHECK_EQ(leat_receive(receiver->channel, LEAT_ANY, buffer, LARGE, harness_deadline_ms(40000), NULL), -ENODATA);
 }
 
 /* A pipe that was given: it never waits longer than it is told to, and its flags stay as they are. */
@@ -228,7 +228,7 @@ static void given_pipe(void *argument) {
                 leat_close(receiver.channel);
                 for (uint32_t number = 1; number <= receiver.count; number++) {
                         fill(number);
-                        CHECK_EQ(leat_send(sender, 5, message, LARGE, harness_deadline_ms(10000)), 0);
+                        CHECK_EQ(leat_send(sender, 5, message, LARGE, harness_deadline_ms(40000)), 0);
                 }
                 leat_close(sender);
                 CHECK_EQ(harness_wait(pid), 0);
@@ -282,7 +282,7 @@ static void sigpipe_given(void *argument) {
                         check_state(state);
                         close(fds[0]);
                         for (int i = 0; i < 3; i++) {
-                                CHECK_EQ(leat_send(sender, 5, message, i ? 3 : LARGE, harness_deadline_ms(3000)),
+                                CHECK_EQ(leat_send(sender, 5, message, i ? 3 : LARGE, harness_deadline_ms(40000)),
                                          -EPIPE);
                                 check_state(state);
                         }
@@ -301,7 +301,7 @@ static void sigpipe_pair(void *argument) {
                         set_state(state);
                         leat_close(receiver);
                         for (int i = 0; i < 3; i++) {
-                                CHECK_EQ(leat_send(sender, 5, message, i ? 3 : LARGE, harness_deadline_ms(3000)),
+                                CHECK_EQ(leat_send(sender, 5, message, i ? 3 : LARGE, harness_deadline_ms(40000)),
                                          -EPIPE);
                                 check_state(state);
                         }
@@ -329,11 +329,13 @@ static void sigpipe_taken(void *argument) {
                         set_state(state);
                         size_t size = make_frame(PIPE, &header, "abc", frame);
                         CHECK_EQ(write(there[1], frame, size), size);
-                        CHECK_EQ(leat_receive(receiver, LEAT_ANY, bytes, sizeof bytes, harness_deadline_ms(3000), NULL),
+                        CHECK_EQ(leat_receive(receiver, LEAT_ANY, bytes, sizeof bytes, harness_deadline_ms(40000),
+                                              NULL),
                                  3);
                         check_state(state);
                         close(there[1]);
-                        CHECK_EQ(leat_receive(receiver, LEAT_ANY, bytes, sizeof bytes, harness_deadline_ms(3000), NULL),
+                        CHECK_EQ(leat_receive(receiver, LEAT_ANY, bytes, sizeof bytes, harness_deadline_ms(40000),
+                                              NULL),
                                  -ENODATA);
                         leat_close(receiver);
                         check_state(state);
@@ -360,7 +362,7 @@ static void fork_and_die(void *argument) {
         char address[160];
         CHECK_EQ(leat_pair("pipe:", NULL, &ends[0], &ends[1]), 0);
         snprintf(address, sizeof address, "%.*s?connect", (int)strcspn(victim->address, "?"), victim->address);
-        CHECK_EQ(leat_open(address, LEAT_SEND, harness_deadline_ms(3000), &sender), 0);
+        CHECK_EQ(leat_open(address, LEAT_SEND, harness_deadline_ms(40000), &sender), 0);
         CHECK_EQ(leat_send(sender, 1, message, 1, LEAT_NOW), 0);
         *(pid_t *)victim->honest = harness_fork(try_inherited, ends);
         harness_wait_state(*(pid_t *)victim->honest, "S");
@@ -377,8 +379,8 @@ static void orphan(void *argument) {
         victim.peer = -1;
         CHECK_EQ(harness_wait(harness_fork(fork_and_die, &victim)), -SIGKILL);
         victim.honest = NULL;
-        CHECK_EQ(victim_receive(&victim, buffer, LARGE, harness_deadline_ms(5000), NULL), 1);
-        CHECK_EQ(victim_receive(&victim, buffer, LARGE, harness_deadline_ms(5000), NULL), -ENODATA);
+        CHECK_EQ(victim_receive(&victim, buffer, LARGE, harness_deadline_ms(40000), NULL), 1);
+        CHECK_EQ(victim_receive(&victim, buffer, LARGE, harness_deadline_ms(40000), NULL), -ENODATA);
         kill(*child, SIGKILL);
         victim_close(&victim);
 }

@@ -46,7 +46,7 @@ static void miscounted(void *argument) {
                 struct wire_header header = message_with(1, counts[i].announced);
                 honest_send(&victim);
                 peer_send_many(&victim, &header, counts[i].sent);
-                CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(3000), NULL), -EBADMSG);
+                CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), -EBADMSG);
                 check_cut_off(&victim, EBADMSG);
                 check_honest(&victim);
                 CHECK(harness_count_descriptors() <= open_ones);
@@ -66,7 +66,7 @@ static void on_control(void *argument) {
                 struct wire_header header = { .kind = kinds[i], .type = EBUSY, .sequence = 1 };
                 victim_open(&victim, *(enum place *)argument, LEAT_RECEIVE, "");
                 peer_send_many(&victim, &header, 253);
-                CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(3000), NULL), -EBADMSG);
+                CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), -EBADMSG);
                 check_honest(&victim);
                 victim_close(&victim);
         }
@@ -204,7 +204,7 @@ static void no_room(void *argument) {
                 struct wire_header header = message_with(i, 20);
                 peer_send_many(&victim, &header, 20);
                 honest_send(&victim);
-                CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(3000), &about), -EMFILE);
+                CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), &about), -EMFILE);
                 CHECK_EQ(about.sender.pid, getpid());
                 CHECK_EQ(leat_why(victim.channel, &why), 0);
                 CHECK_STR(why.limit, "RLIMIT_NOFILE");
@@ -217,7 +217,7 @@ static void no_room(void *argument) {
                 close(taken[--count]);
         struct wire_header header = message_with(4, 20);
         peer_send_many(&victim, &header, 20);
-        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(3000), &about), 3);
+        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), &about), 3);
         CHECK_EQ(about.descriptors_count, 20);
         for (int i = 0; i < 20; i++)
                 close(place_for[i]);
@@ -237,10 +237,10 @@ static void itself(void *argument) {
         const int selves[2] = { victim.peer, victim_connect(&victim) };
         send_with_descriptors(victim.peer, frame, make_frame(victim.place, &header, NULL, frame), selves, 2);
         close(selves[1]);
-        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(3000), NULL), 3);
+        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), 3);
         header.sequence = 2;
         send_with_descriptors(victim.peer, frame, make_frame(victim.place, &header, NULL, frame), selves, 0);
-        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(3000), NULL), -EBADMSG);
+        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL), -EBADMSG);
         check_honest(&victim);
         victim_close(&victim);
 }
@@ -258,7 +258,7 @@ static void unwanted(void *argument) {
                 int before = harness_count_descriptors();
                 for (int k = 0; k < 20; k++) {
                         send_with_descriptors(victim.peer, "\0\0\0\3abc", 7, many, 253);
-                        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(3000), NULL),
+                        CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, harness_deadline_ms(40000), NULL),
                                  i == 2 ? 3 : 7);
                 }
                 CHECK_EQ(harness_count_descriptors(), before);

@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define SOON harness_deadline_ms(10000)
+#define SOON harness_deadline_ms(40000)
 #define HEADER_BYTES 48
 
 enum { MESSAGE = 1, CONTINUE, REPLY, TAKEN, ABANDON, REFUSE }; /* docs/wire.md */

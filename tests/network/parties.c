@@ -55,6 +55,15 @@ static void tell(struct leat_channel *channel, struct seen *seen, int error) {
         seen->error = error;
 }
 
+static int64_t deadline_of_next(const struct receiver *receiver) {
+        bool is_first = receiver->seen->count == 0;
+        if (receiver->go && !is_first)
+                harness_event_wait(receiver->go);
+        if (!receiver->patience_ms || (receiver->go && is_first))
+                return SOON;
+        return harness_deadline_ms(receiver->patience_ms);
+}
+
 static void receive_all(void *argument) {
         const struct receiver *receiver = argument;
         struct seen *seen = receiver->seen;
@@ -64,8 +73,7 @@ static void receive_all(void *argument) {
         ssize_t n = 0;
         harness_event_signal(seen->ready);
         do {
-                int64_t deadline = receiver->patience_ms ? harness_deadline_ms(receiver->patience_ms) : SOON;
-                n = leat_receive(channel, LEAT_ANY, buffer, sizeof buffer, deadline, NULL);
+                n = leat_receive(channel, LEAT_ANY, buffer, sizeof buffer, deadline_of_next(receiver), NULL);
                 if (n < 0)
                         break;
                 number = number_of(buffer, (size_t)n);

@@ -7,7 +7,7 @@
 #include "ends.h"
 #include "network.h"
 
-#define SOON harness_deadline_ms(20000)
+#define SOON harness_deadline_ms(40000)
 #define NUMBERS_MAX 4096
 #define NUMBERED_MAX 4096 /* bytes of the largest */
 
@@ -24,7 +24,8 @@ struct seen {
 
 struct receiver {
         char address[128];
-        int64_t patience_ms; /* deadline of each receive; 0: SOON */
+        int64_t patience_ms;      /* deadline of each receive; 0: SOON */
+        struct harness_event *go; /* after the first message it waits for this, and only then loses patience; or NULL */
         struct seen *seen;
 };
 

@@ -46,7 +46,7 @@ static void check_answered_from(int fd, const char *host, in_port_t port) {
         socklen_t size = sizeof from;
         char text[64];
         uint8_t frame[256];
-        CHECK_EQ(recvfrom(fd, frame, sizeof frame, MSG_DONTWAIT, (struct sockaddr *)&from, &size), HEADER_BYTES + 1);
+        CHECK_EQ(recvfrom(fd, frame, sizeof frame, 0, (struct sockaddr *)&from, &size), HEADER_BYTES + 1);
         CHECK_EQ(from.sin_port, port);
         CHECK_STR(inet_ntop(AF_INET, &from.sin_addr, text, sizeof text), host);
 }
@@ -159,7 +159,7 @@ TEST(who_has_no_name_takes_no_place) {
                 CHECK_EQ(leat_reply(replier, &nameless, 1, "x", 1, SOON), -EPIPE);
         }
         CHECK_EQ(leat_reply(replier, &request, 1, "x", 1, SOON), 0);
-        CHECK_EQ(recv(fd, frame, sizeof frame, MSG_DONTWAIT), HEADER_BYTES + 1);
+        CHECK_EQ(recv(fd, frame, sizeof frame, 0), HEADER_BYTES + 1);
         close(without);
         close(fd);
         leat_close(replier);

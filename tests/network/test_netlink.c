@@ -50,9 +50,8 @@ TEST(a_device_that_goes_down_and_up_is_told) {
         while (!(down && up && address && route)) {
                 n = leat_receive(channel, LEAT_ANY, bytes, sizeof bytes, SOON, NULL);
                 CHECK(n > 0);
-                CHECK(down || !up);
                 down |= is_link(bytes, (size_t)n, false);
-                up |= is_link(bytes, (size_t)n, true);
+                up |= down && is_link(bytes, (size_t)n, true); /* what it was before may come late */
                 address |= is_type(bytes, (size_t)n, RTM_NEWADDR, AF_INET6);
                 route |= is_type(bytes, (size_t)n, RTM_NEWROUTE, AF_INET);
         }
@@ -86,9 +85,12 @@ TEST(what_processes_send_is_not_taken) {
         struct leat_channel *channel = open_here("netlink:route", LEAT_RECEIVE);
         for (int i = 0; i < 3; i++)
                 forge(NETLINK_ROUTE, port_of(channel), 0, &forged, sizeof forged);
-        CHECK_EQ(leat_receive(channel, LEAT_ANY, bytes, sizeof bytes, LEAT_NOW, NULL), -EAGAIN);
+        ssize_t n;
+        while ((n = leat_receive(channel, LEAT_ANY, bytes, sizeof bytes, LEAT_NOW, NULL)) > 0)
+                CHECK(n > (ssize_t)sizeof forged); /* of the new network */
+        CHECK_EQ(n, -EAGAIN);
         network_link(&network, HOST_A, false);
-        ssize_t n = leat_receive(channel, LEAT_ANY, bytes, sizeof bytes, SOON, NULL);
+        n = leat_receive(channel, LEAT_ANY, bytes, sizeof bytes, SOON, NULL);
         CHECK(n > (ssize_t)sizeof forged);
         CHECK_EQ(leat_channel_info(channel, &info), 0);
         CHECK_EQ(info.refused, 3);

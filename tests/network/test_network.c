@@ -56,7 +56,7 @@ static uint64_t take_numbers(int fd, uint64_t *ret_numbers, uint64_t most) {
 
 static void wait_readable(int fd) {
         struct pollfd poll_fd = { fd, POLLIN, 0 };
-        CHECK_EQ(poll(&poll_fd, 1, 10000), 1);
+        CHECK_EQ(poll(&poll_fd, 1, 40000), 1);
 }
 
 struct outcome {

@@ -190,6 +190,8 @@ static struct leat_channel *connect_and_cut(struct network *network, struct rece
         CHECK_EQ(send_numbered(sender, 1, MOST_BYTES, SOON), 0);
         harness_event_wait(receiver->seen->came);
         network->treatment->cut = true;
+        if (receiver->go)
+                harness_event_signal(receiver->go);
         return sender;
 }
 
@@ -232,7 +234,7 @@ TEST(a_cut_cable_is_told_to_a_sender_with_keepalive, .timeout_s = 60) {
 
 TEST(without_keepalive_the_deadlines_are_kept, .timeout_s = 60) {
         struct network network;
-        struct receiver receiver = { .patience_ms = 300 };
+        struct receiver receiver = { .patience_ms = 300, .go = harness_event_new() };
         struct leat_send_options options = LEAT_SEND_OPTIONS_INIT;
         pid_t pid;
         struct leat_channel *sender = connect_and_cut(&network, &receiver, "", &pid);

@@ -48,7 +48,7 @@ static int trace(enum tracer_pace pace, enum tracer_event *ret_events) {
 
 static void finish(int exit_code) {
         tracer_release(&tracer);
-        CHECK_EQ(tracer_wait(&tracer, harness_deadline_ms(5000)), exit_code);
+        CHECK_EQ(tracer_wait(&tracer, harness_deadline_ms(40000)), exit_code);
         tracer_end(&tracer);
 }
 
@@ -104,7 +104,7 @@ static void kill_at(enum tracer_event event, int n, enum tracer_pace pace, ssize
         run_to(TRACER_BEGIN, 1, TRACER_CALLS);
         run_to(event, n, pace);
         tracer_kill(&tracer);
-        CHECK_EQ(tracer_wait(&tracer, harness_deadline_ms(5000)), -SIGKILL);
+        CHECK_EQ(tracer_wait(&tracer, harness_deadline_ms(40000)), -SIGKILL);
         tracer_end(&tracer);
         CHECK_EQ(queued(), expected);
 }

@@ -15,8 +15,8 @@
 
 #include <leat.h>
 
-#define DEADLINE_MS 10000 /* row 8: what survivors get by then */
-#define PATIENCE_MS 20000 /* what is given to a child that has been let go */
+#define DEADLINE_MS 40000 /* row 8: what survivors get by then */
+#define PATIENCE_MS 40000 /* what is given to a child that has been let go */
 #define BRIEF_MS 2        /* a deadline that passes because a stopped process does nothing */
 #define SMALL_BYTES 100
 #define LARGE_BYTES 300000  /* several frames, more than a socket or pipe holds */

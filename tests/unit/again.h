@@ -6,7 +6,7 @@
 
 #include "ends.h"
 
-#define SOON harness_deadline_ms(5000)
+#define SOON harness_deadline_ms(40000)
 
 struct leat_channel *open_at(const char *address, unsigned flags);
 void send_text(struct leat_channel *channel, const char *text);

@@ -172,15 +172,15 @@ enum { NUMBERS = 3000, EACH = 300 };
 
 static void *send_numbers(void *argument) {
         for (uint32_t n = 1; n <= NUMBERS; n++)
-                CHECK_EQ(leat_send(argument, 1, &n, sizeof n, harness_deadline_ms(20000)), 0);
-        CHECK_EQ(leat_flush(argument, harness_deadline_ms(20000)), 0);
+                CHECK_EQ(leat_send(argument, 1, &n, sizeof n, harness_deadline_ms(40000)), 0);
+        CHECK_EQ(leat_flush(argument, harness_deadline_ms(40000)), 0);
         return NULL;
 }
 
 static void *receive_until_last(void *argument) {
         char buffer[8];
         ssize_t n;
-        while ((n = leat_receive(argument, LEAT_ANY, buffer, sizeof buffer, harness_deadline_ms(20000), NULL)) != 4)
+        while ((n = leat_receive(argument, LEAT_ANY, buffer, sizeof buffer, harness_deadline_ms(40000), NULL)) != 4)
                 CHECK(n == -ENODATA || n == 3);
         return NULL;
 }
@@ -190,7 +190,7 @@ static uint32_t be_partner(struct leat_channel *channel, uint32_t last) {
         uint32_t number = 0;
         for (int i = 0; i < EACH && number < NUMBERS; i++) {
                 struct leat_message about = LEAT_MESSAGE_INIT;
-                ssize_t n = leat_receive(channel, LEAT_ANY, &number, sizeof number, harness_deadline_ms(20000), &about);
+                ssize_t n = leat_receive(channel, LEAT_ANY, &number, sizeof number, harness_deadline_ms(40000), &about);
                 CHECK_EQ(n, sizeof number);
                 CHECK(number <= last + 1);
                 CHECK(number > last || (about.flags & LEAT_REDELIVERED));

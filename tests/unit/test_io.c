@@ -49,13 +49,13 @@ static void exchange(void *argument) {
         /* It fills up: none of it is seen, and the channel goes on. */
         CHECK_EQ(leat_send(sender, 1, sent, sizeof(sent), leat_in_ms(20)), -ETIMEDOUT);
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, got, sizeof(got), LEAT_NOW, NULL), -EAGAIN);
-        CHECK_EQ(leat_send(sender, 2, "next", 4, harness_deadline_ms(5000)), 0);
-        CHECK_EQ(leat_receive(receiver, LEAT_ANY, got, sizeof(got), harness_deadline_ms(5000), NULL), 4);
+        CHECK_EQ(leat_send(sender, 2, "next", 4, harness_deadline_ms(40000)), 0);
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, got, sizeof(got), harness_deadline_ms(40000), NULL), 4);
         CHECK_EQ(fcntl(mine[0], F_GETFL) & O_NONBLOCK, 0);
         CHECK_EQ(fcntl(mine[1], F_GETFL) & O_NONBLOCK, 0);
         leat_close(receiver);
         close(mine[0]);
-        CHECK_EQ(leat_send(sender, 1, "x", 1, harness_deadline_ms(5000)), -EPIPE);
+        CHECK_EQ(leat_send(sender, 1, "x", 1, harness_deadline_ms(40000)), -EPIPE);
         leat_close(sender);
         close(mine[1]);
 }

@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SOON harness_deadline_ms(10000)
+#define SOON harness_deadline_ms(40000)
 
 static struct leat_channel *open_end(const char *address, unsigned flags) {
         return open_or_fail(address, flags, SOON);
@@ -384,7 +384,7 @@ TEST(what_was_sent_survives_a_close_with_answers_unread) {
 /* ---- silence ---- */
 
 /* Its kernel answers: a stopped program, or one that has something else to do, is back-pressure and no death. */
-TEST(a_receiver_that_stands_still_is_not_dead, .timeout_s = 30) {
+TEST(a_receiver_that_stands_still_is_not_dead) {
         char address[96], bytes[1000] = { 0 }, buffer[1000];
         struct leat_channel *receiver = open_end("tcp:127.0.0.1:0?keepalive=1&capacity=16k", LEAT_RECEIVE);
         snprintf(address, sizeof address, "tcp:127.0.0.1:%u?keepalive=1&capacity=256k", port_of(receiver));

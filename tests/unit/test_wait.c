@@ -39,7 +39,7 @@ TEST(a_wake_is_seen_once) {
         wake_signal(&wake);
         wait_init(&wait);
         wait_add(&wait, wake.fd, POLLIN);
-        CHECK_EQ(wait_until(&wait, harness_deadline_ms(10000)), 0);
+        CHECK_EQ(wait_until(&wait, harness_deadline_ms(40000)), 0);
         wake_clear(&wake);
         CHECK_EQ(wait_until(&wait, leat_in_ms(1)), -ETIMEDOUT);
         wake_clear(&wake);
@@ -72,7 +72,7 @@ TEST(no_wake_is_lost) {
                 struct wait wait;
                 wait_init(&wait);
                 wait_add(&wait, shared.fd, POLLIN);
-                CHECK_EQ(wait_until(&wait, harness_deadline_ms(20000)), 0);
+                CHECK_EQ(wait_until(&wait, harness_deadline_ms(40000)), 0);
                 wake_clear(&shared);
                 taken += atomic_exchange(&filed, 0);
         }

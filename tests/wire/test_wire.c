@@ -104,7 +104,7 @@ static struct sockaddr_un place(char ret_address[256], const char *options) {
 static int connected(unsigned flags, struct leat_channel **ret_channel) {
         char address[256];
         struct sockaddr_un name = place(address, "");
-        CHECK_EQ(leat_open(address, flags, harness_deadline_ms(5000), ret_channel), 0);
+        CHECK_EQ(leat_open(address, flags, harness_deadline_ms(40000), ret_channel), 0);
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         CHECK(fd >= 0);
         CHECK_EQ(connect(fd, (struct sockaddr *)&name, sizeof(name)), 0);
@@ -165,7 +165,7 @@ static void check_messages(struct leat_channel *channel, const struct case_good 
         static uint8_t buffer[LONG_BYTES + 1];
         struct leat_message about = LEAT_MESSAGE_INIT;
         for (const struct expected *want = expected->messages; want->type != 0; want++) {
-                ssize_t n = leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), &about);
+                ssize_t n = leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(40000), &about);
                 if (want->text) {
                         CHECK_EQ(n, strlen(want->text));
                         CHECK_MEM(buffer, want->text, (size_t)n);
@@ -177,7 +177,7 @@ static void check_messages(struct leat_channel *channel, const struct case_good 
                 CHECK_EQ(about.sequence, want->sequence);
                 CHECK_EQ(about.time_ns, WHEN_NS);
         }
-        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), NULL), -ENODATA);
+        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(40000), NULL), -ENODATA);
 }
 
 static void read_through_pipe(void *argument) {
@@ -255,7 +255,7 @@ static void refuse(struct bytes bytes, int error, int good_before) {
         write_all(hostile, bytes);
         write_all(well, hello);
         while (breaches == 0 || heard < 3 + good_before) {
-                ssize_t n = leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), NULL);
+                ssize_t n = leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(40000), NULL);
                 if (n >= 0)
                         heard++;
                 else {
@@ -265,7 +265,7 @@ static void refuse(struct bytes bytes, int error, int good_before) {
         }
         close(well);
         close(hostile);
-        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), NULL), -ENODATA);
+        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(40000), NULL), -ENODATA);
         CHECK_EQ(breaches, 1);
         CHECK_EQ(heard, 3 + good_before);
         leat_close(channel);
@@ -286,7 +286,7 @@ TEST(refuses_a_refusal_with_an_errno_of_its_own) {
         int other;
         struct leat_channel *channel = on_pipe(LEAT_RECEIVE, &other);
         write_all(other, bytes);
-        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), NULL), -EBADMSG);
+        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(40000), NULL), -EBADMSG);
         close(other);
         leat_close(channel);
         free(bytes.at);
@@ -318,7 +318,7 @@ static struct bytes sent_on_pipe(const struct case_good *messages) {
                 struct leat_send_options options = LEAT_SEND_OPTIONS_INIT;
                 options.type = message->type;
                 options.priority = message->priority;
-                options.deadline = harness_deadline_ms(5000);
+                options.deadline = harness_deadline_ms(40000);
                 CHECK_EQ(leat_send_with(channel, message->text ? (const void *)message->text : buffer,
                                         message->text ? strlen(message->text) : LONG_BYTES, &options),
                          0);
@@ -344,7 +344,7 @@ TEST(tells_what_was_taken) {
         char buffer[64];
         int other = connected(LEAT_RECEIVE, &channel);
         write_all(other, sync);
-        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), &about), 6);
+        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(40000), &about), 6);
         CHECK_EQ(about.flags, LEAT_WANTS_TAKEN);
         struct bytes taken = read_bytes(other, HEADER_BYTES);
         check_same("taken", taken);
@@ -362,10 +362,10 @@ TEST(replies) {
         char buffer[64];
         int other = connected(LEAT_REPLY, &channel);
         write_all(other, call);
-        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), &about), 20);
+        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(40000), &about), 20);
         CHECK_EQ(about.flags, LEAT_WANTS_REPLY);
         CHECK_EQ(about.deadline, LEAT_NEVER);
-        CHECK_EQ(leat_reply(channel, &about, 1, answer, 20, harness_deadline_ms(5000)), 0);
+        CHECK_EQ(leat_reply(channel, &about, 1, answer, 20, harness_deadline_ms(40000)), 0);
         struct bytes reply = read_bytes(other, HEADER_BYTES + 20 + 1);
         check_same("reply", reply);
         close(other);
@@ -403,7 +403,7 @@ TEST(a_frame_taken_back_leaves_the_next_its_descriptor) {
         bytes.at[FORGET_BYTES + 12] = 1;
         write_all(other, (struct bytes){ bytes.at, FORGET_BYTES });
         write_with_descriptor(other, (struct bytes){ bytes.at + FORGET_BYTES, bytes.size - FORGET_BYTES }, other);
-        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), &about), 4);
+        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(40000), &about), 4);
         CHECK_EQ(about.descriptors_count, 1);
         CHECK(fcntl(descriptor, F_GETFD) == FD_CLOEXEC);
         close(descriptor);
@@ -418,7 +418,7 @@ static void tells_why(const char *bad_name, int error, const char *refusal) {
         char buffer[64];
         int other = connected(LEAT_RECEIVE, &channel);
         write_all(other, bytes);
-        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), NULL), error);
+        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(40000), NULL), error);
         struct bytes said = read_bytes(other, HEADER_BYTES);
         CHECK_EQ(said.size, want.size);
         CHECK_MEM(said.at, want.at, want.size);
@@ -444,7 +444,7 @@ static void sends_synchronously(void *address) {
         struct leat_channel *channel;
         struct leat_send_options options = LEAT_SEND_OPTIONS_INIT;
         options.flags = LEAT_SYNC;
-        options.deadline = harness_deadline_ms(5000);
+        options.deadline = harness_deadline_ms(40000);
         CHECK_EQ(leat_open(address, LEAT_SEND, options.deadline, &channel), 0);
         CHECK_EQ(leat_send_with(channel, "taken?", 6, &options), 0);
         leat_close(channel);
