@@ -23,7 +23,7 @@ struct test {
 
 enum verdict { PASSED, FAILED, SKIPPED };
 
-#define LEFTOVERS_MAX 64
+#define LEFTOVERS_MAX 1024
 
 /* To be removed after the test; the function is at the same place in every process of it. */
 struct leftover {
