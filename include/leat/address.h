@@ -45,6 +45,7 @@
  *   capacity=1M              bytes that the kernel may hold: F_SETPIPE_SZ, SO_SNDBUF; of a receiver of udp: SO_RCVBUF
  *   backlog=N                connections that wait to be accepted (listen(2)); default 4096
  *   connections=N            the most senders at once (default 20,000); a further one gets -EBUSY
+ *   wait=adaptive|spin|sleep before a call sleeps it looks again for a moment, as it pays (default) | for ever | not at all
  *   who=message              the sender of each message, not of the connection
  *   reply=ADDRESS            calls by a transport without a way back: where the caller wants its answers; of a replier, where they
  *                            may go (leat_call(3)); with %26 for each & in it

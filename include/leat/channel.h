@@ -67,6 +67,7 @@ struct leat_channel;
 #define LEAT_SYNC 1u        /* return when the receiver has taken the message (row 5) */
 #define LEAT_DROP_NEWEST 2u /* if full at the deadline: drop this message, count it, return 1 */
 #define LEAT_DROP_OLDEST 4u /* if full: drop the oldest that waits (row 6) */
+#define LEAT_MORE 8u        /* more follows at once: it may wait for those, to go out with them */
 
 struct leat_open_options {
         size_t struct_size; /* set by LEAT_OPEN_OPTIONS_INIT */
@@ -78,7 +79,7 @@ struct leat_open_options {
 
 struct leat_send_options {
         size_t struct_size; /* set by LEAT_SEND_OPTIONS_INIT */
-        unsigned flags;     /* LEAT_SYNC, LEAT_DROP_NEWEST, LEAT_DROP_OLDEST */
+        unsigned flags;     /* LEAT_SYNC, LEAT_DROP_NEWEST, LEAT_DROP_OLDEST, LEAT_MORE */
         uint32_t priority;  /* 0 to LEAT_PRIORITY_MAX */
         int64_t type;       /* 1 to LEAT_TYPE_MAX */
         int64_t deadline;
@@ -114,7 +115,8 @@ struct leat_info {
         uint64_t sent;    /* by this channel, since it was opened */
         uint64_t received;
         uint64_t
-                dropped; /* messages that this channel dropped because it was told to; udp, netlink, raw: that found its receive buffer full */
+                dropped; /* messages that this channel dropped because it was told to; udp, netlink, raw: that found its receive buffer full (udp: datagrams, each of
+                          * which may carry several messages) */
         uint64_t refused;        /* peers cut off because they broke the protocol or a limit */
         uint64_t aside_messages; /* set aside by selective receives */
         uint64_t aside_bytes;
@@ -212,11 +214,40 @@ int leat_send(struct leat_channel *channel, int64_t type, const void *bytes, siz
  * leat_why(). With LEAT_SYNC -ETIMEDOUT, -ECANCELED and -EPIPE mean: whether it was taken is unknown.
  * -ENOBUFS, with LEAT_SYNC on an end that also receives: what nobody received there fills ?aside=, and the answer stands
  * behind it.
+ * With LEAT_MORE the first message goes out at once, and small ones after it are gathered until there are many of them, until a
+ * send without the flag, leat_flush(), or leat_close(), which sends what goes without waiting: end a burst with a send that says
+ * when all is out. 0 means here: it is out, or gathered, and is out when that send has returned 0. If sending what was gathered
+ * fails, it stays gathered, and the call that failed sent nothing of its own.
  * With descriptors also -EBADF, -ETOOMANYREFS.
  * Blocks until the deadline. One sending thread at a time. Since 0.1.
  */
 int leat_send_with(struct leat_channel *channel, const void *bytes, size_t size_bytes,
                    const struct leat_send_options *options);
+
+/* One message of several, to send. */
+struct leat_outgoing {
+        int64_t type;      /* 1 to LEAT_TYPE_MAX */
+        const void *bytes; /* borrowed; NULL if the size is 0 */
+        size_t size_bytes;
+        uint32_t priority; /* 0 to LEAT_PRIORITY_MAX */
+        uint32_t flags;    /* 0 */
+};
+
+/*
+ * Send messages, in order, with as few system calls as the transport can: many small ones in one write or packet.
+ *
+ * messages, count: borrowed; at most LEAT_MANY_MAX at once.
+ * deadline: until when to wait while the channel is full.
+ * Returns how many are on their way whole, the first ones: fewer than `count` only if the next one failed, and the next call with
+ * it tells why. If the first failed, its error, as leat_send() tells it; -EINVAL also for a count of 0 or above the limit.
+ * In a framing that cannot take back what it began (lines, nul, length) one that went out in part counts: its rest goes before the next, with
+ * leat_flush(), or with leat_close() as far as there is room.
+ * Blocks until the deadline. One sending thread at a time. Since 0.1.
+ */
+ssize_t leat_send_many(struct leat_channel *channel, const struct leat_outgoing *messages, size_t count,
+                       int64_t deadline);
+
+#define LEAT_MANY_MAX 1024
 
 /*
  * Receive a message.
@@ -243,13 +274,32 @@ ssize_t leat_receive(struct leat_channel *channel, int64_t select, void *buffer,
 ssize_t leat_receive_with(struct leat_channel *channel, void *buffer, size_t size_bytes,
                           const struct leat_receive_options *options, struct leat_message *ret_about);
 
+/* A place for one message of several. */
+struct leat_incoming {
+        void *buffer; /* where the bytes go */
+        size_t size_bytes;
+        struct leat_message about; /* begin with LEAT_MESSAGE_INIT; about.size_bytes tells how many came */
+};
+
 /*
- * Wait until all that was sent is acknowledged, over as many connections as it takes: of a channel opened with ?at-least-once or
- * ?reconnect.
+ * Receive messages: wait for the first, and take what else is there, up to `count`.
+ *
+ * select: as for leat_receive(). messages, count: where they go; at most LEAT_MANY_MAX.
+ * deadline: until when to wait for the first one.
+ * Returns how many came, at least 1; or the error of the first, as leat_receive() tells it. An error behind the first is told by
+ * the next call.
+ * Blocks until the deadline. One receiving thread at a time. Since 0.1.
+ */
+ssize_t leat_receive_many(struct leat_channel *channel, int64_t select, struct leat_incoming *messages, size_t count,
+                          int64_t deadline);
+
+/*
+ * Send what LEAT_MORE has gathered, and the rest of what leat_send_many() began. And of a channel opened with ?at-least-once or ?reconnect wait until all that was sent is acknowledged,
+ * over as many connections as it takes.
  *
  * Returns 0, or: -EAGAIN, -ETIMEDOUT, -ECANCELED (leat_channel_info() tells what is not: in_doubt), -ENOTCONN (?reconnect: the
  * connection was lost, and some are in doubt for good), -EBADMSG and -EPROTONOSUPPORT (the other end refuses what was sent, or is no
- * receiver of Leat; the next call connects again), -ENOTSUP (nothing is acknowledged on it), and the errors of a connect.
+ * receiver of Leat; the next call connects again), -ENOTSUP (nothing is acknowledged on it, nor was LEAT_MORE or leat_send_many() used), and the errors of a connect.
  * Blocks until the deadline. Counts as sending. Since 0.1.
  */
 int leat_flush(struct leat_channel *channel, int64_t deadline);

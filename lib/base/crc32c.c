@@ -60,6 +60,13 @@ __attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, c
                 sum = __builtin_ia32_crc32di(sum, word);
         }
         uint32_t rest = (uint32_t)sum;
+        if (size >= 4) {
+                uint32_t half;
+                memcpy(&half, at, sizeof(half));
+                rest = __builtin_ia32_crc32si(rest, half);
+                size -= 4;
+                at += 4;
+        }
         while (size--)
                 rest = __builtin_ia32_crc32qi(rest, *at++);
         return ~rest;

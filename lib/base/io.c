@@ -106,6 +106,28 @@ ssize_t io_read(const struct io *io, void *buffer, size_t size) {
         return result(n);
 }
 
+ssize_t io_read_parts(const struct io *io, const struct iovec *parts, int count) {
+        struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count };
+        ssize_t n;
+        do {
+                switch (io->kind) {
+                case IO_SOCKET:
+                        n = recvmsg(io->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+                        break;
+                case IO_NOWAIT:
+                        n = vector_io(SYS_preadv2, io->fd, parts, count, RWF_NOWAIT);
+                        break;
+                case IO_POLLED:
+                        if (!ready(io->fd, POLLIN))
+                                return -EAGAIN;
+                        __attribute__((fallthrough));
+                default:
+                        n = readv(io->fd, parts, count);
+                }
+        } while (n < 0 && errno == EINTR);
+        return result(n);
+}
+
 /* Write with SIGPIPE held back from this thread; one that we caused is taken, one that was
  * pending before stays. */
 static ssize_t write_masked(int fd, const struct iovec *parts, int count, int flags) {
@@ -161,7 +183,10 @@ ssize_t io_write(const struct io *io, const struct iovec *parts, int count) {
         do {
                 switch (io->kind) {
                 case IO_SOCKET:
-                        return io_send_message(io->fd, &message);
+                        if (count != 1) /* none: an empty packet */
+                                return io_send_message(io->fd, &message);
+                        n = send(io->fd, parts->iov_base, parts->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+                        break;
                 case IO_NOWAIT:
                         n = write_quietly(io->fd, parts, count, RWF_NOWAIT);
                         break;

@@ -43,6 +43,7 @@ int io_adopt(int fd, struct io *ret_io);
 
 /* A negative errno, or how many bytes. -EAGAIN: it would wait. 0 from a read: the end. */
 ssize_t io_read(const struct io *io, void *buffer, size_t size);
+ssize_t io_read_parts(const struct io *io, const struct iovec *parts, int count);
 ssize_t io_write(const struct io *io, const struct iovec *parts, int count);
 
 /* recvmsg and sendmsg on a socket, with MSG_DONTWAIT, MSG_NOSIGNAL and MSG_CMSG_CLOEXEC. What is sent has its padding

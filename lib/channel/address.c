@@ -2,6 +2,7 @@
 #include "channel/address.h"
 
 #include "base/cleanup.h"
+#include "wait/spin.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -24,6 +25,8 @@ static const char
         *const patterns[] = { [LEAT_QUEUE] = "queue", [LEAT_PAIR] = "pair", [LEAT_BROADCAST] = "broadcast", NULL };
 static const char *const switches[] = { "no", "yes", NULL };
 static const char *const whos[] = { "connection", "message", NULL };
+static const char
+        *const waits[] = { [SPIN_ADAPTIVE] = "adaptive", [SPIN_ALWAYS] = "spin", [SPIN_NEVER] = "sleep", NULL };
 static const char *const durables[] = { "none", "each", "group", NULL };
 
 /* What is wrong with a value of each kind. */
@@ -34,7 +37,8 @@ static const char *const wrong[] = {
         [KIND_MODE] = "permission bits are wanted here, in octal: 0660",
         [KIND_CHOICE] =
                 ("this option has no such value: patterns are queue, pair, broadcast; framings leat, raw, lines, "
-                 "nul, length; who is connection or message; durable is none, each or group"),
+                 "nul, length; who is connection or message; durable is none, each or group; wait is adaptive, spin or "
+                 "sleep"),
         [KIND_ROWS] = "rows that can be needed are: order, end, types, sync, who, fds",
         [KIND_TEXT] = "a text of 1 to 63 bytes is wanted here",
         [KIND_ADDRESS] = "an address of 1 to 511 bytes is wanted here, with %26 for each &: reply=mq:answers",
@@ -91,6 +95,7 @@ static const struct option {
         [OPTION_AT_LEAST_ONCE] = { "at-least-once", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_DEATH },
         [OPTION_ACKNOWLEDGE] = { "acknowledge", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_DEATH },
         [OPTION_REPLY] = { "reply", KIND_ADDRESS, AT(reply), NULL, 0, 0, LEAT_ROW_LISTENING },
+        [OPTION_WAIT] = { "wait", KIND_CHOICE, AT(wait), waits, 0, 0, LEAT_ROW_WAITING },
 #undef AT
 };
 

@@ -54,6 +54,7 @@ enum address_option {
         OPTION_AT_LEAST_ONCE,
         OPTION_ACKNOWLEDGE,
         OPTION_REPLY,
+        OPTION_WAIT,
         OPTION_COUNT
 };
 
@@ -62,7 +63,7 @@ enum address_option {
 #define OPTIONS_COMMON                                                                                                 \
         (OPTION_BIT(OPTION_OPEN) | OPTION_BIT(OPTION_CREATE) | OPTION_BIT(OPTION_PATTERN) |                            \
          OPTION_BIT(OPTION_FRAMING) | OPTION_BIT(OPTION_NEED) | OPTION_BIT(OPTION_ASIDE) | OPTION_BIT(OPTION_SIZE) |   \
-         OPTION_BIT(OPTION_CAPACITY) | OPTION_BIT(OPTION_REPLY))
+         OPTION_BIT(OPTION_CAPACITY) | OPTION_BIT(OPTION_REPLY) | OPTION_BIT(OPTION_WAIT))
 
 struct address {
         char scheme[ADDRESS_SCHEME_BYTES];
@@ -76,6 +77,7 @@ struct address {
         uint64_t need;    /* bits: 1 << enum leat_row */
         uint64_t mode;
         uint64_t aside;
+        uint64_t wait; /* enum spin_mode */
         uint64_t size; /* 0: the declaration's */
         uint64_t capacity;
         uint64_t backlog;

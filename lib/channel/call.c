@@ -19,6 +19,7 @@ struct reply_place {
 /* A reply is read once: one that does not fit is dropped, and told. */
 static ssize_t hand_out_reply(struct leat_channel *channel, const struct reply_place *place) {
         struct kept *kept = TAKE(channel->reply);
+        link_settle(&channel->landings[DIRECTION_SEND]); /* its buffer is wanted */
         ssize_t n = channel_hand_out(NULL, kept, place->buffer, place->size_bytes, place->ret_about);
         if (n < 0)
                 kept_free(kept);
@@ -34,6 +35,9 @@ static ssize_t look_for_reply(struct leat_channel *channel, const struct reply_p
         message.reference = place->request;
         message.selection = SELECT_ANY;
         message.reads = &reads;
+        message.landing = &channel->landings[DIRECTION_SEND];
+        message.spin = NULL;
+        message.patient = false;
         while (!channel->reply) {
                 int r = channel_pump(channel, &message);
                 if (r == -EAGAIN && !channel->operations->lives(channel, channel->engaged))
@@ -58,14 +62,20 @@ static ssize_t wait_for_reply(struct leat_channel *channel, const struct reply_p
         while (true) {
                 channel_lock(channel);
                 n = look_for_reply(channel, place);
-                if (n != -EAGAIN)
+                if (n != -EAGAIN) {
+                        link_settle(&channel->landings[DIRECTION_SEND]);
                         channel_pass_on(channel, DIRECTION_SEND);
+                }
                 channel_unlock(channel);
-                if (n != -EAGAIN)
+                if (n != -EAGAIN) {
+                        channel_waited(channel, DIRECTION_SEND);
                         return n;
+                }
                 int r = channel_wait(channel, DIRECTION_SEND, UNTIL_IN, deadline);
-                if (r < 0)
+                if (r < 0) {
+                        channel_settle(channel, DIRECTION_SEND);
                         return r;
+                }
         }
 }
 
@@ -76,6 +86,8 @@ static void await_reply(struct leat_channel *channel, uint64_t sequence) {
         channel_unlock(channel);
 }
 
+#define LOWEST_BITS UINT64_C(0xffff)
+
 /*
  * Not from 1: who calls by the same pipe or from the same port after another program has ended would take a late reply to that one's
  * first call for the reply to its own. The clock gives each channel numbers of its own: it counts faster than anybody calls.
@@ -83,7 +95,10 @@ static void await_reply(struct leat_channel *channel, uint64_t sequence) {
 static void begin_numbers(struct leat_channel *channel) {
         if (channel->calls_numbered)
                 return;
-        uint64_t first = (uint64_t)time_of_day_ns();
+        uint64_t first = (uint64_t)time_of_day_ns(), lowest = first & LOWEST_BITS;
+        /* No lowest bits of a message that was sent before: they are all that raw: carries. */
+        if (channel->sequence <= LOWEST_BITS && lowest < channel->sequence)
+                first += channel->sequence - lowest;
         if (channel->sequence < first)
                 channel->sequence = first;
         channel->calls_numbered = true;
@@ -106,6 +121,9 @@ ssize_t leat_call(struct leat_channel *channel, int64_t type, const void *reques
                 return -EINVAL;
         if (over)
                 return over_call(channel, type, request, request_bytes, reply, reply_bytes, deadline, ret_about);
+        r = burst_flush(channel, deadline);
+        if (r < 0)
+                return r;
         begin_numbers(channel);
         struct outgoing message = {
                 .kind = WIRE_MESSAGE,
@@ -148,6 +166,9 @@ int leat_reply(struct leat_channel *channel, const struct leat_message *request,
         deadline = deadline < request->deadline ? deadline : request->deadline;
         if (over)
                 return over_reply(channel, request, type, bytes, size_bytes, deadline);
+        r = burst_flush(channel, deadline);
+        if (r < 0)
+                return r;
         struct outgoing message = {
                 .kind = WIRE_REPLY,
                 .type = type,

@@ -31,16 +31,6 @@ int channel_guard(struct leat_channel *channel, unsigned does) {
         return 0;
 }
 
-void channel_lock(struct leat_channel *channel) {
-        if (channel->both_ways)
-                (void)pthread_mutex_lock(&channel->lock);
-}
-
-void channel_unlock(struct leat_channel *channel) {
-        if (channel->both_ways)
-                (void)pthread_mutex_unlock(&channel->lock);
-}
-
 /* ---- waiting ---- */
 
 static bool take_interrupt(struct leat_channel *channel) {
@@ -75,14 +65,8 @@ static void disarm(struct leat_channel *channel, unsigned until) {
         channel_unlock(channel);
 }
 
-int channel_wait(struct leat_channel *channel, enum direction who, unsigned until, int64_t deadline) {
+static int sleep_until(struct leat_channel *channel, enum direction who, unsigned until, int64_t deadline) {
         struct wait wait;
-        if (deadline == LEAT_NOW)
-                return -EAGAIN;
-        if (take_interrupt(channel))
-                return -ECANCELED;
-        if (deadline != LEAT_NEVER && leat_now() >= deadline)
-                return -ETIMEDOUT; /* also where something keeps coming that is not what is waited for */
         wait_init(&wait);
         wait_add(&wait, channel->wakes[who].fd, POLLIN);
         if (channel->owner)
@@ -97,6 +81,29 @@ int channel_wait(struct leat_channel *channel, enum direction who, unsigned unti
                 wake_clear(&channel->owner->wakes[who]);
         disarm(channel, until);
         return take_interrupt(channel) ? -ECANCELED : r;
+}
+
+int channel_wait(struct leat_channel *channel, enum direction who, unsigned until, int64_t deadline) {
+        int r;
+        if (deadline == LEAT_NOW)
+                return -EAGAIN;
+        if (take_interrupt(channel))
+                r = -ECANCELED;
+        else if (deadline != LEAT_NEVER && leat_now() >= deadline)
+                r = -ETIMEDOUT; /* also where something keeps coming that is not what is waited for */
+        else if (spin_again(&channel->spins[who]))
+                r = 0;
+        else
+                r = sleep_until(channel, who, until, deadline);
+        if (r < 0)
+                channel_waited(channel, who);
+        return r;
+}
+
+void channel_settle(struct leat_channel *channel, enum direction who) {
+        channel_lock(channel);
+        link_settle(&channel->landings[who]);
+        channel_unlock(channel);
 }
 
 int leat_interrupt(struct leat_channel *channel) {

@@ -5,9 +5,11 @@
 /* The channel itself, for the files of lib/channel/ and the transports. */
 
 #include "channel/again.h"
+#include "channel/burst.h"
 #include "channel/fork.h"
 #include "channel/over.h"
 #include "channel/transport.h"
+#include "wait/spin.h"
 
 #include <pthread.h>
 
@@ -31,13 +33,18 @@ struct leat_channel {
         bool both_ways;       /* two threads may be in it: `lock` is used */
         pthread_mutex_t lock; /* around operations and what stands below; never held while sleeping */
         struct wake wakes[DIRECTION_COUNT];
+        struct spin spins[DIRECTION_COUNT]; /* each its thread's */
+        struct landing landings[DIRECTION_COUNT];
         atomic_int interrupted;
         int poll_epoll; /* leat_fd of a channel that goes both ways; -1: not asked for yet */
 
-        uint64_t send_link; /* where the sending thread sends: of a reply the caller's, else 0 */
-        uint64_t engaged;   /* the connection that the sending thread is busy with, or was last; 0: none */
-        uint64_t sequence;  /* the last one given to a message of ours */
-        struct over *over;  /* calls go one way here and answers come another; or NULL */
+        uint64_t send_link;  /* where the sending thread sends: of a reply the caller's, else 0 */
+        uint64_t engaged;    /* the connection that the sending thread is busy with, or was last; 0: none */
+        uint64_t sequence;   /* the last one given to a message of ours */
+        int unsaid;          /* why a send of several ended behind those that went: the next one tells it; or 0 */
+        struct burst *burst; /* what waits to go out together; or NULL */
+        bool many;           /* several were sent with one call */
+        struct over *over;   /* calls go one way here and answers come another; or NULL */
         struct leat_channel
                 *owner;         /* it is the other one of that: waits on it end with an interrupt of this; or NULL */
         struct again again;     /* what is to survive the connection */
@@ -48,6 +55,7 @@ struct leat_channel {
         bool calls_numbered;    /* its calls have numbers that no earlier program's had */
         uint64_t awaited_reply; /* a call waits for the reply to this one; 0: none */
         struct kept *reply;     /* it came while another thread read */
+        bool end_stays;         /* the last end was one of a selection, and is told again */
         int filed_error;        /* what the sending thread learned and the receiver is still to be told; 0: nothing */
         struct leat_peer filed_sender; /* of whom */
         struct counters counters;
@@ -58,14 +66,29 @@ struct leat_channel {
 /* May this process use it for this? 0, -EINVAL, -ECHILD, -ENOTSUP. */
 int channel_guard(struct leat_channel *channel, unsigned does);
 
-void channel_lock(struct leat_channel *channel);
-void channel_unlock(struct leat_channel *channel);
+static inline void channel_lock(struct leat_channel *channel) {
+        if (channel->both_ways)
+                (void)pthread_mutex_lock(&channel->lock);
+}
+
+static inline void channel_unlock(struct leat_channel *channel) {
+        if (channel->both_ways)
+                (void)pthread_mutex_unlock(&channel->lock);
+}
 
 /* The thread that does `who` sleeps until it is worth to try again: until it can send, or something came in.
  * 0, -EAGAIN (LEAT_NOW), -ETIMEDOUT, -ECANCELED. Not with the lock held. */
 #define UNTIL_OUT 1u
 #define UNTIL_IN 2u
 int channel_wait(struct leat_channel *channel, enum direction who, unsigned until, int64_t deadline);
+
+/* What was waited for is there. */
+static inline void channel_waited(struct leat_channel *channel, enum direction who) {
+        spin_done(&channel->spins[who]);
+}
+
+/* A call of the thread that does `who` ends without what it waited for. Not with the lock held. */
+void channel_settle(struct leat_channel *channel, enum direction who);
 
 /* Read what comes while a thread waits for something else, and file it: messages aside, TAKENs and replies
  * with who waits for them. 0: something was filed; -EAGAIN; -ENODATA; -ENOBUFS; a breach. With the lock held. */

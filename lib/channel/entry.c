@@ -48,16 +48,18 @@ static void describe(const struct wire_header *header, const uint8_t *bytes, str
 int entry_look(enum framing framing, const uint8_t *bytes, size_t size, struct entry *ret_entry) {
         struct wire_header header = { 0 };
         int r = -EBADMSG;
-        describe_foreign(bytes, size, ret_entry);
         if (framing == FRAMING_LEAT && size >= WIRE_HEADER_BYTES)
                 r = wire_decode(bytes, WIRE_LARGEST_BYTES, &header);
-        if (r == -EPROTONOSUPPORT && header.version <= VERSIONS_MAX) {
-                ret_entry->their_version = header.version;
-                return r;
-        }
-        if (r == 0 && header.kind == WIRE_MESSAGE && header.descriptors == 0 && header.size == size - WIRE_HEADER_BYTES)
+        if (r == 0 && header.kind == WIRE_MESSAGE && header.descriptors == 0 &&
+            header.size == size - WIRE_HEADER_BYTES) {
                 describe(&header, bytes, ret_entry);
-        return 0;
+                return 0;
+        }
+        describe_foreign(bytes, size, ret_entry);
+        if (r != -EPROTONOSUPPORT || header.version > VERSIONS_MAX)
+                return 0;
+        ret_entry->their_version = header.version;
+        return r;
 }
 
 int entry_deliver(const struct entry *entry, struct incoming *message) {

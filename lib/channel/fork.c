@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 /*
- * The library's only state beside its channels. `page` holds the generation, or 0 in a child that
+ * The library's only state beside its channels. `fork_page` holds the generation, or 0 in a child that
  * has not asked yet. `last` is ordinary memory: a child has a copy, so that the number it takes next differs from every one
  * that its inherited channels remember.
  */
@@ -16,19 +16,20 @@ static struct {
         pthread_once_t once;
         pthread_mutex_t lock; /* of the list; held across fork() */
         struct list members;
-        _Atomic uint64_t *page;
         _Atomic uint64_t last;
 } forks = { .once = PTHREAD_ONCE_INIT, .lock = PTHREAD_MUTEX_INITIALIZER };
+
+_Atomic uint64_t *fork_page;
 
 /* This process's generation. In a child the first to ask takes the next number. */
 static uint64_t generation_now(void) {
         /* Relaxed throughout: a process sees its own writes, and a fork is a point that all of them passed.
          * Two threads of a new child may ask at once; the exchange lets them agree. */
-        uint64_t generation = atomic_load_explicit(forks.page, memory_order_relaxed);
+        uint64_t generation = atomic_load_explicit(fork_page, memory_order_relaxed);
         if (generation != 0)
                 return generation;
         uint64_t mine = atomic_fetch_add_explicit(&forks.last, 1, memory_order_relaxed) + 1;
-        bool first = atomic_compare_exchange_strong_explicit(forks.page, &generation, mine, memory_order_relaxed,
+        bool first = atomic_compare_exchange_strong_explicit(fork_page, &generation, mine, memory_order_relaxed,
                                                              memory_order_relaxed);
         return first ? mine : generation;
 }
@@ -69,12 +70,12 @@ static void start(void) {
                 return;
         }
         list_init(&forks.members);
-        forks.page = page;
+        fork_page = page;
 }
 
 int fork_enter(struct fork_member *member) {
         list_init(&member->node);
-        if (pthread_once(&forks.once, start) != 0 || !forks.page)
+        if (pthread_once(&forks.once, start) != 0 || !fork_page)
                 return -ENOMEM;
         atomic_init(&member->owner, owned_by(generation_now()));
         (void)pthread_mutex_lock(&forks.lock);
@@ -93,10 +94,8 @@ void fork_give(struct fork_member *member) {
         (void)atomic_fetch_or_explicit(&member->owner, 1, memory_order_relaxed);
 }
 
-bool fork_owns(struct fork_member *member) {
+bool fork_decides(struct fork_member *member) {
         uint64_t owner = atomic_load_explicit(&member->owner, memory_order_relaxed);
-        if (owner == owned_by(atomic_load_explicit(forks.page, memory_order_relaxed)))
-                return true;
         uint64_t mine = owned_by(generation_now());
         if (!is_given(owner) || owner == (mine | 1))
                 return owner == mine;

@@ -31,8 +31,18 @@ void fork_leave(struct fork_member *member);
 /* Give it to the child that asks first. Here nobody uses it any more. */
 void fork_give(struct fork_member *member);
 
+/* The page, for fork_owns(): what it holds is 0, or this process's generation. */
+extern _Atomic uint64_t *fork_page;
+
+/* As fork_owns(), where it is not plain. */
+bool fork_decides(struct fork_member *member);
+
 /* May this process use it? A given one is taken by the child that asks. Async-signal-safe. */
-bool fork_owns(struct fork_member *member);
+static inline bool fork_owns(struct fork_member *member) {
+        return atomic_load_explicit(&member->owner, memory_order_relaxed) ==
+                       atomic_load_explicit(fork_page, memory_order_relaxed) << 1 ||
+               fork_decides(member);
+}
 
 /* Was it opened by, or given to, an ancestor or a child, so that what it shares is not ours to undo? */
 bool fork_is_foreign(const struct fork_member *member);

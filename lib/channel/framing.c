@@ -20,7 +20,10 @@ static int need(struct found *found, size_t size) {
         return 0;
 }
 
+/* Field by field: this is done for every message, and what is not set here nobody reads. */
 static int find_frame(const uint8_t *bytes, size_t size, uint64_t largest, struct found *found) {
+        found->header.version = 0;
+        found->at = found->size_bytes = 0;
         if (size < WIRE_HEADER_BYTES)
                 return need(found, WIRE_HEADER_BYTES);
         int r = wire_decode(bytes, largest, &found->header);
@@ -65,10 +68,10 @@ static int find_length(const uint8_t *bytes, size_t size, uint64_t largest, stru
 
 int framing_find(enum framing framing, const uint8_t *bytes, size_t size, size_t *scanned, bool ended, uint64_t largest,
                  struct found *ret_found) {
+        if (framing == FRAMING_LEAT)
+                return find_frame(bytes, size, largest, ret_found);
         *ret_found = (struct found){ 0 };
         switch (framing) {
-        case FRAMING_LEAT:
-                return find_frame(bytes, size, largest, ret_found);
         case FRAMING_LINES:
                 return find_delimiter('\n', bytes, size, scanned, ended, largest, ret_found);
         case FRAMING_NUL:
@@ -113,6 +116,8 @@ int frame_order_check(struct frame_order *order, const struct wire_header *heade
                 if (under_way->kind != 0 || !follows(order, header->sequence))
                         return -EBADMSG;
                 order->last_sequence = header->sequence;
+                if (wire_frame_bytes(header) == header->size)
+                        return 0; /* it is whole */
                 *under_way = *header;
                 break;
         case WIRE_CONTINUE:

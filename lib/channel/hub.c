@@ -12,7 +12,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#define TURN 64 /* messages until the epoll is asked again, so that accepting never starves */
+#define VAIN_MOST 4 /* looks at the favourite alone, until the epoll is asked again */
+#define TURN 64     /* messages until the epoll is asked again, so that accepting never starves */
 #define NS_IN_S INT64_C(1000000000)
 #define BLOCKED_LOOK_AGAIN_MS 100 /* no event tells that a descriptor became free elsewhere in this process */
 
@@ -209,40 +210,46 @@ static void refused(struct hub *hub, struct link *link) {
         hub->lost_partner = false;
 }
 
+/* As many as go with one write: an error is always the first one's, and so is told. */
 static int hub_send(struct leat_channel *channel, struct outgoing *messages, int count) {
         struct hub *hub = channel->state;
-        int done = 0, r = 0;
         hub_look_for_silence(channel, hub);
-        for (; done < count; done++) {
-                struct link *link = find_for(hub, &messages[done]);
-                if (!link && hub->listener >= 0 && messages[done].link == 0 && messages[done].began == 0) {
-                        r = hub_look(channel, hub); /* our partner may be at the door */
-                        link = hub_find(hub, 0);
-                        if (!link) {
-                                r = r < 0 ? r : hub->lost_partner ? -EPIPE : -EAGAIN;
-                                hub->lost_partner = false;
-                                break;
-                        }
+        struct link *link = find_for(hub, messages);
+        if (!link && hub->listener >= 0 && messages->link == 0 && messages->began == 0) {
+                int r = hub_look(channel, hub); /* our partner may be at the door */
+                link = hub_find(hub, 0);
+                if (!link) {
+                        r = r < 0 ? r : hub->lost_partner ? -EPIPE : -EAGAIN;
+                        hub->lost_partner = false;
+                        return r;
                 }
-                if (link)
-                        messages[done].began = link->id;
-                else if (messages[done].began != 0)
-                        hub->lost_partner = false; /* it is told now */
-                r = link && !link->cut ? link_send(link, &messages[done]) : -EPIPE;
-                if (r == 0)
-                        watch_out(channel, hub, link); /* what waited for the end of this message */
-                if (r < 0 && messages[done].sent == 0)
-                        messages[done].began = 0; /* another partner may have it */
-                if (r == -EPIPE && link && link->lost)
-                        (void)explain_loss(channel, r);
-                if (r == -EPIPE && link)
-                        refused(hub, link);
-                if (r == -EPIPE && link && hub->listener < 0)
-                        hub_gone(hub);
-                if (r < 0)
-                        break;
         }
-        return done > 0 ? done : r;
+        if (!link && messages->began != 0)
+                hub->lost_partner = false; /* it is told now */
+        int r = link && !link->cut ? link_send_many(link, messages, count) : -EPIPE;
+        for (int i = 0; link && i < count && (i <= r || i == 0); i++)
+                messages[i].began = messages[i].sent > 0 || i < r
+                                            ? link->id
+                                            : 0; /* one that did not begin another partner may have */
+        if (r > 0)
+                watch_out(channel, hub, link); /* what waited for the end of these */
+        if (r == -EPIPE && link && link->lost)
+                (void)explain_loss(channel, r);
+        if (r == -EPIPE && link)
+                refused(hub, link);
+        if (r == -EPIPE && link && hub->listener < 0)
+                hub_gone(hub);
+        return r;
+}
+
+static int hub_push(struct leat_channel *channel) {
+        struct hub *hub = channel->state;
+        int r = 0;
+        for (size_t i = 0; i < hub->slots; i++) {
+                int pushed = hub->links[i] && link_wants_out(hub->links[i]) ? link_flush(hub->links[i]) : 0;
+                r = pushed < 0 ? pushed : r;
+        }
+        return r;
 }
 
 static void hub_park(struct leat_channel *channel, struct outgoing *message) {
@@ -291,14 +298,12 @@ static void take_back_buffer(struct hub *hub, struct link *link) {
 }
 
 static int receive_from(struct hub *hub, struct link *link, struct incoming *message) {
-        size_t bytes = link_held_bytes(link), descriptors = link_held_descriptors(link);
         lend_buffer(hub, link);
         int r = link_receive(link, message);
         if (r == 0)
                 hub_heard(hub);
         take_back_buffer(hub, link);
-        hub->held_bytes += link_held_bytes(link) - bytes;
-        hub->held_descriptors += link_held_descriptors(link) - descriptors;
+        link_count(link);
         if (r == 0 || r == -EAGAIN || r == -EINPROGRESS || r == -EMSGSIZE || r == -EMFILE)
                 return r;
         return lose_link(hub, link, r);
@@ -354,14 +359,33 @@ static int receive_in_turn(struct hub *hub, struct incoming *message) {
         return -EAGAIN;
 }
 
+/* Who waits looks again, or sleeps until anything comes: may it look at the favourite alone? What no sleep would be ended by must be
+ * looked for: the end of a half is not in the epoll. */
+static bool looks_at_one(const struct hub *hub, const struct incoming *message) {
+        if (!message->patient || hub->vain >= VAIN_MOST || hub->accept_blocked || hub->accept_more ||
+            hub->favourite == 0)
+                return false;
+        const struct link *link = hub_find(hub, hub->favourite);
+        return link && !link->half;
+}
+
+static void look_at_favourite(struct hub *hub) {
+        struct link *link = hub_find(hub, hub->favourite);
+        link->ready = true;
+        list_insert(&hub->ready, &link->node);
+}
+
 static int receive_listening(struct leat_channel *channel, struct hub *hub, struct incoming *message) {
         bool looked = false;
+        if (list_empty(&hub->ready) && looks_at_one(hub, message))
+                look_at_favourite(hub);
         while (true) {
                 if (hub->turn == 0 || list_empty(&hub->ready)) {
                         int r = hub_look(channel, hub);
                         if (r < 0)
                                 return r;
                         hub->turn = TURN;
+                        hub->vain = 0;
                         looked = list_empty(&hub->ready);
                 }
                 int r = receive_in_turn(hub, message);
@@ -369,8 +393,16 @@ static int receive_listening(struct leat_channel *channel, struct hub *hub, stru
                         hub->turn--;
                 if (r == -EINPROGRESS)
                         continue;
+                if (r == 0) {
+                        hub->favourite = message->link;
+                        hub->vain = 0;
+                }
                 if (r != -EAGAIN || *message->reads == 0)
                         return r;
+                if (!looked && looks_at_one(hub, message)) {
+                        hub->vain++;
+                        return r;
+                }
                 if (!looked)
                         continue; /* links were emptied or lost: was there something new meanwhile? */
                 if (at_the_end(hub)) {
@@ -444,6 +476,7 @@ static int hub_arm(struct leat_channel *channel, enum direction direction, struc
                         return 1;
                 wait_look_again(wait, leat_in_ms(BLOCKED_LOOK_AGAIN_MS));
         }
+        hub->vain = VAIN_MOST; /* after the sleep all are looked at */
         if (direction == DIRECTION_RECEIVE)
                 wait_add(wait, hub->epoll, POLLIN);
         else if (hub->links_count == 0 && channel->engaged == 0 && !hub->lost_partner)
@@ -569,6 +602,8 @@ static void hub_close(struct leat_channel *channel, bool ours) {
         struct hub *hub = channel->state;
         if (hub->kind->close)
                 hub->kind->close(hub->context, ours);
+        if (ours)
+                (void)hub_push(channel); /* the rest of what was said to be on its way, if there is room */
         for (size_t i = 0; !ours && i < hub->slots; i++)
                 if (hub->links[i])
                         link_disown(hub->links[i]);
@@ -578,6 +613,7 @@ static void hub_close(struct leat_channel *channel, bool ours) {
 const struct operations hub_operations = {
         .send = hub_send,
         .park = hub_park,
+        .push = hub_push,
         .receive = hub_receive,
         .taken = hub_taken,
         .arm = hub_arm,

@@ -54,8 +54,10 @@ struct hub {
         size_t links_max;
         struct link **links; /* by slot; NULL: free */
         size_t slots, links_count;
-        struct list ready; /* links that may have something to read */
-        unsigned turn;     /* messages until the epoll is asked again */
+        struct list ready;  /* links that may have something to read */
+        uint64_t favourite; /* the link that gave the last message: likely the next one too; 0: none did */
+        unsigned vain;      /* looks at it alone that found nothing, in a row */
+        unsigned turn;      /* messages until the epoll is asked again */
         uint64_t refused;
         int lost;                                 /* how the network lost the last link; 0: it did not */
         int64_t silence_ns;                       /* how often links are looked at for hub_kind.is_silent; 0: never */
@@ -68,7 +70,7 @@ struct hub {
         int timer;                                /* for leat_fd: readable at again_at; -1: nobody polls */
         uint8_t *buffer;                          /* for what comes on any link */
         size_t capacity;
-        size_t held_bytes, held_descriptors; /* by all links, for messages that are not complete */
+        struct link_held held; /* by all links */
 };
 
 extern const struct operations hub_operations;
@@ -95,9 +97,19 @@ int hub_accept(struct leat_channel *channel, struct hub *hub);
 int hub_look(struct leat_channel *channel, struct hub *hub);
 int hub_add_link(struct hub *hub, struct io in, struct io out, const struct leat_peer *peer, struct link **ret_link);
 void hub_cut(struct hub *hub, struct link *link, int refusal);
-struct link *hub_find(const struct hub *hub, uint64_t id);
+/* An id is the slot and a number that no other link of this hub had: a late answer finds no stranger. 0: whichever is there. */
+#define HUB_SLOT(id) ((size_t)((id)&0xffffff))
+static inline struct link *hub_find(const struct hub *hub, uint64_t id) {
+        size_t slot = HUB_SLOT(id);
+        struct link *link = slot < hub->slots ? hub->links[slot] : NULL;
+        return link && (id == 0 || link->id == id) ? link : NULL;
+}
 /* Give up the links whose other end is silent, if it is time to look. */
-void hub_look_for_silence(const struct leat_channel *channel, struct hub *hub);
+void hub_find_silent(const struct leat_channel *channel, struct hub *hub);
+static inline void hub_look_for_silence(const struct leat_channel *channel, struct hub *hub) {
+        if (hub->silence_ns != 0)
+                hub_find_silent(channel, hub);
+}
 /* The epoll reports room for writing on this link, or no longer. */
 void hub_watch(const struct hub *hub, const struct link *link);
 /* ?reconnect. After the link was made: 0, or no descriptor for what it takes. */

@@ -16,15 +16,7 @@
 #define ACCEPTS_AT_ONCE 64 /* connections, until those that are there get their turn */
 #define HELD_MESSAGES 16   /* partial messages of the largest size that all links together may hold */
 
-/* An id is the slot and a number that no other link of this hub had: a late answer finds no stranger. */
 #define ID(number, slot) ((uint64_t)(number) << 24 | (uint64_t)(slot))
-#define SLOT(id) ((size_t)((id)&0xffffff))
-
-struct link *hub_find(const struct hub *hub, uint64_t id) {
-        size_t slot = id ? SLOT(id) : 0;
-        struct link *link = slot < hub->slots ? hub->links[slot] : NULL;
-        return link && (id == 0 || link->id == id) ? link : NULL;
-}
 
 static int free_slot(struct hub *hub, size_t *ret_slot) {
         for (size_t i = 0; hub->links_count < hub->slots && i < hub->slots; i++)
@@ -66,6 +58,7 @@ int hub_add_link(struct hub *hub, struct io in, struct io out, const struct leat
                 link_free(link);
                 return r;
         }
+        link->total = &hub->held;
         link->peer = link->last_sender = *peer;
         hub->links[slot] = link;
         hub->links_count++;
@@ -89,8 +82,8 @@ int hub_replace_link(struct hub *hub, struct io io, const struct leat_peer *peer
         }
         if (hub->epoll >= 0)
                 (void)epoll_ctl(hub->epoll, EPOLL_CTL_DEL, old->in.fd, NULL);
-        hub->held_bytes = hub->held_descriptors = 0;
         link_free(old);
+        link->total = &hub->held;
         link->peer = link->last_sender = *peer;
         hub->links[0] = link;
         return 0;
@@ -110,8 +103,8 @@ static void give_up(struct link *link) {
         (void)shutdown(link->in.fd, SHUT_RDWR); /* it may be gone by now */
 }
 
-void hub_look_for_silence(const struct leat_channel *channel, struct hub *hub) {
-        if (hub->silence_ns == 0 || hub->silence_at > leat_now())
+void hub_find_silent(const struct leat_channel *channel, struct hub *hub) {
+        if (hub->silence_at > leat_now())
                 return;
         hub->silence_at = leat_in_ns(hub->silence_ns);
         for (size_t i = 0; i < hub->slots; i++) {
@@ -141,11 +134,9 @@ void hub_cut(struct hub *hub, struct link *link, int refusal) {
                 link_refuse(link, refusal);
                 hub->refused++;
         }
-        hub->links[SLOT(link->id)] = NULL;
+        hub->links[HUB_SLOT(link->id)] = NULL;
         hub->links_count--;
         hub->lost_partner = hub->one_only;
-        hub->held_bytes -= link_held_bytes(link);
-        hub->held_descriptors -= link_held_descriptors(link);
         if (link->ready)
                 list_remove(&link->node);
         /* Closing would do, if no one else held it open: a child between fork and exec may. */
@@ -270,9 +261,9 @@ void hub_bound(struct hub *hub) {
         /* Every link may have its buffer; beyond that they share. */
         uint64_t limit =
                 HELD_MESSAGES * (hub->options.largest_bytes + WIRE_FRAME_BYTES) + hub->links_count * LINK_BYTES;
-        if (hub->held_bytes > limit)
+        if (hub->held.bytes > limit)
                 cut_heaviest(hub, link_held_bytes);
-        if (hub->held_descriptors > LEAT_DESCRIPTORS_MAX && hub->held_descriptors > descriptors_limit())
+        if (hub->held.descriptors > LEAT_DESCRIPTORS_MAX && hub->held.descriptors > descriptors_limit())
                 cut_heaviest(hub, link_held_descriptors);
 }
 

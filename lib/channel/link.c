@@ -39,7 +39,7 @@ int link_new(struct io in, struct io out, const struct link_options *options, st
 void link_forget_input(struct link *link) {
         while (link->queue_count > 0)
                 close_fd(link->queue[--link->queue_count]);
-        link->assembly = kept_free(link->assembly);
+        link_forget_message(link);
         link->begin = link->end = link->scanned = 0;
 }
 
@@ -67,6 +67,14 @@ static void say_goodbye(const struct link *link) {
                 link_reset_at_close(link, false);
 }
 
+static void count(struct link *link, size_t bytes, size_t descriptors) {
+        if (!link->total || (bytes == link->counted.bytes && descriptors == link->counted.descriptors))
+                return;
+        link->total->bytes += bytes - link->counted.bytes;
+        link->total->descriptors += descriptors - link->counted.descriptors;
+        link->counted = (struct link_held){ .bytes = bytes, .descriptors = descriptors };
+}
+
 struct link *link_free(struct link *link) {
         if (!link)
                 return NULL;
@@ -76,6 +84,7 @@ struct link *link_free(struct link *link) {
                 close_fd(link->out.fd);
         close_fd(link->in.fd);
         link_forget_input(link);
+        count(link, 0, 0);
         list_remove(&link->node);
         free(link->queue);
         free(link->buffer);
@@ -92,6 +101,10 @@ size_t link_held_descriptors(const struct link *link) {
         return link->queue_count + (link->assembly ? link->assembly->about.descriptors_count : 0);
 }
 
+void link_count(struct link *link) {
+        count(link, link_held_bytes(link), link_held_descriptors(link));
+}
+
 int link_receive(struct link *link, struct incoming *message) {
         message->link = link->id;
         message->about.sender = link->peer;
@@ -99,6 +112,10 @@ int link_receive(struct link *link, struct incoming *message) {
         message->descriptors_count = 0;
         if (link->in.fd < 0)
                 return -EAGAIN; /* a pipe that only goes out: nothing ever comes */
+        if (link->landing && (link->landing != message->landing || link->landing->buffer != message->buffer))
+                link_settle(link->landing); /* the other thread waits for it, and this one reads */
+        if (link->failed < 0)
+                return link->failed;
         return link->options.packets ? link_receive_packet(link, message) : link_receive_stream(link, message);
 }
 
@@ -205,6 +222,27 @@ static void describe(const struct link *link, const struct wire_header *header, 
                 about->deadline = leat_in_ns(header->reference > INT64_MAX ? INT64_MAX : (int64_t)header->reference);
 }
 
+void link_describe(const struct link *link, const struct found *found, struct incoming *message) {
+        const struct wire_header *header = &found->header;
+        if (link->options.framing == FRAMING_LEAT) {
+                message->kind = header->kind;
+                message->answers = header->kind == WIRE_REPLY ? header->reference : 0;
+                describe(link, header, &message->about);
+                return;
+        }
+        message->kind = WIRE_MESSAGE;
+        message->answers = 0;
+        message->about = (struct leat_message){
+                .struct_size = sizeof(message->about),
+                .size_bytes = found->size_bytes,
+                .type = 1,
+                .deadline = LEAT_NEVER,
+                .sender = link->options.each_sender ? link->last_sender : link->peer,
+                .reply_to = link->id,
+        };
+}
+
+/* Does this message go into the caller's buffer at once? */
 bool incoming_is_wanted(const struct incoming *message) {
         if (message->kind != message->want || message->about.size_bytes > message->size_bytes)
                 return false;
@@ -242,23 +280,36 @@ static int lost_descriptors(struct link *link, struct incoming *message) {
         link->descriptors_lost = false;
         drop_queue(link);
         close_descriptors(message, 0);
-        link->assembly = kept_free(link->assembly);
+        link_forget_message(link);
         return -EMFILE;
 }
 
 static int deliver(struct link *link, const uint8_t *bytes, size_t size, struct incoming *message) {
         if (!incoming_is_wanted(message))
                 return keep(link, bytes, size, message);
+        link_settle(message->landing); /* one of another link's, which comes later than this */
         if (size > 0)
                 memcpy(message->buffer, bytes, size);
         return 0;
 }
 
+/* The first frame of several. */
+static int begin(struct link *link, const struct found *found, const uint8_t *bytes, struct incoming *message) {
+        if (link_land(link, found, message)) {
+                memcpy(link->landing->buffer, bytes, found->size_bytes);
+                link->landing->filled = found->size_bytes;
+                return -EINPROGRESS;
+        }
+        int r = keep(link, bytes, found->size_bytes, message);
+        if (r < 0)
+                return r;
+        link->assembly = TAKE(message->kept);
+        return -EINPROGRESS;
+}
+
 static int first_frame(struct link *link, const struct found *found, const uint8_t *bytes, struct incoming *message) {
         const struct wire_header *header = &found->header;
-        message->kind = header->kind;
-        message->answers = header->kind == WIRE_REPLY ? header->reference : 0;
-        describe(link, header, &message->about);
+        link_describe(link, found, message);
         if (link->descriptors_lost && header->descriptors > 0)
                 return lost_descriptors(link, message);
         int r = take_queue(link, header->descriptors, message->descriptors);
@@ -267,17 +318,16 @@ static int first_frame(struct link *link, const struct found *found, const uint8
         message->descriptors_count = message->about.descriptors_count = header->descriptors;
         if (header->size == found->size_bytes)
                 r = deliver(link, bytes, found->size_bytes, message);
-        else {
-                r = keep(link, bytes, found->size_bytes, message);
-                if (r == 0) {
-                        link->assembly = TAKE(message->kept);
-                        return -EINPROGRESS;
-                }
-        }
-        return r < 0 ? close_descriptors(message, r) : r;
+        else
+                r = begin(link, found, bytes, message);
+        return r < 0 && r != -EINPROGRESS ? close_descriptors(message, r) : r;
 }
 
 static int next_frame(struct link *link, const struct found *found, const uint8_t *bytes, struct incoming *message) {
+        if (link->landing) {
+                memcpy(link->landing->buffer + link->landing->filled, bytes, found->size_bytes);
+                return link_land_frame(link, found->size_bytes, message);
+        }
         if (!link->assembly) /* its descriptors were lost: the rest is read and forgotten */
                 return -EINPROGRESS;
         int r = kept_append(&link->assembly, bytes, found->size_bytes);
@@ -306,7 +356,7 @@ int link_take_frame(struct link *link, const struct found *found, const uint8_t 
         if (found->abandoned)
                 frame_order_abandon(&link->order);
         if (found->abandoned || header->kind == WIRE_ABANDON) {
-                link->assembly = kept_free(link->assembly);
+                link_forget_message(link);
                 /* Its own go with it (some may have been lost for want of room); the next one's stay. */
                 if (header->descriptors > 0)
                         link->descriptors_lost = false;
@@ -333,15 +383,8 @@ int link_take_frame(struct link *link, const struct found *found, const uint8_t 
 }
 
 int link_take_plain(struct link *link, const uint8_t *bytes, size_t size, struct incoming *message) {
-        message->kind = WIRE_MESSAGE;
-        message->about = (struct leat_message){
-                .struct_size = sizeof(message->about),
-                .size_bytes = size,
-                .type = 1,
-                .deadline = LEAT_NEVER,
-                .sender = link->options.each_sender ? link->last_sender : link->peer,
-                .reply_to = link->id,
-        };
+        const struct found found = { .size_bytes = size };
+        link_describe(link, &found, message);
         drop_queue(link); /* this framing cannot say which message they belong to */
         return deliver(link, bytes, size, message);
 }

@@ -15,6 +15,8 @@
 #include "base/list.h"
 #include "channel/framing.h"
 #include "channel/kept.h"
+#include "wait/pace.h"
+#include "wait/spin.h"
 
 #include <errno.h>
 #include <leat/message.h>
@@ -43,6 +45,20 @@ struct outgoing {
         bool drop_oldest; /* where it is full, the oldest that waits makes room */
 };
 
+/* A large message on its way straight into the buffer of the call that waits for it (docs/design/speed.md, "Large messages").
+ * Each thread of a channel has one; it is used during a call, and never between two. */
+struct landing {
+        struct link *link; /* by which it comes; NULL: there is none. Then, and only then: */
+        uint8_t *buffer;   /* the caller's, with room for all of it */
+        size_t filled;     /* bytes of it that came in whole frames */
+        size_t part;       /* that came behind them, of the frame under way */
+        bool in_frame;     /* one is: what stands before its bytes is the first thing in link->buffer */
+        struct found frame;
+        enum wire_kind kind;
+        struct leat_message about;
+        uint64_t answers;
+};
+
 /* A place for a message that comes in, and what came. */
 struct incoming {
         /* what is wanted */
@@ -51,6 +67,9 @@ struct incoming {
         enum wire_kind want; /* MESSAGE, or REPLY to `reference` */
         uint64_t reference;
         struct selection selection;
+        struct landing *landing; /* of the thread that reads; or NULL: what is not whole is kept */
+        bool patient; /* after -EAGAIN it looks again, or sleeps on all that may come: a look at what is likely will do */
+        struct spin *spin; /* how the thread that reads waits; or NULL: it does not */
         unsigned *
                 reads; /* how often the peers may still be read before it says -EAGAIN: a flood holds nobody past a deadline */
         /* what came */
@@ -62,6 +81,7 @@ struct incoming {
         int descriptors[LEAT_DESCRIPTORS_MAX]; /* those of a message in the buffer: the caller's */
         size_t descriptors_count;
         uint8_t their_version; /* with -EPROTONOSUPPORT */
+        bool end_stays;        /* with -ENODATA: of what is selected; it is told again */
         int refusal;           /* with -ECONNREFUSED: the negative errno that the peer gave */
 };
 
@@ -77,14 +97,22 @@ struct link_options {
         bool restarts;    /* a pipe: another program may go on where one has ended */
         bool network; /* TCP: the other end's FIN is all that tells of its close, and our close may destroy what we sent */
         bool resets; /* and nothing ever goes back on it: it is closed by a reset, unless the other end was first */
+        bool roomy;  /* a pipe that is ours alone: it may be made larger for large messages */
         uint64_t largest_bytes;
         size_t read_bytes; /* room for each read of a stream, at least: all that the pipe holds; 0: any */
 };
 
+/* What links hold for messages that are not complete. */
+struct link_held {
+        size_t bytes, descriptors;
+};
+
 struct link {
-        struct list node; /* the hub's */
-        uint64_t id;      /* the hub's */
-        bool ready;       /* the hub's: it is in the ring */
+        struct list node;         /* the hub's */
+        uint64_t id;              /* the hub's */
+        bool ready;               /* the hub's: it is in the ring */
+        struct link_held *total;  /* the hub's: of all; or NULL */
+        struct link_held counted; /* of this one, in there */
         struct io in, out;
         struct link_options options;
         struct leat_peer peer;        /* of the connection */
@@ -94,18 +122,25 @@ struct link {
         uint8_t *buffer; /* bytes read and not parsed: [begin, end) */
         size_t begin, end, capacity, scanned;
         struct frame_order order;
-        struct kept *assembly; /* the message under way */
-        int *queue;            /* descriptors that came, in order */
+        struct kept *assembly;   /* the message under way ... */
+        struct landing *landing; /* ... unless it goes here */
+        bool large;              /* the last one was: it is worth a read to learn where the next one goes */
+        int failed;              /* the negative errno with which a part of it was lost: the link is good for nothing */
+        int *queue;              /* descriptors that came, in order */
         size_t queue_count;
         bool descriptors_lost; /* the process had no room for some that came */
         bool ended;
-        bool cut;    /* the hub's: the only link of a hub, given up */
-        bool broken; /* the hub's: it refused a message */
-        bool half;   /* the hub's: it only ended what it sends, and is kept to be sent to */
-        int lost;    /* the negative errno with which the network gave it up; 0: it did not */
+        struct pace pace;
+        int64_t read_ns; /* when the last read ended, if the next is to come a moment later; or 0 */
+        bool cut;        /* the hub's: the only link of a hub, given up */
+        bool broken;     /* the hub's: it refused a message */
+        bool half;       /* the hub's: it only ended what it sends, and is kept to be sent to */
+        int lost;        /* the negative errno with which the network gave it up; 0: it did not */
 
         /* writing */
-        uint8_t *rest; /* of a frame that was written in part: [rest_begin, rest_end) */
+        int64_t sent_ns;   /* when the last message went, as it says; 0: what was sent last did not go at once */
+        unsigned unlooked; /* so many went since its other end was looked at */
+        uint8_t *rest;     /* of a frame that was written in part: [rest_begin, rest_end) */
         size_t rest_begin, rest_end;
         bool in_frame;    /* a message under way stands within a frame: nothing else may be written */
         uint64_t abandon; /* the sequence of a message to be taken back between frames; 0: none */
@@ -131,6 +166,14 @@ void link_forget_input(struct link *link);
 
 /* Send. Returns 0; -EAGAIN with message->sent telling how far it came; -EPIPE; -EMSGSIZE; other errors of the system. */
 int link_send(struct link *link, struct outgoing *message);
+
+#define LINK_BATCH_MAX 256
+
+/*
+ * Send several, small ones with one write. Returns how many went out whole, at least 1; or as link_send() about the first. The one behind
+ * those may have begun: its `sent` tells.
+ */
+int link_send_many(struct link *link, struct outgoing *messages, int count);
 
 /* Give up a message of which `sent` bytes are written: none of it will be seen, the link stays good. 0 or -ENOMEM (then it
  * must be cut). */
@@ -162,11 +205,22 @@ void link_refuse(struct link *link, int error);
  */
 int link_receive(struct link *link, struct incoming *message);
 
+/* The call whose message lands ends without it, or its buffer is wanted for another: what came is kept, as if it had been from the
+ * beginning. Takes a landing of none. */
+void link_settle_landing(struct landing *landing);
+static inline void link_settle(struct landing *landing) {
+        if (landing && landing->link)
+                link_settle_landing(landing);
+}
+
 /* Bytes that this link holds for messages that are not complete. */
 size_t link_held_bytes(const struct link *link);
 
 /* Descriptors that it holds for frames and messages that are not complete. */
 size_t link_held_descriptors(const struct link *link);
+
+/* Put these into the total. link_free() takes them out. */
+void link_count(struct link *link);
 
 /* ---- between the files of the link ---- */
 
@@ -186,7 +240,23 @@ static inline bool link_is_loss(int error) {
                error == -EHOSTDOWN || error == -ECONNABORTED || error == -ENETRESET;
 }
 
+#define LINK_LARGE 16384u /* a smaller message comes whole with one read into the link's buffer */
+
 int link_receive_stream(struct link *link, struct incoming *message);
 int link_receive_packet(struct link *link, struct incoming *message);
+
+/* May this message, of which the header came, land? Then it does from here on. That it is in order was looked at. */
+bool link_land(struct link *link, const struct found *found, struct incoming *message);
+/* The next frame of a message that lands has come whole where it belongs. As link_take_frame(). The second: and its order was checked. */
+int link_landed(struct link *link, const struct found *found, struct incoming *message);
+int link_land_frame(struct link *link, size_t size, struct incoming *message);
+/* The message under way is taken back, or its link is at its end. */
+void link_forget_message(struct link *link);
+/* Make room for `size` bytes in the buffer from `begin` on. 0 or -ENOMEM. */
+int link_make_room(struct link *link, size_t size);
+/* Does this frame keep the rules among frames? It is not taken in. */
+bool link_in_order(const struct link *link, const struct wire_header *header);
+/* A message of a framing without headers, or of its first frame. */
+void link_describe(const struct link *link, const struct found *found, struct incoming *message);
 
 #endif

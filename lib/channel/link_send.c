@@ -7,12 +7,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#define FRAMES_AT_ONCE 4 /* of a long message, in one write */
+#define FRAMES_AT_ONCE 16 /* of a long message, in one write */
 #define PARTS_MAX (3 * FRAMES_AT_ONCE)
 
 /* The last byte of a frame on a stream: it stands. */
@@ -106,10 +107,25 @@ static ssize_t translate(struct link *link, ssize_t n) {
  * Before the first byte of a message on TCP. -EPIPE: Leat never ends one direction alone, so the end of what the other end sends is the end
  * of it, and nothing is sent to nobody (TCP would tell only with the next message). -EAGAIN: TCP takes a part of what does not
  * fit, and bare bytes cannot be taken back; where it calls itself writable there is room for any but long messages.
+ *
+ * The look costs half of what a small message does. So among frames that follow each other at once only some are preceded by one: the
+ * close of the other end takes longer than the time between two such, so that nobody can know of it who is not told here; and what
+ * was sent to a socket that is closed is answered, for the next message, by TCP itself.
  */
-static int look_ahead(const struct link *link) {
+#define BURST_NS 2000
+#define BURST_MOST 16
+
+static bool is_in_burst(struct link *link, const struct outgoing *message) {
+        int64_t since_ns = message->time_ns - link->sent_ns;
+        bool follows = link->options.framing == FRAMING_LEAT && since_ns > 0 && since_ns < BURST_NS;
+        link->sent_ns = 0; /* until it went: behind a failure each one is preceded by a look */
+        link->unlooked = follows && link->unlooked < BURST_MOST ? link->unlooked + 1 : 0;
+        return link->unlooked > 0;
+}
+
+static int look_ahead(struct link *link, const struct outgoing *message) {
         struct pollfd state = { .fd = link->out.fd, .events = POLLOUT | POLLRDHUP };
-        if (!link->options.network)
+        if (!link->options.network || is_in_burst(link, message))
                 return 0;
         (void)poll(&state, 1, 0); /* 0: neither */
         if (link->options.framing == FRAMING_LEAT && (state.revents & (POLLRDHUP | POLLHUP)))
@@ -122,19 +138,17 @@ static ssize_t write_parts(struct link *link, const struct gathering *gathering,
                 struct cmsghdr align;
                 char bytes[CMSG_SPACE(LEAT_DESCRIPTORS_MAX * sizeof(int))];
         } control;
-        if (link->out.kind != IO_SOCKET)
-                return io_write(&link->out, gathering->parts, gathering->count);
+        if (count == 0)
+                return translate(link, io_write(&link->out, gathering->parts, gathering->count));
         struct msghdr header = { .msg_iov = (struct iovec *)gathering->parts, .msg_iovlen = (size_t)gathering->count };
-        if (count > 0) {
-                header.msg_control = control.bytes;
-                header.msg_controllen = CMSG_SPACE(count * sizeof(int));
-                memset(control.bytes, 0, header.msg_controllen);
-                struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
-                rights->cmsg_level = SOL_SOCKET;
-                rights->cmsg_type = SCM_RIGHTS;
-                rights->cmsg_len = CMSG_LEN(count * sizeof(int));
-                memcpy(CMSG_DATA(rights), descriptors, count * sizeof(int));
-        }
+        header.msg_control = control.bytes;
+        header.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        memset(control.bytes, 0, header.msg_controllen);
+        struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(count * sizeof(int));
+        memcpy(CMSG_DATA(rights), descriptors, count * sizeof(int));
         return translate(link, io_send_message(link->out.fd, &header));
 }
 
@@ -143,16 +157,29 @@ static bool within_frame(const struct link *link, const struct outgoing *message
 }
 
 /* The message is out; what waited for its last frame goes too, or stays for the next time. */
-static int finish(struct link *link) {
+static int finish(struct link *link, const struct outgoing *message) {
+        link->sent_ns = message->time_ns;
         if (link_has_rest(link))
                 (void)link_flush(link);
         return 0;
 }
 
+/* A pipe holds 64 KiB, and each time that it is full both sides take turns. More is not much better, and a user may have so much in
+ * pipes that new ones are cut short (fs.pipe-user-pages-soft). Where it is refused all goes on as it was. */
+#define ROOMY_BYTES (256 << 10)
+
+static void make_roomy(struct link *link, const struct outgoing *message) {
+        if (!link->options.roomy || message->size_bytes < LINK_LARGE)
+                return;
+        link->options.roomy = false;
+        (void)fcntl(link->out.fd, F_SETPIPE_SZ, ROOMY_BYTES);
+}
+
 int link_send(struct link *link, struct outgoing *message) {
         if (link->out.fd < 0)
                 return -EPIPE;
-        int r = message->sent == 0 ? look_ahead(link) : 0;
+        make_roomy(link, message);
+        int r = message->sent == 0 ? look_ahead(link, message) : 0;
         if (r == 0 && link_wants_out(link))
                 r = link_flush(link);
         while (r == 0) {
@@ -173,9 +200,105 @@ int link_send(struct link *link, struct outgoing *message) {
                 bool done = last && (size_t)n == size;
                 link->in_frame = !done && within_frame(link, message);
                 if (done)
-                        return finish(link);
+                        return finish(link, message);
         }
         return r;
+}
+
+/* ---- several at once ---- */
+
+#define BATCH_BYTES 16384
+#define BATCH_SMALL 2048 /* a larger message is not worth the copy */
+
+/* Messages one behind the other, for one write. */
+struct batch {
+        size_t used;
+        uint8_t bytes[BATCH_BYTES];
+};
+
+static bool is_small(const struct link *link, const struct outgoing *message) {
+        return message->sent == 0 && message->size_bytes <= BATCH_SMALL && message->descriptors_count == 0 &&
+               link->options.framing != FRAMING_RAW;
+}
+
+/* May it share a packet? */
+static bool shares(const struct link *link, const struct outgoing *message) {
+        return !link->options.packets || (message->kind == WIRE_MESSAGE && !(message->flags & WIRE_WANTS_TAKEN));
+}
+
+/* Add a message with what stands around it. Returns how many bytes, or 0: there is no room left. */
+static size_t batch_add(const struct link *link, const struct outgoing *message, struct batch *batch) {
+        int suffix = link->options.packets ? -1 : stands;
+        size_t prefix = WIRE_HEADER_BYTES;
+        if (BATCH_BYTES - batch->used < message->size_bytes + FRAMING_AROUND_BYTES)
+                return 0;
+        uint8_t *at = batch->bytes + batch->used;
+        if (link->options.framing == FRAMING_LEAT)
+                encode_frame(message, 0, at);
+        else
+                prefix = framing_around(link->options.framing, message->size_bytes, at, &suffix);
+        size_t size = prefix + message->size_bytes + (suffix >= 0);
+        if (message->size_bytes > 0)
+                memcpy(at + prefix, message->bytes, message->size_bytes);
+        if (suffix >= 0)
+                at[size - 1] = (uint8_t)suffix;
+        batch->used += size;
+        return size;
+}
+
+/* `written` bytes of a batch went out: how many messages are whole? A next one may have begun. */
+static int account(struct link *link, struct outgoing *messages, const size_t *sizes, int count, size_t written) {
+        int whole = 0;
+        for (; whole < count && sizes[whole] <= written; whole++) {
+                messages[whole].sent = sizes[whole];
+                written -= sizes[whole];
+        }
+        if (whole < count)
+                messages[whole].sent = written;
+        link->in_frame = written > 0 && whole < count;
+        if (whole == count)
+                (void)finish(link, &messages[whole - 1]);
+        return whole > 0 ? whole : -EAGAIN;
+}
+
+static int gather_batch(const struct link *link, const struct outgoing *messages, int count, struct batch *batch,
+                        size_t *ret_sizes) {
+        int n = 0;
+        batch->used = 0;
+        for (; n < count && n < LINK_BATCH_MAX && is_small(link, &messages[n]); n++) {
+                if (n > 0 && !(shares(link, &messages[n]) && shares(link, &messages[0])))
+                        break;
+                ret_sizes[n] = batch_add(link, &messages[n], batch);
+                if (ret_sizes[n] == 0)
+                        break;
+        }
+        return n;
+}
+
+int link_send_many(struct link *link, struct outgoing *messages, int count) {
+        struct batch batch;
+        size_t sizes[LINK_BATCH_MAX];
+        if (link->out.fd < 0)
+                return -EPIPE;
+        int n = gather_batch(link, messages, count, &batch, sizes);
+        int r = n > 0 ? look_ahead(link, messages) : 0;
+        if (r == 0 && n > 0 && link_wants_out(link))
+                r = link_flush(link);
+        if (r < 0)
+                return r;
+        ssize_t written = -EMSGSIZE;
+        if (n > 0) {
+                struct gathering gathering;
+                gathering.count = 1;
+                gathering.parts[0] = (struct iovec){ .iov_base = batch.bytes, .iov_len = batch.used };
+                written = write_parts(link, &gathering, NULL, 0);
+        }
+        if (written ==
+            -EMSGSIZE) { /* one that is not small, or so many make a packet that is too large for the socket's buffer */
+                r = link_send(link, &messages[0]);
+                return r == 0 ? 1 : r;
+        }
+        return written < 0 ? (int)written : account(link, messages, sizes, n, (size_t)written);
 }
 
 /* ---- what could not be written at once ---- */

@@ -5,7 +5,9 @@
 #include "base/cleanup.h"
 #include "channel/link.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <leat/deadline.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +19,7 @@ static bool has_control(const struct link *link) {
         return link->in.kind == IO_SOCKET && (link->options.descriptors || link->options.credentials);
 }
 
-/* Make room for `size` bytes from `begin` on. */
-static int make_room(struct link *link, size_t size) {
+int link_make_room(struct link *link, size_t size) {
         if (link->begin > 0 && link->capacity - link->begin < size) {
                 memmove(link->buffer, link->buffer + link->begin, link->end - link->begin);
                 link->end -= link->begin;
@@ -49,35 +50,68 @@ static void shrink(struct link *link) {
         }
 }
 
-/* Read what there is, at least towards `size` bytes in the buffer. */
-static int fill(struct link *link, size_t size) {
+/*
+ * Who reads a stream as fast as it comes finds one message at a time, and each read is in the writer's way: both then do half of what
+ * they could (docs/performance.md). A moment later there are ten. Was there a pause?
+ */
+static bool keep_distance(const struct link *link, struct spin *spin) {
+        return spin && link->read_ns != 0 && pace_is_due(&link->pace) && spin_pace(spin, link->read_ns + PACE_NS);
+}
+
+static void note_read(struct link *link, ssize_t n, bool paused) {
+        link->read_ns = pace_note(&link->pace, n, paused) ? leat_now() : 0;
+}
+
+static ssize_t read_parts(struct link *link, struct iovec *parts, int count) {
         bool packet, cut;
-        if (link->ended)
-                return -ENODATA;
-        /* Beyond what is there at most twofold: a peer that promises much and sends little takes little. */
-        size_t held = link->end - link->begin;
-        if (size < held + link->options.read_bytes)
-                size = held + link->options.read_bytes;
-        size_t most = 2 * held + (link->options.read_bytes > FIRST_BYTES ? link->options.read_bytes : FIRST_BYTES);
-        if (size > most)
-                size = most;
-        int r = make_room(link, size);
-        if (r < 0)
-                return r;
-        struct iovec part = { .iov_base = link->buffer + link->end, .iov_len = link->capacity - link->end };
-        ssize_t n = has_control(link) ? link_read_message(link, &part, 1, &packet, &cut)
-                                      : io_read(&link->in, part.iov_base, part.iov_len);
+        if (has_control(link))
+                return link_read_message(link, parts, count, &packet, &cut);
+        return count == 1 ? io_read(&link->in, parts->iov_base, parts->iov_len)
+                          : io_read_parts(&link->in, parts, count);
+}
+
+/* What a read said: how many bytes came (0 also of an end, noted), or an error. */
+static ssize_t account(struct link *link, ssize_t n) {
         if (n == -ECONNRESET)
                 return 0; /* not the end: read on */
         if (link->options.network && link_is_loss((int)n)) {
                 link->lost = (int)n; /* the kernel's word that nobody is there any more: taken as a death */
                 n = 0;
         }
-        if (n < 0)
-                return (int)n;
-        link->ended = n == 0;
-        link->end += (size_t)n;
-        return 0;
+        if (n >= 0)
+                link->ended = n == 0;
+        return n;
+}
+
+/* Beyond what is there at most twofold: a peer that promises much and sends little takes little. */
+static size_t bound(const struct link *link, size_t size) {
+        size_t held = link->end - link->begin, least = link->options.read_bytes;
+        size_t most = 2 * held + (least > FIRST_BYTES ? least : FIRST_BYTES);
+        if (size < held + least)
+                size = held + least;
+        return size < most ? size : most;
+}
+
+/* Read what there is, at least towards `size` bytes in the buffer. */
+static int fill(struct link *link, size_t size, struct spin *spin) {
+        if (link->ended)
+                return -ENODATA;
+        /* After a large message no more than what stands before the bytes of the next: these may land. */
+        bool head = link->large && size - (link->end - link->begin) <= WIRE_HEADER_BYTES;
+        if (!head)
+                size = bound(link, size);
+        int r = link_make_room(link, size);
+        if (r < 0)
+                return r;
+        struct iovec part = { .iov_base = link->buffer + link->end,
+                              .iov_len = (head ? link->begin + size : link->capacity) - link->end };
+        bool paused = !head && keep_distance(link, spin);
+        ssize_t n = read_parts(link, &part, 1);
+        if (!head)
+                note_read(link, n, paused);
+        n = account(link, n);
+        link->end += n > 0 ? (size_t)n : 0;
+        return n < 0 ? (int)n : 0;
 }
 
 /* One read less is left to this try. */
@@ -104,14 +138,12 @@ static int look_for_bytes(struct link *link, struct incoming *message) {
 
 /* Raw: what a read gives is the message; it goes straight to the caller. */
 static int receive_raw(struct link *link, struct incoming *message) {
-        bool packet, cut;
         if (message->size_bytes == 0)
                 return look_for_bytes(link, message);
         struct iovec part = { .iov_base = message->buffer, .iov_len = message->size_bytes };
         ssize_t n;
         do /* a reset is not the end: what the peer sent is still there */
-                n = has_control(link) ? link_read_message(link, &part, 1, &packet, &cut)
-                                      : io_read(&link->in, part.iov_base, part.iov_len);
+                n = read_parts(link, &part, 1);
         while (n == -ECONNRESET);
         if (link->options.network && link_is_loss((int)n)) {
                 link->lost = (int)n;
@@ -134,7 +166,12 @@ static bool has_strays(const struct link *link, const struct found *found) {
 
 static int take(struct link *link, const struct found *found, struct incoming *message) {
         const uint8_t *bytes = link->buffer + link->begin + found->at;
+        const struct wire_header *header = &found->header;
         link->begin += found->consumed;
+        if (link->options.framing != FRAMING_LEAT)
+                link->large = found->at > 0 && found->size_bytes >= LINK_LARGE;
+        else if (header->kind == WIRE_MESSAGE || header->kind == WIRE_REPLY)
+                link->large = header->size >= LINK_LARGE;
         if (link->options.framing == FRAMING_LEAT && has_strays(link, found))
                 return -EBADMSG;
         if (link->options.framing == FRAMING_LEAT)
@@ -142,23 +179,116 @@ static int take(struct link *link, const struct found *found, struct incoming *m
         return link_take_plain(link, bytes, found->size_bytes, message);
 }
 
+/* ---- frames that land (docs/design/speed.md, "Large messages") ---- */
+
+static size_t tail_bytes(const struct found *frame) {
+        return frame->consumed - frame->at - frame->size_bytes;
+}
+
+/* What stands before this frame's bytes is there, the rest is not. May they go where they belong at once? */
+static bool may_land(struct link *link, const struct found *found, struct incoming *message) {
+        if (found->at == 0)
+                return false;
+        /* Calls that ended without it put so much back: it is not moved to and fro by each one. */
+        if (!link->landing && link->end - link->begin - found->at > WIRE_FRAME_BYTES)
+                return false;
+        if (link->options.framing == FRAMING_LEAT && !link_in_order(link, &found->header))
+                return false; /* a breach, when it has come */
+        if (link->landing)
+                return found->header.kind == WIRE_CONTINUE;
+        return link_land(link, found, message);
+}
+
+/* What of them came already moves there; only the head of the frame stays in the buffer, until it is whole. */
+static void begin_part(struct link *link, const struct found *found) {
+        struct landing *landing = link->landing;
+        size_t came = link->end - link->begin - found->at;
+        assert(came <= found->size_bytes); /* else it would be whole */
+        memcpy(landing->buffer + landing->filled, link->buffer + link->begin + found->at, came);
+        landing->frame = *found;
+        landing->part = came;
+        landing->in_frame = link->large = true;
+        link->end = link->begin + found->at;
+}
+
+/* Read the rest of the frame, and behind it its trailer and the next head; more of the next would have to be copied. */
+static int fill_part(struct link *link, struct spin *spin) {
+        struct landing *landing = link->landing;
+        const struct found *frame = &landing->frame;
+        size_t most = 2 * frame->at + tail_bytes(frame), rest = frame->size_bytes - landing->part;
+        if (link->ended)
+                return -ENODATA;
+        int r = link_make_room(link, most);
+        if (r < 0)
+                return r;
+        struct iovec parts[] = { { .iov_base = landing->buffer + landing->filled + landing->part, .iov_len = rest },
+                                 { .iov_base = link->buffer + link->end,
+                                   .iov_len = most - (link->end - link->begin) } };
+        bool paused = keep_distance(link, spin);
+        ssize_t n = rest > 0 ? read_parts(link, parts, 2) : read_parts(link, parts + 1, 1);
+        note_read(link, n, paused);
+        n = account(link, n);
+        if (n < 0)
+                return (int)n;
+        size_t landed = (size_t)n < rest ? (size_t)n : rest;
+        landing->part += landed;
+        link->end += (size_t)n - landed;
+        return 0;
+}
+
+/* The frame that lands is whole: its trailer tells whether it stands. */
+static int take_part(struct link *link, struct incoming *message) {
+        struct found found = link->landing->frame;
+        if (tail_bytes(&found) > 0) {
+                uint8_t trailer = link->buffer[link->begin + found.at];
+                if (trailer > 1)
+                        return -EBADMSG;
+                found.abandoned = trailer == 1;
+        }
+        link->begin += found.at + tail_bytes(&found);
+        if (link->options.framing == FRAMING_LEAT && has_strays(link, &found))
+                return -EBADMSG;
+        return link_landed(link, &found, message);
+}
+
+static bool part_is_whole(const struct link *link) {
+        const struct landing *landing = link->landing;
+        const struct found *frame = &landing->frame;
+        return landing->part == frame->size_bytes && link->end - link->begin >= frame->at + tail_bytes(frame);
+}
+
+static int receive_part(struct link *link, struct incoming *message) {
+        while (!part_is_whole(link)) {
+                int r = may_read(message) ? fill_part(link, message->spin) : -EAGAIN;
+                if (r < 0)
+                        return r;
+        }
+        return take_part(link, message);
+}
+
 int link_receive_stream(struct link *link, struct incoming *message) {
         if (link->options.framing == FRAMING_RAW)
                 return receive_raw(link, message);
-        for (;;) {
+        int r = 0;
+        while (r == 0) {
                 struct found found;
-                const uint8_t *bytes = link->buffer ? link->buffer + link->begin : NULL; /* NULL + 0 is undefined */
-                int r = framing_find(link->options.framing, bytes, link->end - link->begin, &link->scanned, link->ended,
-                                     link->options.largest_bytes, &found);
-                message->their_version = found.header.version;
-                if (r > 0)
-                        r = take(link, &found, message);
-                else if (r == 0) {
-                        r = may_read(message) ? fill(link, found.consumed) : -EAGAIN;
-                        if (r == 0)
-                                continue;
+                if (link->landing && link->landing->in_frame) {
+                        r = receive_part(link, message);
+                        break;
                 }
-                shrink(link);
-                return r;
+                const uint8_t *bytes = link->buffer ? link->buffer + link->begin : NULL; /* NULL + 0 is undefined */
+                r = framing_find(link->options.framing, bytes, link->end - link->begin, &link->scanned, link->ended,
+                                 link->options.largest_bytes, &found);
+                message->their_version = found.header.version;
+                if (r > 0) {
+                        r = take(link, &found, message);
+                        break;
+                }
+                if (r == 0 && may_land(link, &found, message))
+                        begin_part(link, &found);
+                else if (r == 0)
+                        r = may_read(message) ? fill(link, found.consumed, message->spin) : -EAGAIN;
         }
+        shrink(link);
+        return r;
 }

@@ -72,6 +72,8 @@ static int channel_new(const struct transport *transport, struct address *addres
         channel->poll_epoll = -1;
         channel->wakes[DIRECTION_SEND] = channel->wakes[DIRECTION_RECEIVE] = WAKE_NONE;
         channel->member.after_fork = after_fork;
+        for (int i = 0; i < DIRECTION_COUNT; i++)
+                spin_init(&channel->spins[i], (enum spin_mode)address->wait);
         kept_list_init(&channel->aside);
         int r = pthread_mutex_init(&channel->lock, NULL);
         if (r == 0)
@@ -196,8 +198,11 @@ struct leat_channel *leat_close(struct leat_channel *channel) {
         bool ours = fork_owns(&channel->member);
         channel->magic = 0;
         fork_leave(&channel->member);
+        if (channel->state && ours)
+                (void)burst_flush(channel, LEAT_NOW); /* what of it does not go now is lost: leat_send_with() says so */
         if (channel->state)
                 channel->operations->close(channel, ours);
+        free(channel->burst);
         for (int i = 0; i < DIRECTION_COUNT; i++)
                 wake_close(&channel->wakes[i]);
         close_fd(channel->poll_epoll);
@@ -219,9 +224,10 @@ int leat_detach(struct leat_channel *channel, int ret_descriptors[2]) {
                 return r;
         if (!ret_descriptors)
                 return -EINVAL;
+        bool waits = (channel->flags & LEAT_SEND) && burst_flush(channel, LEAT_NOW) < 0;
         channel_lock(channel);
-        bool detaches =
-                channel->operations->detach && channel->aside.messages == 0 && !channel->over && !channel->again.on;
+        bool detaches = !waits && channel->operations->detach && channel->aside.messages == 0 && !channel->over &&
+                        !channel->again.on;
         r = detaches ? channel->operations->detach(channel, descriptors) : -ENOTSUP;
         channel_unlock(channel);
         if (r < 0)

@@ -31,6 +31,7 @@ static ssize_t take_aside(struct leat_channel *channel, const struct wish *wish)
         if (!kept)
                 return -EAGAIN;
         const struct leat_message about = kept->about;
+        link_settle(&channel->landings[DIRECTION_RECEIVE]); /* the buffer is wanted for this one */
         ssize_t n = channel_hand_out(&channel->aside, kept, wish->buffer, wish->size_bytes, wish->ret_about);
         if (n >= 0)
                 say_taken(channel, &about);
@@ -84,8 +85,24 @@ static ssize_t refused(struct leat_channel *channel, struct incoming *message, c
         return error;
 }
 
+/* A call that does not wait; the first look of one that does, which is at all there is, however soon the deadline comes; the others. */
+enum look { LOOK_NOW, LOOK_FIRST, LOOK_AGAIN };
+
+static int receive_or_tell(struct leat_channel *channel, struct incoming *message) {
+        int r = channel->filed_error;
+        message->end_stays = false;
+        if (r == 0) {
+                r = channel->operations->receive(channel, message, 1);
+                channel->end_stays = r == -ENODATA && message->end_stays;
+                return r;
+        }
+        channel->filed_error = 0;
+        message->about.sender = channel->filed_sender;
+        return r;
+}
+
 /* One thing from the transport. The size of a message that was wanted; -EINPROGRESS: something else, now filed. */
-static ssize_t take_next(struct leat_channel *channel, const struct wish *wish, unsigned *reads) {
+static ssize_t take_next(struct leat_channel *channel, const struct wish *wish, enum look look, unsigned *reads) {
         struct incoming message;
         message.buffer = wish->buffer;
         message.size_bytes = wish->size_bytes;
@@ -93,13 +110,12 @@ static ssize_t take_next(struct leat_channel *channel, const struct wish *wish, 
         message.reference = 0;
         message.selection = wish->selection;
         message.reads = reads;
+        message.landing = &channel->landings[DIRECTION_RECEIVE];
+        /* With two threads the lock is held meanwhile. */
+        message.spin = channel->both_ways || look == LOOK_NOW ? NULL : &channel->spins[DIRECTION_RECEIVE];
         message.refusal = -EBADMSG;
-        int r = channel->filed_error;
-        if (r < 0) {
-                channel->filed_error = 0;
-                message.about.sender = channel->filed_sender;
-        } else
-                r = channel->operations->receive(channel, &message, 1);
+        message.patient = look == LOOK_AGAIN;
+        int r = receive_or_tell(channel, &message);
         if (channel->engaged != 0 && !channel->operations->lives(channel, channel->engaged))
                 wake_signal(&channel->wakes[DIRECTION_SEND]);
         if (r == -EMSGSIZE)
@@ -129,7 +145,8 @@ static int aside_is_full(struct leat_channel *channel) {
 }
 
 /* *ret_more: there may be more to read, but others want to be looked after. */
-static ssize_t try_receive(struct leat_channel *channel, const struct wish *wish, bool *ret_more, unsigned *ret_until) {
+static ssize_t try_receive(struct leat_channel *channel, const struct wish *wish, enum look look, bool *ret_more,
+                           unsigned *ret_until) {
         unsigned reads = READS_AT_ONCE;
         ssize_t n;
         channel_lock(channel);
@@ -147,7 +164,7 @@ static ssize_t try_receive(struct leat_channel *channel, const struct wish *wish
                                 n = aside_is_full(channel);
                         break; /* also where a program asks for it again and again: nothing more is read */
                 }
-                n = take_next(channel, wish, &reads);
+                n = take_next(channel, wish, look, &reads);
                 if (n == -EAGAIN || n == -ENODATA) {
                         ssize_t aside = take_aside(channel, wish);
                         if (n == -ENODATA && aside != -EAGAIN && channel->again.on)
@@ -157,8 +174,10 @@ static ssize_t try_receive(struct leat_channel *channel, const struct wish *wish
                 }
         }
         *ret_more = n == -EAGAIN && reads == 0;
-        if (n != -EAGAIN)
+        if (n != -EAGAIN) {
+                link_settle(&channel->landings[DIRECTION_RECEIVE]);
                 channel_pass_on(channel, DIRECTION_RECEIVE);
+        }
         channel_unlock(channel);
         return n;
 }
@@ -189,11 +208,14 @@ static int check(struct leat_channel *channel, const struct wish *wish) {
 
 static ssize_t receive(struct leat_channel *channel, const struct wish *wish, int64_t deadline) {
         ssize_t n = check(channel, wish);
+        enum look look = deadline == LEAT_NOW ? LOOK_NOW : LOOK_FIRST;
         bool cleared = false, more;
         unsigned tries = 0, until;
         if (n < 0)
                 return n;
-        while ((n = try_receive(channel, wish, &more, &until)) == -EAGAIN) {
+        if (deadline != LEAT_NOW)
+                spin_foresee(&channel->spins[DIRECTION_RECEIVE]);
+        while ((n = try_receive(channel, wish, look, &more, &until)) == -EAGAIN) {
                 /* "Nothing is there" is to be true; only to a flood it is said before its end, which may never come. */
                 if (more && deadline == LEAT_NOW && ++tries < TRIES_AT_ONCE)
                         continue;
@@ -204,9 +226,13 @@ static ssize_t receive(struct leat_channel *channel, const struct wish *wish, in
                         continue;
                 }
                 int r = channel_wait(channel, DIRECTION_RECEIVE, until, deadline);
-                if (r < 0)
+                if (r < 0) {
+                        channel_settle(channel, DIRECTION_RECEIVE);
                         return r;
+                }
+                look = LOOK_AGAIN;
         }
+        channel_waited(channel, DIRECTION_RECEIVE);
         return n;
 }
 
@@ -278,4 +304,52 @@ int leat_acknowledge(struct leat_channel *channel, const struct leat_message *ab
                         channel, r, LEAT_ROW_DEATH,
                         "the connection that it came by is lost; a sender with ?at-least-once sends it again, marked");
         return r;
+}
+
+/* ---- several ---- */
+
+/* The error is behind messages that were received, and the next receive is to tell it. What stays in the channel tells itself. */
+static void keep_error(struct leat_channel *channel, int error, const struct leat_message *about) {
+        if (error == -EAGAIN || error == -EMSGSIZE || error == -ENOBUFS || (error == -EBUSY && channel->acknowledges) ||
+            (error == -ENODATA && channel->end_stays))
+                return;
+        channel_lock(channel);
+        channel->filed_error = error;
+        channel->filed_sender = about->sender;
+        channel_unlock(channel);
+}
+
+static int check_places(struct leat_channel *channel, const struct leat_incoming *messages, size_t count) {
+        bool right = messages && count > 0 && count <= LEAT_MANY_MAX;
+        for (size_t i = 0; right && i < count; i++)
+                right = (messages[i].buffer || messages[i].size_bytes == 0) &&
+                        messages[i].about.struct_size >= sizeof(size_t);
+        return right ? 0
+                     : channel_refuse(channel, -EINVAL, LEAT_ROW_NONE,
+                                      "from 1 to 1,024 messages are received at once, each with a buffer and with "
+                                      "LEAT_MESSAGE_INIT");
+}
+
+ssize_t leat_receive_many(struct leat_channel *channel, int64_t select, struct leat_incoming *messages, size_t count,
+                          int64_t deadline) {
+        int r = channel_guard(channel, LEAT_RECEIVE | LEAT_REPLY);
+        size_t done = 0;
+        ssize_t n = 0;
+        if (r == 0)
+                r = check_places(channel, messages, count);
+        if (r < 0)
+                return r;
+        for (; done < count; done++) {
+                struct wish wish = { .selection = SELECT_ANY,
+                                     .buffer = messages[done].buffer,
+                                     .size_bytes = messages[done].size_bytes,
+                                     .ret_about = &messages[done].about };
+                wish.selection.select = select;
+                n = receive_any(channel, &wish, done == 0 ? deadline : LEAT_NOW);
+                if (n < 0)
+                        break;
+        }
+        if (n < 0 && done > 0)
+                keep_error(channel, (int)n, &messages[done].about);
+        return done > 0 ? (ssize_t)done : n;
 }

@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define GATHERED_MOST 2048 /* bytes of a message that is gathered: a larger one goes by itself */
+
 /* Why did the other end go? It may have said so before it closed. */
 static int ask_refusal(struct leat_channel *channel) {
         unsigned reads = READS_AT_ONCE;
@@ -74,12 +76,13 @@ static void tell_what_is_left(struct outgoing *message) {
         message->reference = message->deadline == LEAT_NEVER ? 0 : left_ns > 0 ? (uint64_t)left_ns : 1;
 }
 
-static int send_now(struct leat_channel *channel, struct outgoing *message) {
-        tell_what_is_left(message);
-        int r = channel->operations->send(channel, message, 1);
-        if (r == -EAGAIN && message->drop_oldest)
-                r = send_in_its_place(channel, message);
-        channel->engaged = message->began;
+/* How many went out. */
+static int send_now(struct leat_channel *channel, struct outgoing *messages, int count) {
+        tell_what_is_left(messages);
+        int r = channel->operations->send(channel, messages, count);
+        if (r == -EAGAIN && messages->drop_oldest)
+                r = send_in_its_place(channel, messages);
+        channel->engaged = messages[r > 0 ? r - 1 : 0].began;
         return r;
 }
 
@@ -88,7 +91,7 @@ static int send_again(struct leat_channel *channel, struct outgoing *message, st
         if (r == 0)
                 r = find_room(channel, message, ret_until);
         if (r == 0)
-                r = send_now(channel, message);
+                r = send_now(channel, message, 1);
         if (r > 0)
                 again_sent(channel, message, TAKE(*copy));
         /* One that also receives leaves that to the receiving thread: what else comes is for it. */
@@ -97,19 +100,19 @@ static int send_again(struct leat_channel *channel, struct outgoing *message, st
         return r;
 }
 
-static int try_send(struct leat_channel *channel, struct outgoing *message, struct kept **copy, unsigned *ret_until) {
+/* How many went out; what is to survive the connection goes one by one. */
+static int try_send(struct leat_channel *channel, struct outgoing *messages, int count, struct kept **copy,
+                    unsigned *ret_until) {
         bool again = channel->again.on;
         channel_lock(channel);
-        channel->send_link = message->link;
-        int r = again ? send_again(channel, message, copy, ret_until) : send_now(channel, message);
+        channel->send_link = messages->link;
+        int r = again ? send_again(channel, messages, copy, ret_until) : send_now(channel, messages, count);
         if (r == -EPIPE && again) /* another connection may be had at once */
-                r = send_again(channel, message, copy, ret_until);
+                r = send_again(channel, messages, copy, ret_until);
         if (r == -EPIPE)
                 r = again ? -EAGAIN : ask_refusal(channel);
-        if (r > 0) {
-                channel->counters.sent++;
-                r = 0;
-        }
+        if (r > 0)
+                channel->counters.sent += (unsigned)r;
         channel_unlock(channel);
         return r;
 }
@@ -126,11 +129,12 @@ static int make_way(struct leat_channel *channel) {
         return r;
 }
 
-static int send_until(struct leat_channel *channel, struct outgoing *message, struct kept **copy, int64_t deadline) {
+static int send_until(struct leat_channel *channel, struct outgoing *messages, int count, struct kept **copy,
+                      int64_t deadline) {
         bool reads = (channel->flags & LEAT_CALL) || (channel->again.on && !(channel->flags & LEAT_RECEIVE));
         unsigned until = UNTIL_OUT | (reads ? UNTIL_IN : 0), only = 0;
         int r;
-        while ((r = try_send(channel, message, copy, &only)) == -EAGAIN) {
+        while ((r = try_send(channel, messages, count, copy, &only)) == -EAGAIN) {
                 r = channel_wait(channel, DIRECTION_SEND, only ? only : until, deadline);
                 if (r < 0)
                         break;
@@ -139,22 +143,50 @@ static int send_until(struct leat_channel *channel, struct outgoing *message, st
                         until = UNTIL_OUT;
                 only = 0;
         }
+        channel_waited(channel, DIRECTION_SEND);
+        if (r > 1) /* each was worth its part of the wait */
+                channel->spins[DIRECTION_SEND].run += (unsigned)r - 1;
         return r;
+}
+
+/* What went out of it in part is taken back, or follows before the next message. */
+static void give_up(struct leat_channel *channel, struct outgoing *message) {
+        if (message->sent == 0)
+                return;
+        channel_lock(channel);
+        channel->operations->park(channel, message);
+        channel_unlock(channel);
+}
+
+/* Why a send of several went no further is told by the next one; what that one finds by itself need not be kept. */
+static void leave_unsaid(struct leat_channel *channel, int error) {
+        if (error != -EAGAIN && error != -ETIMEDOUT && error != -EMSGSIZE && error != -ENOTSUP && error != -EINVAL)
+                channel->unsaid = error;
+}
+
+static int take_unsaid(struct leat_channel *channel) {
+        int error = channel->unsaid;
+        channel->unsaid = 0;
+        return error;
 }
 
 int channel_send(struct leat_channel *channel, struct outgoing *message, int64_t deadline) {
         CLEANUP(kept_free_at) struct kept *copy = NULL;
+        int unsaid = message->kind == WIRE_MESSAGE ? take_unsaid(channel) : 0;
+        if (unsaid < 0) {
+                channel->sequence--; /* a number without a message would be a loss to those who count them */
+                return unsaid;
+        }
         message->time_ns = channel->address.framing == FRAMING_LEAT ? time_of_day_ns() : 0;
         if (channel->again.asks && message->kind == WIRE_MESSAGE && !(message->flags & WIRE_WANTS_REPLY))
                 message->flags |= WIRE_WANTS_TAKEN;
-        int r = again_copy(channel, message, &copy);
+        int r = channel->again.on ? again_copy(channel, message, &copy) : 0;
         if (r == 0)
-                r = again_explain(channel, send_until(channel, message, &copy, deadline));
-        if (r < 0 && message->sent > 0) {
-                channel_lock(channel);
-                channel->operations->park(channel, message);
-                channel_unlock(channel);
-        }
+                r = send_until(channel, message, 1, &copy, deadline);
+        if (r >= 0)
+                return 0;
+        r = again_explain(channel, r);
+        give_up(channel, message);
         return r;
 }
 
@@ -195,6 +227,7 @@ static int wait_for_taken(struct leat_channel *channel, int64_t deadline) {
                 if (r < 0)
                         break;
         }
+        channel_waited(channel, DIRECTION_SEND);
         channel_lock(channel);
         channel->awaited_taken = 0;
         channel_unlock(channel);
@@ -231,9 +264,29 @@ static int look_for_all(struct leat_channel *channel, unsigned *ret_until) {
         return r;
 }
 
+/* What is left of a message that was counted as on its way. */
+static int push_rest(struct leat_channel *channel, int64_t deadline) {
+        int r = 0;
+        while (channel->operations->push && r == 0) {
+                channel_lock(channel);
+                int pushed = channel->operations->push(channel);
+                channel_unlock(channel);
+                if (pushed != -EAGAIN)
+                        return pushed;
+                r = channel_wait(channel, DIRECTION_SEND, UNTIL_OUT, deadline);
+        }
+        return r;
+}
+
 int leat_flush(struct leat_channel *channel, int64_t deadline) {
         unsigned until = UNTIL_IN;
         int r = channel_guard(channel, LEAT_SEND | LEAT_CALL);
+        if (r == 0)
+                r = burst_flush(channel, deadline);
+        if (r == 0 && !channel->again.on)
+                r = push_rest(channel, deadline);
+        if (r == 0 && !channel->again.asks && (channel->burst || channel->many))
+                return 0; /* what was gathered, or begun, is out, and more is not promised here */
         if (r == 0 && !channel->again.asks)
                 r = channel_refuse(
                         channel, -ENOTSUP, LEAT_ROW_SYNC,
@@ -245,6 +298,7 @@ int leat_flush(struct leat_channel *channel, int64_t deadline) {
                 if (r < 0)
                         return again_explain(channel, r);
         }
+        channel_waited(channel, DIRECTION_SEND);
         return r;
 }
 
@@ -273,7 +327,7 @@ int channel_check_message(struct leat_channel *channel, int64_t type, const void
 static int check_options(struct leat_channel *channel, const struct leat_send_options *options) {
         const struct leat_row_declaration *rows = channel->declaration->rows;
         bool leat = channel->address.framing == FRAMING_LEAT;
-        if (options->flags & ~(LEAT_SYNC | LEAT_DROP_NEWEST | LEAT_DROP_OLDEST) ||
+        if (options->flags & ~(LEAT_SYNC | LEAT_DROP_NEWEST | LEAT_DROP_OLDEST | LEAT_MORE) ||
             options->priority > LEAT_PRIORITY_MAX || options->descriptors_count > LEAT_DESCRIPTORS_MAX ||
             (options->descriptors_count > 0 && !options->descriptors))
                 return channel_refuse(channel, -EINVAL, LEAT_ROW_NONE,
@@ -308,6 +362,13 @@ static int drop_newest(struct leat_channel *channel, int r, const struct outgoin
         return 1;
 }
 
+/* Is it part of a burst? What is more than a small message by itself goes as ever, behind what was gathered. */
+static bool goes_with_others(const struct leat_channel *channel, const struct leat_send_options *options,
+                             size_t size_bytes) {
+        return ((options->flags & LEAT_MORE) || burst_begun(channel->burst)) && (options->flags & ~LEAT_MORE) == 0 &&
+               options->descriptors_count == 0 && size_bytes <= GATHERED_MOST && !channel->again.on;
+}
+
 int leat_send_with(struct leat_channel *channel, const void *bytes, size_t size_bytes,
                    const struct leat_send_options *given) {
         struct leat_send_options options = LEAT_SEND_OPTIONS_INIT;
@@ -320,7 +381,16 @@ int leat_send_with(struct leat_channel *channel, const void *bytes, size_t size_
                 r = check_options(channel, &options);
         if (r < 0)
                 return r;
+        if (goes_with_others(channel, &options, size_bytes)) {
+                const struct leat_outgoing message = {
+                        .type = options.type, .bytes = bytes, .size_bytes = size_bytes, .priority = options.priority
+                };
+                return burst_send(channel, &message, options.flags & LEAT_MORE, options.deadline);
+        }
         bool sync = options.flags & LEAT_SYNC;
+        r = burst_flush(channel, options.deadline);
+        if (r < 0)
+                return drop_newest(channel, r, &(struct outgoing){ 0 }, options.flags);
         struct outgoing message = {
                 .kind = WIRE_MESSAGE,
                 .flags = sync ? WIRE_WANTS_TAKEN : 0,
@@ -348,6 +418,15 @@ int leat_send(struct leat_channel *channel, int64_t type, const void *bytes, siz
                 r = channel_check_message(channel, type, bytes, size_bytes);
         if (r < 0)
                 return r;
+        if (burst_begun(channel->burst)) {
+                const struct leat_send_options options = { .type = type, .deadline = deadline };
+                const struct leat_outgoing last = { .type = type, .bytes = bytes, .size_bytes = size_bytes };
+                if (goes_with_others(channel, &options, size_bytes))
+                        return burst_send(channel, &last, false, deadline);
+                r = burst_flush(channel, deadline);
+                if (r < 0)
+                        return r;
+        }
         struct outgoing message = {
                 .kind = WIRE_MESSAGE,
                 .type = type,
@@ -356,4 +435,102 @@ int leat_send(struct leat_channel *channel, int64_t type, const void *bytes, siz
                 .size_bytes = size_bytes,
         };
         return channel_send(channel, &message, deadline);
+}
+
+/* ---- several ---- */
+
+/* What one of many is sent as. */
+static void describe(struct leat_channel *channel, const struct leat_outgoing *given, int64_t time_ns,
+                     struct outgoing *ret_message) {
+        *ret_message = (struct outgoing){
+                .kind = WIRE_MESSAGE,
+                .priority = (uint16_t)given->priority,
+                .type = given->type,
+                .sequence = channel_next_sequence(channel),
+                .time_ns = time_ns,
+                .bytes = given->bytes,
+                .size_bytes = given->size_bytes,
+        };
+}
+
+/* It was given up, but this framing cannot take back what it began: its rest goes out before the next one. */
+static bool follows(const struct leat_channel *channel, const struct outgoing *message, int error) {
+        return message->sent > 0 && channel->address.framing != FRAMING_LEAT &&
+               (error == -EAGAIN || error == -ETIMEDOUT || error == -ECANCELED);
+}
+
+int channel_send_some(struct leat_channel *channel, const struct leat_outgoing *given, int count, int64_t deadline) {
+        CLEANUP(kept_free_at) struct kept *none = NULL; /* what needs a copy goes by itself */
+        struct outgoing messages[SEND_SOME_MAX];
+        int done = 0, r = take_unsaid(channel);
+        if (r < 0)
+                return r;
+        int64_t now_ns = channel->address.framing == FRAMING_LEAT ? time_of_day_ns() : 0;
+        for (int i = 0; i < count; i++)
+                describe(channel, &given[i], now_ns, &messages[i]);
+        for (; done < count; done += r) {
+                r = send_until(channel, messages + done, count - done, &none, deadline);
+                if (r < 0)
+                        break;
+        }
+        if (r < 0) {
+                give_up(channel, messages + done);
+                /* Numbers without messages would be losses to those who count them. */
+                channel->sequence -= (uint64_t)(count - done) - (messages[done].sent > 0);
+                if (follows(channel, messages + done, r)) {
+                        done++;
+                        channel->counters.sent++;
+                }
+                if (done > 0)
+                        leave_unsaid(channel, r);
+        }
+        return done > 0 ? done : r;
+}
+
+/* Those that go one by one: they are kept until they are acknowledged. */
+static int send_singly(struct leat_channel *channel, const struct leat_outgoing *given, int64_t deadline) {
+        struct outgoing message;
+        describe(channel, given, 0, &message);
+        int r = channel_send(channel, &message, deadline);
+        return r < 0 ? r : 1;
+}
+
+static int check_one_of_many(struct leat_channel *channel, const struct leat_outgoing *given) {
+        const struct leat_send_options options = { .struct_size = sizeof(options), .priority = given->priority };
+        int r = channel_check_message(channel, given->type, given->bytes, given->size_bytes);
+        if (r == 0)
+                r = check_options(channel, &options);
+        if (r == 0 && given->flags != 0)
+                r = channel_refuse(channel, -EINVAL, LEAT_ROW_NONE, "a message of several has no flags yet; say 0");
+        return r;
+}
+
+ssize_t leat_send_many(struct leat_channel *channel, const struct leat_outgoing *messages, size_t count,
+                       int64_t deadline) {
+        size_t done = 0;
+        int r = channel_guard(channel, LEAT_SEND);
+        if (r == 0 && (!messages || count == 0 || count > LEAT_MANY_MAX))
+                return channel_refuse(channel, -EINVAL, LEAT_ROW_NONE, "from 1 to 1,024 messages are sent at once");
+        if (r == 0)
+                r = burst_flush(channel, deadline);
+        channel->many |= r == 0;
+        int most = channel->again.on ? 1 : SEND_SOME_MAX; /* those go one by one */
+        while (r >= 0 && done < count) {
+                int some = 0;
+                for (; some < most && done + (size_t)some < count; some++) {
+                        r = check_one_of_many(channel, &messages[done + (size_t)some]);
+                        if (r < 0)
+                                break;
+                }
+                if (some == 0)
+                        break;
+                r = channel->again.on ? send_singly(channel, &messages[done], deadline)
+                                      : channel_send_some(channel, &messages[done], some, deadline);
+                done += r > 0 ? (size_t)r : 0;
+                if (r >= 0 && r < some)
+                        break; /* why is unsaid */
+        }
+        if (r < 0 && done > 0)
+                leave_unsaid(channel, r);
+        return done > 0 ? (ssize_t)done : r;
 }

@@ -37,6 +37,9 @@ struct operations {
         int (*drop_oldest)(struct leat_channel *channel);
         /* A message of which a part went out is given up: none of it may be seen. NULL: nothing goes out in part. */
         void (*park)(struct leat_channel *channel, struct outgoing *message);
+        /* Write what is left of messages that were given up in part. 0; -EAGAIN: there is no room for all of it; -EPIPE. NULL: nothing is ever
+         * left. */
+        int (*push)(struct leat_channel *channel);
         /* Receive up to `count`. Returns how many came (of any kind), at least 1; -EAGAIN; -ENODATA; -EBADMSG and
          * -EPROTONOSUPPORT (messages[0].about.sender was cut off); -ECONNREFUSED (messages[0].refusal); -EMFILE. */
         int (*receive)(struct leat_channel *channel, struct incoming *messages, int count);

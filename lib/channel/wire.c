@@ -51,7 +51,8 @@ int wire_decode(const uint8_t bytes[WIRE_HEADER_BYTES], uint64_t largest, struct
                 return -EPROTONOSUPPORT;
         }
         uint32_t descriptors = get_le32(bytes + AT_DESCRIPTORS); /* with the three bytes of 0 */
-        struct wire_header header = {
+        struct wire_header *header = ret_header;
+        *header = (struct wire_header){
                 .version = bytes[AT_VERSION],
                 .kind = (enum wire_kind)bytes[AT_KIND],
                 .flags = get_le16(bytes + AT_FLAGS),
@@ -63,12 +64,11 @@ int wire_decode(const uint8_t bytes[WIRE_HEADER_BYTES], uint64_t largest, struct
                 .time_ns = (int64_t)get_le64(bytes + AT_TIME),
                 .reference = get_le64(bytes + AT_REFERENCE),
         };
-        if (bytes[AT_KIND] < WIRE_MESSAGE || bytes[AT_KIND] > WIRE_REFUSE || (header.flags & ~WIRE_FLAGS) ||
-            header.priority > LEAT_PRIORITY_MAX || header.type < 1 || descriptors > LEAT_DESCRIPTORS_MAX)
+        if (bytes[AT_KIND] < WIRE_MESSAGE || bytes[AT_KIND] > WIRE_REFUSE || (header->flags & ~WIRE_FLAGS) ||
+            header->priority > LEAT_PRIORITY_MAX || header->type < 1 || descriptors > LEAT_DESCRIPTORS_MAX)
                 return -EBADMSG;
-        if (header.size > largest || (carries_nothing(header.kind) && (header.size > 0 || descriptors > 0)) ||
-            (header.kind == WIRE_CONTINUE && (header.size == 0 || descriptors > 0)))
+        if (header->size > largest || (carries_nothing(header->kind) && (header->size > 0 || descriptors > 0)) ||
+            (header->kind == WIRE_CONTINUE && (header->size == 0 || descriptors > 0)))
                 return -EBADMSG;
-        *ret_header = header;
         return 0;
 }

@@ -119,43 +119,60 @@ static int write_it(struct datagram *datagram, const struct datagram_name *to, c
         }
 }
 
-static int send_one(struct leat_channel *channel, const struct outgoing *message) {
+static int write_one(const struct leat_channel *channel, const struct datagram_name *to,
+                     const struct outgoing *message) {
+        uint8_t header[WIRE_HEADER_BYTES];
+        size_t bytes = entry_header_bytes((enum framing)channel->address.framing);
+        if (bytes > 0)
+                datagram_encode(message, header);
+        return write_it(channel->state, to, header, bytes, message);
+}
+
+/* One datagram with as many as may go together. How many went; 0: they go one by one. */
+static int write_bundle(const struct leat_channel *channel, const struct datagram_name *to,
+                        const struct outgoing *messages, int count) {
+        struct datagram *datagram = channel->state;
+        const struct outgoing nothing = { 0 };
+        uint8_t bytes[DATAGRAM_BUNDLE_BYTES];
+        size_t size, most = datagram->kind->bundle_bytes(datagram);
+        int n = datagram_bundle(messages, count, most < sizeof(bytes) ? most : sizeof(bytes), bytes, &size);
+        if (n <= 1)
+                return 0;
+        int r = write_it(datagram, to, bytes, size, &nothing);
+        return r == -EMSGSIZE ? 0 : r < 0 ? r : n;
+}
+
+/* How many went with this one datagram. */
+static int write_some(const struct leat_channel *channel, const struct datagram_name *to,
+                      const struct outgoing *messages, int count) {
+        int r = 0;
+        if (count > 1 && channel->address.framing == FRAMING_LEAT)
+                r = write_bundle(channel, to, messages, count);
+        if (r != 0)
+                return r;
+        r = write_one(channel, to, messages);
+        return r < 0 ? r : 1;
+}
+
+/* One datagram for each call: what befalls the next one is told by the next call, and not forgotten behind a success. */
+static int datagram_send(struct leat_channel *channel, struct outgoing *messages, int count) {
         struct datagram *datagram = channel->state;
         const struct datagram_name *to;
-        uint8_t header[WIRE_HEADER_BYTES];
-        size_t header_bytes = entry_header_bytes((enum framing)channel->address.framing);
         if (datagram->refused < 0 && !datagram->refused_told)
                 return tell_refused(channel, datagram->refused);
         datagram->refused = 0;
         datagram->full = close_fd(datagram->full);
-        int r = find_way(channel, message, &to);
+        int r = find_way(channel, messages, &to);
         if (r < 0)
                 return r;
-        const struct wire_header fields = {
-                .kind = message->kind,
-                .flags = message->flags,
-                .priority = message->priority,
-                .size = (uint32_t)message->size_bytes, /* largest_bytes is far below */
-                .descriptors = (uint8_t)message->descriptors_count,
-                .type = message->type,
-                .sequence = message->sequence,
-                .time_ns = message->time_ns,
-                .reference = message->reference,
-        };
-        wire_encode(&fields, header);
-        r = write_it(datagram, to, header, header_bytes, message);
+        r = write_some(channel, to, messages, count);
+        for (int i = 0; i < r; i++)
+                messages[i].began = 1; /* for `lives` */
         if (r == -EAGAIN && to)
                 watch_room(datagram, to);
-        if (r == 0 || r == -EAGAIN)
+        if (r > 0 || r == -EAGAIN)
                 return r;
         return to && !is_listening_pair(channel) ? tell_unanswered(channel, r) : tell_refused(channel, r);
-}
-
-static int datagram_send(struct leat_channel *channel, struct outgoing *messages, int count) {
-        int done = 0, r = 0;
-        while (done < count && (r = send_one(channel, &messages[done])) == 0)
-                messages[done++].began = 1; /* for `lives` */
-        return done > 0 ? done : r;
 }
 
 /* ---- receiving ---- */
@@ -194,11 +211,11 @@ static int deliver(struct datagram *datagram, struct incoming *message) {
                 message->descriptors_count = (size_t)arrival->descriptors_count;
                 memcpy(message->descriptors, arrival->descriptors, message->descriptors_count * sizeof(int));
         }
-        if (r == 0)
-                arrival->descriptors_count = 0;
-        if (r == 0)
-                datagram_forget(datagram);
-        return r;
+        if (r < 0)
+                return r;
+        arrival->descriptors_count = 0;
+        datagram_pass(datagram);
+        return 0;
 }
 
 static int receive_one(struct leat_channel *channel, struct incoming *message) {
@@ -361,10 +378,13 @@ static const struct operations operations_of_one = { OPERATIONS };
 int datagram_new(struct leat_channel *channel, const struct datagram_kind *kind, uint64_t largest,
                  struct datagram **ret_datagram) {
         size_t bytes = entry_header_bytes((enum framing)channel->address.framing) + (size_t)largest;
+        if (channel->address.framing == FRAMING_LEAT && bytes < DATAGRAM_BUNDLE_BYTES)
+                bytes = DATAGRAM_BUNDLE_BYTES;
         struct datagram *datagram = calloc(1, sizeof(struct datagram) + bytes);
         if (!datagram)
                 return -ENOMEM;
         datagram->kind = kind;
+        datagram->has_control = kind->descriptors || kind->credentials;
         datagram->epoll = datagram->full = -1;
         datagram->arrival.size = -1;
         for (unsigned i = 0; i < DATAGRAM_SOCKETS; i++)

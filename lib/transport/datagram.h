@@ -3,8 +3,8 @@
 #define LEAT_TRANSPORT_DATAGRAM_H
 
 /*
- * What unix-dgram: and udp: share: messages of one datagram each, over sockets without connections
- * (docs/design/network.md, section 3).
+ * What unix-dgram: and udp: share: datagrams of one message each, or of several small ones, over sockets without
+ * connections (docs/design/network.md, section 3).
  *
  * An end that binds receives from everybody; one that connects talks to one address, and the kernel keeps from it
  * what others send. Of a pair the end that binds takes the first who speaks as its partner.
@@ -15,6 +15,8 @@
 #include "transport/datagram_peers.h"
 
 #define DATAGRAM_SOCKETS 2 /* loopback has an address in each family */
+#define DATAGRAM_BUNDLE_BYTES                                                                                          \
+        16384 /* several messages take at most so many together: every receiver has room for them */
 
 /* What a datagram turned out to be. Pure: datagram_look() believes nothing of it. */
 struct datagram_frame {
@@ -24,15 +26,27 @@ struct datagram_frame {
         int refusal;      /* of a REFUSE: a negative errno */
         const uint8_t *bytes;
         uint8_t their_version;
+        size_t whole_bytes; /* with its header: the next one is behind it */
 };
 
-/* Look at a datagram of `size` bytes that came with so many descriptors. 0, -EBADMSG, or -EPROTONOSUPPORT. */
+/* Look at a datagram of `size` bytes that came with so many descriptors: is it one frame of at most `largest` bytes, or several messages,
+ * of which each may be larger? 0 and the first; -EBADMSG, or -EPROTONOSUPPORT. */
 int datagram_look(enum framing framing, const uint8_t *bytes, size_t size, uint64_t largest, size_t descriptors,
                   struct datagram_frame *ret_frame);
+
+/* The header of a message of one datagram. */
+void datagram_encode(const struct outgoing *message, uint8_t ret_bytes[WIRE_HEADER_BYTES]);
+
+/* The first ones of these that may go together, in at most so many bytes. How many: 0 or 1, it is for datagram_encode(). */
+int datagram_bundle(const struct outgoing *messages, int count, size_t most, uint8_t *bytes, size_t *ret_size);
+
+/* The next one of a datagram that datagram_look() has found good. */
+void datagram_look_next(const uint8_t *bytes, struct datagram_frame *ret_frame);
 
 /* One datagram as the kernel gave it. */
 struct arrival {
         ssize_t size;          /* in datagram->buffer; -1: none waits there */
+        size_t begin;          /* of the frame in there that is looked at, or is next */
         bool cut;              /* it was larger */
         bool descriptors_lost; /* some came that the process has no room for */
         int descriptors_count; /* ours, until they are handed on */
@@ -53,6 +67,8 @@ struct datagram_kind {
         /* Read what the network said of what was sent. false: all of it is about others than the partner. NULL: it
          * only says what is of this end's. */
         bool (*errors_of_partner)(struct datagram *datagram);
+        /* How many bytes several messages may take together, to where this end is connected or its partner is. */
+        size_t (*bundle_bytes)(const struct datagram *datagram);
         void (*info)(struct leat_channel *channel, struct leat_info *info);
         int (*address)(struct leat_channel *channel, char *ret_text, size_t size);
         int (*sender_address)(struct leat_channel *channel, uint64_t link, char *ret_text, size_t size); /* or NULL */
@@ -65,6 +81,7 @@ struct datagram {
         void *context; /* the kind's */
         int fds[DATAGRAM_SOCKETS];
         unsigned count, next;      /* the socket that is read next */
+        bool has_control;          /* there is more to know of a datagram than its bytes and who sent it */
         int epoll;                 /* of several sockets, for leat_fd; -1 */
         int full;                  /* points at who has no room for a reply; -1 */
         bool connected;            /* to the one address that it talks to */
@@ -77,7 +94,8 @@ struct datagram {
         int refused; /* what the network said of what was sent: a negative errno, to be told once */
         bool refused_told;
         struct arrival arrival;
-        struct datagram_frame frame; /* what it holds */
+        struct datagram_frame frame; /* in it */
+        bool found;                  /* and that is the next message of this end */
         size_t buffer_bytes;
         uint8_t buffer[];
 };
@@ -108,6 +126,7 @@ bool datagram_is_told(struct datagram *datagram, int error);
 /* Read one into datagram->arrival. 0; -EAGAIN; what the network said of earlier sends, or another errno. */
 int datagram_read(struct datagram *datagram);
 void datagram_forget(struct datagram *datagram); /* the one that waits in it */
+void datagram_pass(struct datagram *datagram);   /* its frame is done with: is there another behind it? */
 void datagram_close_descriptors(struct arrival *arrival);
 
 /* Send one: a header of `size` bytes (0: none), the message. to: NULL of a connected one. 0 or a negative errno. */

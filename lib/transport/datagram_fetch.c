@@ -8,8 +8,10 @@
 #include <errno.h>
 #include <string.h>
 
-#define WIRE_KIND_AT 3     /* of every version: docs/wire.md */
-#define JUDGED_OTHERWISE 1 /* not for this end, and not to be told */
+#define WIRE_KIND_AT 3 /* of every version: docs/wire.md */
+/* Not for this end, and not to be told: nothing of this datagram, or this one of its messages. */
+#define JUDGED_OTHERWISE 1
+#define PASSED_OVER 2
 
 static bool is_pair(const struct leat_channel *channel) {
         return channel->declaration->pattern == LEAT_PAIR;
@@ -104,7 +106,7 @@ static int judge_message(struct leat_channel *channel) {
         else if (datagram->arrival.from.bytes > 0 && (wants_reply || datagram->kind->loses))
                 peer = datagram_peers_enter(&datagram->peers, &datagram->arrival.from);
         if (peer && numbered && !window_take(&peer->window, about->sequence, about->time_ns, &datagram->counts))
-                return JUDGED_OTHERWISE;
+                return PASSED_OVER;
         about->reply_to = peer && datagram->arrival.from.bytes > 0 ? peer->id : 0;
         return 0;
 }
@@ -143,7 +145,7 @@ static int judge(struct leat_channel *channel) {
                 return JUDGED_OTHERWISE;
         if (frame->kind == WIRE_REFUSE)
                 return -ECONNREFUSED;
-        return judge_message(channel);
+        return 0;
 }
 
 /* What the network says of earlier sends is the sender's to hear: the next send tells it, or the call that waits. */
@@ -166,23 +168,56 @@ static void note_refused(struct datagram *datagram, int error) {
         datagram->refused_told = false;
 }
 
+/* Read one, and look at what it is. */
+static int fetch_new(struct leat_channel *channel, unsigned *reads) {
+        struct datagram *datagram = channel->state;
+        if (*reads == 0)
+                return -EAGAIN;
+        --*reads;
+        int r = datagram_read(datagram);
+        if (r < 0 && is_of_the_network(r)) {
+                note_refused(datagram, r);
+                return JUDGED_OTHERWISE;
+        }
+        if (r == 0)
+                r = judge(channel);
+        if (r < 0 || r == JUDGED_OTHERWISE)
+                datagram_forget(datagram);
+        return r;
+}
+
+/* Go on behind a frame that is for nobody. */
+static void pass_over(struct leat_channel *channel) {
+        struct datagram *datagram = channel->state;
+        datagram_pass(datagram);
+        if (datagram->arrival.size < 0 && is_pair(channel) && !datagram->has_partner)
+                wake_signal(&channel->wakes[DIRECTION_SEND]); /* the next one's may be read now */
+}
+
+/* One frame of a datagram that was judged: all of it is of one sender. Of several messages one that is too large is refused as if it
+ * had come alone. */
+static int judge_frame(struct leat_channel *channel) {
+        struct datagram *datagram = channel->state;
+        bool fits = datagram->frame.about.size_bytes <= channel->largest_bytes;
+        int r = fits ? judge_message(channel) : judge_breach(channel, -EBADMSG);
+        if (r != 0)
+                pass_over(channel);
+        return r;
+}
+
 int datagram_fetch(struct leat_channel *channel, unsigned *reads) {
         struct datagram *datagram = channel->state;
-        while (datagram->arrival.size < 0) {
-                if (*reads == 0)
-                        return -EAGAIN;
-                --*reads;
-                int r = datagram_read(datagram);
-                if (r < 0 && is_of_the_network(r)) {
-                        note_refused(datagram, r);
-                        continue;
-                }
+        while (!datagram->found) {
+                int r = 0;
+                if (datagram->arrival.size < 0)
+                        r = fetch_new(channel, reads);
+                else
+                        datagram_look_next(datagram->buffer + datagram->arrival.begin, &datagram->frame);
                 if (r == 0)
-                        r = judge(channel);
-                if (r != 0)
-                        datagram_forget(datagram);
+                        r = judge_frame(channel);
                 if (r < 0)
                         return r;
+                datagram->found = r == 0;
         }
         return 0;
 }

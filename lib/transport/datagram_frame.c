@@ -1,14 +1,56 @@
 /* SPDX-License-Identifier: MIT */
 
-/* From the bytes of a datagram to a message. Pure. */
+/* From the bytes of a datagram to messages, and back. Pure. */
 
 #include "transport/datagram.h"
 
 #include <errno.h>
 #include <leat/deadline.h>
+#include <string.h>
+
+#define SMALL_BYTES 2048 /* a larger one is not worth the copy */
+
+/* ---- out ---- */
+
+void datagram_encode(const struct outgoing *message, uint8_t ret_bytes[WIRE_HEADER_BYTES]) {
+        const struct wire_header header = {
+                .kind = message->kind,
+                .flags = message->flags,
+                .priority = message->priority,
+                .size = (uint32_t)message->size_bytes, /* largest_bytes is far below */
+                .descriptors = (uint8_t)message->descriptors_count,
+                .type = message->type,
+                .sequence = message->sequence,
+                .time_ns = message->time_ns,
+                .reference = message->reference,
+        };
+        wire_encode(&header, ret_bytes);
+}
+
+static bool shares(const struct outgoing *message) {
+        return message->kind == WIRE_MESSAGE && message->size_bytes <= SMALL_BYTES && message->descriptors_count == 0;
+}
+
+int datagram_bundle(const struct outgoing *messages, int count, size_t most, uint8_t *bytes, size_t *ret_size) {
+        size_t used = 0;
+        int n = 0;
+        for (; n < count && shares(&messages[n]); n++) {
+                size_t size = messages[n].size_bytes;
+                if (most - used < WIRE_HEADER_BYTES + size)
+                        break;
+                datagram_encode(&messages[n], bytes + used);
+                if (size > 0)
+                        memcpy(bytes + used + WIRE_HEADER_BYTES, messages[n].bytes, size);
+                used += WIRE_HEADER_BYTES + size;
+        }
+        *ret_size = used;
+        return n;
+}
+
+/* ---- in ---- */
 
 static void describe_raw(const uint8_t *bytes, size_t size, struct datagram_frame *ret_frame) {
-        *ret_frame = (struct datagram_frame){ .kind = WIRE_MESSAGE, .bytes = bytes };
+        *ret_frame = (struct datagram_frame){ .kind = WIRE_MESSAGE, .bytes = bytes, .whole_bytes = size };
         ret_frame->about = (struct leat_message){
                 .struct_size = sizeof(ret_frame->about), .size_bytes = size, .type = 1, .deadline = LEAT_NEVER
         };
@@ -23,7 +65,8 @@ static void describe(const struct wire_header *header, const uint8_t *bytes, str
         bool request = header->kind == WIRE_MESSAGE && (header->flags & WIRE_WANTS_REPLY);
         *ret_frame = (struct datagram_frame){ .kind = header->kind,
                                               .answers = header->kind == WIRE_REPLY ? header->reference : 0,
-                                              .bytes = bytes + WIRE_HEADER_BYTES };
+                                              .bytes = bytes + WIRE_HEADER_BYTES,
+                                              .whole_bytes = WIRE_HEADER_BYTES + header->size };
         /* That it waits until it is taken (WIRE_WANTS_TAKEN) is not told: there is nothing that would answer. */
         ret_frame->about = (struct leat_message){
                 .struct_size = sizeof(ret_frame->about),
@@ -42,23 +85,57 @@ static int refusal_of(int64_t error) {
         return error == EBUSY || error == EPROTONOSUPPORT ? -(int)error : -EBADMSG;
 }
 
+/* The header of a frame that lies within these bytes. */
+static int decode(const uint8_t *bytes, size_t size, uint64_t largest, struct wire_header *ret_header) {
+        int r = size < WIRE_HEADER_BYTES ? -EBADMSG : wire_decode(bytes, largest, ret_header);
+        if (r < 0)
+                return r;
+        return ret_header->size > size - WIRE_HEADER_BYTES ? -EBADMSG : 0;
+}
+
+/* Several: whole messages without descriptors one behind the other, and nothing else. Whether one of them is too large is asked when it
+ * is its turn. */
+static int check_bundle(const uint8_t *bytes, size_t size, struct wire_header *header) {
+        size_t at = 0;
+        int r = size <= DATAGRAM_BUNDLE_BYTES ? 0 : -EBADMSG;
+        while (r == 0 && at < size) {
+                r = decode(bytes + at, size - at, DATAGRAM_BUNDLE_BYTES, header);
+                if (r == 0 && (header->kind != WIRE_MESSAGE || header->descriptors > 0))
+                        r = -EBADMSG;
+                at += WIRE_HEADER_BYTES + header->size;
+        }
+        return r;
+}
+
 int datagram_look(enum framing framing, const uint8_t *bytes, size_t size, uint64_t largest, size_t descriptors,
                   struct datagram_frame *ret_frame) {
-        struct wire_header header = { 0 };
+        struct wire_header header, other;
         if (framing != FRAMING_LEAT) {
                 describe_raw(bytes, size, ret_frame);
                 return size <= largest ? 0 : -EBADMSG;
         }
-        int r = size < WIRE_HEADER_BYTES ? -EBADMSG : wire_decode(bytes, largest, &header);
+        header.version = other.version = 0;
+        int r = decode(bytes, size, WIRE_LARGEST_BYTES, &header);
+        bool several = r == 0 && header.size < size - WIRE_HEADER_BYTES;
+        if (r == 0 && (header.descriptors != descriptors || (!several && header.size > largest)))
+                r = -EBADMSG;
+        if (r == 0 && several) {
+                r = check_bundle(bytes, size, &other);
+                header.version = r < 0 ? other.version : header.version;
+        }
         if (r == -EPROTONOSUPPORT)
                 ret_frame->their_version = header.version;
         if (r < 0)
                 return r;
-        if (header.size != size - WIRE_HEADER_BYTES || header.descriptors != descriptors)
-                return -EBADMSG;
         if (header.kind == WIRE_CONTINUE || header.kind == WIRE_ABANDON)
                 return -EBADMSG; /* frames of a connection */
         describe(&header, bytes, ret_frame);
         ret_frame->refusal = header.kind == WIRE_REFUSE ? refusal_of(header.type) : 0;
         return 0;
+}
+
+void datagram_look_next(const uint8_t *bytes, struct datagram_frame *ret_frame) {
+        struct wire_header header;
+        (void)wire_decode(bytes, WIRE_LARGEST_BYTES, &header); /* checked with its datagram */
+        describe(&header, bytes, ret_frame);
 }

@@ -9,6 +9,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#define SMALL_BYTES 512
+
 /* Room for the most that can come: what does not fit of descriptors would be closed by the kernel. */
 union control {
         struct cmsghdr align;
@@ -80,14 +82,27 @@ static bool is_name(const struct sockaddr_storage *address, socklen_t bytes) {
         return bytes > sizeof(sa_family_t);
 }
 
-static int read_from(struct datagram *datagram, unsigned socket) {
+/* Nothing is told beside its bytes and who sent it: the call that takes least. *ret_size: of all of it, also of what is cut off. */
+static int read_plain(struct datagram *datagram, unsigned socket, socklen_t *ret_name_bytes) {
+        struct arrival *arrival = &datagram->arrival;
+        ssize_t n;
+        do
+                n = recvfrom(datagram->fds[socket], datagram->buffer, datagram->buffer_bytes, MSG_DONTWAIT | MSG_TRUNC,
+                             (struct sockaddr *)&arrival->from.address, ret_name_bytes);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return -errno;
+        arrival->cut = (size_t)n > datagram->buffer_bytes;
+        arrival->size = arrival->cut ? (ssize_t)datagram->buffer_bytes : n;
+        return 0;
+}
+
+static int read_with_control(struct datagram *datagram, unsigned socket, socklen_t *ret_name_bytes) {
         struct arrival *arrival = &datagram->arrival;
         union control control;
         struct iovec part = { .iov_base = datagram->buffer, .iov_len = datagram->buffer_bytes };
-        arrival->from = (struct datagram_name){ .socket = socket };
-        arrival->sender = (struct leat_peer){ 0 };
         struct msghdr header = { .msg_name = &arrival->from.address,
-                                 .msg_namelen = sizeof(arrival->from.address),
+                                 .msg_namelen = *ret_name_bytes,
                                  .msg_iov = &part,
                                  .msg_iovlen = 1,
                                  .msg_control = control.bytes,
@@ -97,12 +112,27 @@ static int read_from(struct datagram *datagram, unsigned socket) {
                 return (int)n;
         arrival->size = n;
         arrival->cut = header.msg_flags & MSG_TRUNC;
-        arrival->descriptors_count = 0;
         /* There is room for all: the control data is cut only when the process has no descriptor left. */
         arrival->descriptors_lost = datagram->kind->descriptors && (header.msg_flags & MSG_CTRUNC);
         take_control(datagram, &header);
-        arrival->from.bytes = is_name(&arrival->from.address, header.msg_namelen) ? header.msg_namelen : 0;
+        *ret_name_bytes = header.msg_namelen;
         return 0;
+}
+
+static int read_from(struct datagram *datagram, unsigned socket) {
+        struct datagram_name *from = &datagram->arrival.from;
+        socklen_t bytes = sizeof(from->address);
+        from->socket = socket;
+        from->address.ss_family = from->to_family = AF_UNSPEC; /* without a name nothing is written there */
+        datagram->arrival.sender = (struct leat_peer){ 0 };
+        datagram->arrival.descriptors_count = 0;
+        datagram->arrival.descriptors_lost = false;
+        datagram->arrival.begin = 0;
+        int r = datagram->has_control ? read_with_control(datagram, socket, &bytes)
+                                      : read_plain(datagram, socket, &bytes);
+        if (r == 0)
+                from->bytes = is_name(&from->address, bytes) ? bytes : 0;
+        return r;
 }
 
 int datagram_read(struct datagram *datagram) {
@@ -122,6 +152,15 @@ void datagram_close_descriptors(struct arrival *arrival) {
 void datagram_forget(struct datagram *datagram) {
         datagram_close_descriptors(&datagram->arrival);
         datagram->arrival.size = -1;
+        datagram->found = false;
+}
+
+void datagram_pass(struct datagram *datagram) {
+        struct arrival *arrival = &datagram->arrival;
+        arrival->begin += datagram->frame.whole_bytes;
+        datagram->found = false;
+        if (arrival->begin >= (size_t)arrival->size)
+                datagram_forget(datagram);
 }
 
 void datagram_drain(int fd) {
@@ -153,8 +192,32 @@ static void add_source(struct msghdr *header, const struct datagram_name *to) {
         }
 }
 
+static int write_plain(int fd, const struct datagram_name *to, const uint8_t *bytes, size_t size) {
+        ssize_t n;
+        do
+                n = sendto(fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL,
+                           to ? (const struct sockaddr *)&to->address : NULL, to ? to->bytes : 0);
+        while (n < 0 && errno == EINTR);
+        return n < 0 ? -errno : 0;
+}
+
+/* A copy of little is cheaper than two parts. */
+static int write_small(int fd, const struct datagram_name *to, const uint8_t *header_bytes, size_t size,
+                       const struct outgoing *message) {
+        uint8_t bytes[WIRE_HEADER_BYTES + SMALL_BYTES];
+        memcpy(bytes, header_bytes, size);
+        memcpy(bytes + size, message->bytes, message->size_bytes);
+        return write_plain(fd, to, bytes, size + message->size_bytes);
+}
+
 int datagram_write(struct datagram *datagram, const struct datagram_name *to, const uint8_t *header_bytes, size_t size,
                    const struct outgoing *message) {
+        int fd = datagram->fds[to ? to->socket : 0];
+        bool plain = message->descriptors_count == 0 && (!to || to->to_family == AF_UNSPEC);
+        if (plain && message->size_bytes == 0)
+                return write_plain(fd, to, header_bytes, size);
+        if (plain && message->size_bytes <= SMALL_BYTES && size <= WIRE_HEADER_BYTES)
+                return write_small(fd, to, header_bytes, size, message);
         union control control;
         struct iovec parts[2] = {
                 { .iov_base = (void *)header_bytes, .iov_len = size },
@@ -172,6 +235,6 @@ int datagram_write(struct datagram *datagram, const struct datagram_name *to, co
                             message->descriptors_count * sizeof(int));
         if (header.msg_controllen == 0)
                 header.msg_control = NULL;
-        ssize_t n = io_send_message(datagram->fds[to ? to->socket : 0], &header);
+        ssize_t n = io_send_message(fd, &header);
         return n < 0 ? (int)n : 0;
 }

@@ -62,6 +62,7 @@ extern const struct operations fifo_operations;
 
 /* ---- packets: fifo_packet.c ---- */
 
+int fifo_send_several(struct fifo *fifo, struct outgoing *messages, int count);
 int fifo_send_packets(struct fifo *fifo, struct outgoing *message);
 /* Take back a message of which frames went out, if that can be said now; if not, the next MESSAGE says it. */
 void fifo_abandon(struct fifo *fifo, const struct outgoing *message);

@@ -52,28 +52,21 @@ static void pass_turn(struct fifo *fifo) {
 
 /* ---- sending ---- */
 
-static int send_one(struct leat_channel *channel, struct fifo *fifo, struct outgoing *message) {
-        if (fifo->link->options.framing == FRAMING_RAW && message->size_bytes == 0)
+/* As many as go with one write. */
+static int fifo_send(struct leat_channel *channel, struct outgoing *messages, int count) {
+        struct fifo *fifo = channel->state;
+        if (fifo->link->options.framing == FRAMING_RAW && messages->size_bytes == 0)
                 return channel_refuse(channel, -ENOTSUP, LEAT_ROW_BOUNDARIES,
                                       "a pipe has no empty packets; use the framing of Leat");
         int r = take_turn(fifo);
         if (r < 0)
                 return r;
-        r = fifo->packets ? fifo_send_packets(fifo, message) : link_send(fifo->link, message);
+        r = fifo->packets ? fifo_send_several(fifo, messages, count) : link_send_many(fifo->link, messages, count);
         fifo->broken = r == -EPIPE;
-        if ((message->sent == 0 || r == 0) && !link_has_rest(fifo->link))
+        bool between = r > 0 ? r == count || messages[r].sent == 0 : messages->sent == 0;
+        if (between && !link_has_rest(fifo->link))
                 pass_turn(fifo);
         return r;
-}
-
-static int fifo_send(struct leat_channel *channel, struct outgoing *messages, int count) {
-        int done = 0, r = 0;
-        for (; done < count; done++) {
-                r = send_one(channel, channel->state, &messages[done]);
-                if (r < 0)
-                        break;
-        }
-        return done > 0 ? done : r;
 }
 
 /* Nobody reads on: what was to follow is not kept for the next receiver. */
@@ -140,7 +133,8 @@ static void forget_input(struct fifo *fifo) {
         struct link *link = fifo->link;
         link->ended = false;
         link->begin = link->end = link->scanned = 0;
-        link->assembly = kept_free(link->assembly);
+        link_forget_message(link);
+        link->failed = 0;
         fifo->under_way = (struct wire_header){ 0 };
 }
 
@@ -168,6 +162,8 @@ static int read_one(struct fifo *fifo, struct incoming *message) {
                 message->about.sender = (struct leat_peer){ 0 };
                 r = fifo->packets ? fifo_receive_packet(fifo, message) : link_receive(fifo->link, message);
         } while (r == -EINPROGRESS);
+        if (fifo->link->failed < 0)
+                forget_input(fifo); /* told once, like a breach: part of a message was lost */
         return r;
 }
 
@@ -295,17 +291,23 @@ static void remove_if_last(const struct fifo *fifo) {
                 (void)unlinkat(fifo->place.directory, fifo->place.base, 0);
 }
 
+static int fifo_push(struct leat_channel *channel) {
+        const struct fifo *fifo = channel->state;
+        return link_wants_out(fifo->link) ? link_flush(fifo->link) : 0;
+}
+
 static void fifo_close(struct leat_channel *channel, bool ours) {
         struct fifo *fifo = channel->state;
-        if (ours && link_wants_out(fifo->link))
-                (void)link_flush(fifo->link); /* the rest of a line that was given up, if there is room */
+        if (ours)
+                (void)fifo_push(channel); /* the rest of a line that was given up, if there is room */
         if (ours && fifo->temporary)
                 remove_if_last(fifo);
         channel->state = fifo_free(fifo);
 }
 
 #define OPERATIONS                                                                                                     \
-        .send = fifo_send, .park = fifo_park, .receive = fifo_receive, .arm = fifo_arm, .poll_fd = fifo_poll_fd,       \
-        .info = fifo_info, .detach = fifo_detach, .after_fork = fifo_after_fork, .close = fifo_close
+        .send = fifo_send, .park = fifo_park, .push = fifo_push, .receive = fifo_receive, .arm = fifo_arm,             \
+        .poll_fd = fifo_poll_fd, .info = fifo_info, .detach = fifo_detach, .after_fork = fifo_after_fork,              \
+        .close = fifo_close
 
 const struct operations fifo_operations = { .competes = true, OPERATIONS };

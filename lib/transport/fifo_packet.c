@@ -34,6 +34,49 @@ static int send_raw(const struct fifo *fifo, const struct outgoing *message) {
         return n < 0 ? (int)n : 0;
 }
 
+static struct wire_header header_of(const struct outgoing *message, size_t frame, size_t left) {
+        return (struct wire_header){
+                .kind = frame == 0 ? WIRE_MESSAGE : WIRE_CONTINUE,
+                .priority = message->priority,
+                .size = (uint32_t)left,
+                .type = message->type,
+                .sequence = message->sequence,
+                .time_ns = message->time_ns,
+        };
+}
+
+/* Add a message as a frame that is whole. 0: there is no room. */
+static size_t add_frame(const struct outgoing *message, uint8_t *packet, size_t room) {
+        size_t size = message->size_bytes;
+        if (message->sent > 0 || room < WIRE_HEADER_BYTES || room - WIRE_HEADER_BYTES < size)
+                return 0;
+        const struct wire_header header = header_of(message, 0, size);
+        wire_encode(&header, packet);
+        if (size > 0)
+                memcpy(packet + WIRE_HEADER_BYTES, message->bytes, size);
+        return WIRE_HEADER_BYTES + size;
+}
+
+/* Several in one packet, as many as it holds: one receiver takes them all. Of one too the copy is cheaper than two parts are. */
+int fifo_send_several(struct fifo *fifo, struct outgoing *messages, int count) {
+        uint8_t packet[PIPE_BUF];
+        size_t used = 0, size;
+        int n = 0;
+        if (fifo->link->options.framing == FRAMING_LEAT)
+                while (n < count && (size = add_frame(&messages[n], packet + used, sizeof(packet) - used)) > 0) {
+                        used += size;
+                        n++;
+                }
+        if (n == 0) {
+                int r = fifo_send_packets(fifo, messages);
+                return r < 0 ? r : 1;
+        }
+        const struct iovec part = { .iov_base = packet, .iov_len = used };
+        ssize_t written = io_write(&fifo->link->out, &part, 1);
+        assert(written < 0 || (size_t)written == used); /* at most PIPE_BUF: all or nothing (pipe(7)) */
+        return written < 0 ? (int)written : n;
+}
+
 int fifo_send_packets(struct fifo *fifo, struct outgoing *message) {
         if (fifo->link->options.framing == FRAMING_RAW)
                 return send_raw(fifo, message);
@@ -42,14 +85,7 @@ int fifo_send_packets(struct fifo *fifo, struct outgoing *message) {
                 size_t frame = message->sent / PIPE_BUF, at = frame * FIFO_FRAME_BYTES;
                 left = message->size_bytes - at;
                 size_t size = left < FIFO_FRAME_BYTES ? left : FIFO_FRAME_BYTES;
-                const struct wire_header header = {
-                        .kind = frame == 0 ? WIRE_MESSAGE : WIRE_CONTINUE,
-                        .priority = message->priority,
-                        .size = (uint32_t)left,
-                        .type = message->type,
-                        .sequence = message->sequence,
-                        .time_ns = message->time_ns,
-                };
+                const struct wire_header header = header_of(message, frame, left);
                 int r = write_frame(fifo, &header, message->bytes + at, size);
                 if (r < 0)
                         return r;
@@ -123,10 +159,9 @@ static void forget(struct fifo *fifo) {
         fifo->under_way = (struct wire_header){ 0 };
 }
 
-static void describe(const struct wire_header *header, const uint8_t *bytes, struct entry *ret_entry) {
-        *ret_entry = (struct entry){ .bytes = bytes };
-        ret_entry->about = (struct leat_message){
-                .struct_size = sizeof(ret_entry->about),
+static void describe(const struct wire_header *header, struct leat_message *ret_about) {
+        *ret_about = (struct leat_message){
+                .struct_size = sizeof(*ret_about),
                 .size_bytes = header->size,
                 .type = header->type,
                 .priority = header->priority,
@@ -137,20 +172,36 @@ static void describe(const struct wire_header *header, const uint8_t *bytes, str
         };
 }
 
+/* In memory of our own: what was not wanted, or is not whole. */
+static struct kept *keep(const struct leat_message *about, const uint8_t *bytes, size_t size) {
+        struct kept *kept = kept_new(size, NULL, 0);
+        if (!kept)
+                return NULL;
+        kept->about = *about;
+        kept->about.size_bytes = 0;
+        (void)kept_append(&kept, bytes, size); /* there is room */
+        return kept;
+}
+
 /* The first frame. One under way that it interrupts was its killed writer's: whoever lives finishes before the next begins. */
 static int take_first(struct fifo *fifo, const struct wire_header *header, const uint8_t *bytes, size_t size,
                       struct incoming *message) {
-        struct entry entry;
-        forget(fifo);
-        describe(header, bytes, &entry);
-        if (header->size == size)
-                return entry_deliver(&entry, message);
-        struct kept *kept = kept_new(size, NULL, 0);
+        if (fifo->link->assembly)
+                forget(fifo);
+        message->kind = WIRE_MESSAGE;
+        describe(header, &message->about);
+        if (header->size == size && incoming_is_wanted(message)) {
+                if (size > 0)
+                        memcpy(message->buffer, bytes, size);
+                return 0;
+        }
+        struct kept *kept = keep(&message->about, bytes, size);
         if (!kept)
                 return -ENOMEM;
-        kept->about = entry.about;
-        kept->about.size_bytes = 0;
-        (void)kept_append(&kept, bytes, size); /* there is room */
+        if (header->size == size) {
+                message->kept = kept;
+                return 0;
+        }
         fifo->link->assembly = kept;
         fifo->under_way = *header;
         fifo->under_way.size -= (uint32_t)size;
@@ -182,9 +233,10 @@ static int take_next(struct fifo *fifo, const struct wire_header *header, const 
 
 static int take_frame(struct fifo *fifo, struct incoming *message) {
         struct link *link = fifo->link;
-        struct wire_header header = { 0 };
+        struct wire_header header;
         const uint8_t *bytes = link->buffer + link->begin;
         size_t carried;
+        header.version = 0; /* of what is no frame; the rest is not looked at then */
         int r = decode(fifo, bytes, link->end - link->begin, &header, &carried);
         if (r < 0) {
                 message->their_version = header.version;

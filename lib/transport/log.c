@@ -74,22 +74,26 @@ static int explain(struct leat_channel *channel, int error) {
         return error;
 }
 
-static int send_one(struct log_state *state, const struct outgoing *message) {
-        const struct record record = { .kind = RECORD_MESSAGE,
-                                       .size = (uint32_t)message->size_bytes,
-                                       .priority = message->priority,
-                                       .type = message->type,
-                                       .sequence = message->sequence,
-                                       .time_ns = message->time_ns,
-                                       .sender = state->writer.sender };
-        return log_writer_append(&state->writer, &record, message->bytes);
+static struct log_piece piece_of(const struct log_state *state, const struct outgoing *message) {
+        return (struct log_piece){ .record = { .kind = RECORD_MESSAGE,
+                                               .size = (uint32_t)message->size_bytes,
+                                               .priority = message->priority,
+                                               .type = message->type,
+                                               .sequence = message->sequence,
+                                               .time_ns = message->time_ns,
+                                               .sender = state->writer.sender },
+                                   .bytes = message->bytes };
 }
 
+/* By one append, as many of them as that takes. */
 static int log_send(struct leat_channel *channel, struct outgoing *messages, int count) {
-        int done = 0, r = 0;
-        while (done < count && (r = send_one(channel->state, &messages[done])) == 0)
-                done++;
-        return done > 0 ? done : explain(channel, r);
+        struct log_state *state = channel->state;
+        struct log_piece pieces[LOG_BATCH_COUNT];
+        int some = count < LOG_BATCH_COUNT ? count : LOG_BATCH_COUNT;
+        for (int i = 0; i < some; i++)
+                pieces[i] = piece_of(state, &messages[i]);
+        int r = log_writer_append(&state->writer, pieces, some);
+        return r > 0 ? r : explain(channel, r);
 }
 
 /* ---- what the channel asks ---- */
@@ -215,10 +219,12 @@ static int open_sender(struct leat_channel *channel, struct log_state *state, in
         if (r == 0)
                 r = log_lock(state->log.anchor, LOG_LOCK_ENDER, F_RDLCK);
         if (r == 0 && address_given(address, OPTION_END)) {
-                const struct record hello = { .kind = RECORD_HELLO, .type = 1, .sender = state->writer.sender };
-                r = log_writer_append(&state->writer, &hello, NULL);
+                const struct log_piece hello = {
+                        .record = { .kind = RECORD_HELLO, .type = 1, .sender = state->writer.sender },
+                };
+                r = log_writer_append(&state->writer, &hello, 1);
         }
-        return r;
+        return r < 0 ? r : 0;
 }
 
 static int log_open_channel(struct leat_channel *channel, int64_t deadline, struct leat_reason *reason) {

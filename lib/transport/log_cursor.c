@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 
+#include <leat/deadline.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,12 +72,12 @@ static int make_room(struct log_cursor *cursor) {
         return 0;
 }
 
-static int nothing_more(struct log_cursor *cursor) {
+/* Was it cut, or removed? */
+static int look_at_file(struct log_cursor *cursor) {
         struct stat status;
-        /* What is not whole may be cut off and written anew before the next look. */
-        forget_buffered(cursor);
         if (fstat(cursor->fd, &status) < 0)
                 return -errno;
+        cursor->unlinked = status.st_nlink == 0;
         return (uint64_t)status.st_size < cursor->at ? -ESTALE : -EAGAIN;
 }
 
@@ -87,11 +88,18 @@ static int fill(struct log_cursor *cursor, unsigned *reads) {
         if (r < 0)
                 return r;
         size_t kept = cursor->end;
+        /* A file that is read as fast as it is written is written half as fast: they want the same locks. */
+        if (cursor->spin)
+                spin_keep_delay(cursor->spin, cursor->read_ns);
         ssize_t n = pread(cursor->fd, cursor->buffer + kept, cursor->capacity - kept, (off_t)(cursor->at + kept));
         if (n < 0)
                 return -errno;
-        if (n == 0)
-                return nothing_more(cursor);
+        cursor->read_ns = cursor->spin && spin_has_delay(cursor->spin) ? leat_now() : 0;
+        if (n == 0) {
+                /* What is not whole may be cut off and written anew before the next look. */
+                forget_buffered(cursor);
+                return -EAGAIN;
+        }
         if (reads)
                 --*reads;
         cursor->pieced = kept > 0;
@@ -108,9 +116,11 @@ static void skip_noise(struct log_cursor *cursor) {
         cursor->found.at = 0;
 }
 
-int log_cursor_next(struct log_cursor *cursor, unsigned *reads, const struct record **ret_record) {
+int log_cursor_peek(struct log_cursor *cursor, unsigned *reads, const struct record **ret_record) {
         while (!cursor->has) {
-                cursor->has = record_find(cursor->buffer + cursor->begin, cursor->end - cursor->begin, cursor->largest,
+                cursor->found.at = 0;
+                cursor->has = cursor->end > cursor->begin &&
+                              record_find(cursor->buffer + cursor->begin, cursor->end - cursor->begin, cursor->largest,
                                           &cursor->searched, &cursor->found);
                 if (cursor->found.at > 0 && cursor->pieced) {
                         /* Between two reads a torn end may have been cut off and written anew: read it at once. */
@@ -125,4 +135,9 @@ int log_cursor_next(struct log_cursor *cursor, unsigned *reads, const struct rec
         cursor->in_noise = false;
         *ret_record = &cursor->found.record;
         return 1;
+}
+
+int log_cursor_next(struct log_cursor *cursor, unsigned *reads, const struct record **ret_record) {
+        int r = log_cursor_peek(cursor, reads, ret_record);
+        return r == -EAGAIN ? look_at_file(cursor) : r;
 }

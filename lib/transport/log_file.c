@@ -271,27 +271,44 @@ int64_t log_file_seal_at_end(int fd, uint64_t from) {
         return log_file_seal(fd, from, &messages);
 }
 
-/* What stands behind the first SEAL does not count: so a SEAL in the place of the first record empties the file at once,
- * and a sender that comes to append to it still finds it sealed. */
+/*
+ * What stands behind the first SEAL does not count: so a SEAL in the place of the first record empties the file at once,
+ * and a sender that comes to append to it still finds it sealed. What is behind it goes; but under a sender that has the file open it
+ * keeps its length, by which that one sees whether others have written to it (log_writer.c), with a hole in it.
+ */
 int log_file_empty(const struct log *log) {
         uint8_t bytes[LOG_EMPTIED_BYTES - LOG_HEADER_BYTES] = { 0 };
         const struct record seal = { .kind = RECORD_SEAL, .type = 1 };
+        struct stat status;
         (void)record_encode(&seal, NULL, bytes); /* the magic is not in it */
         if (pwrite(log->anchor, bytes, sizeof(bytes), LOG_HEADER_BYTES) != sizeof(bytes) ||
-            ftruncate(log->anchor, LOG_EMPTIED_BYTES) < 0)
+            fstat(log->anchor, &status) < 0)
                 return -errno;
-        return 0;
+        if (log_lock(log->anchor, LOG_LOCK_WRITER, F_WRLCK) < 0) {
+                if (status.st_size > LOG_EMPTIED_BYTES) /* where holes are not known, it keeps its blocks */
+                        (void)fallocate(log->anchor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, LOG_EMPTIED_BYTES,
+                                        status.st_size - LOG_EMPTIED_BYTES);
+                return 0;
+        }
+        int r = ftruncate(log->anchor, LOG_EMPTIED_BYTES) < 0 ? -errno : 0;
+        (void)log_lock(log->anchor, LOG_LOCK_WRITER, F_UNLCK);
+        return r;
 }
 
-/* One short message is as long as a SEAL, and that it is to be sealed may be announced already. */
 bool log_file_is_emptied(int fd) {
+        uint8_t bytes[LOG_EMPTIED_BYTES];
         struct log_header header = { 0 };
-        struct stat status;
-        uint64_t messages;
-        if (fstat(fd, &status) < 0 || status.st_size > LOG_EMPTIED_BYTES || log_file_header(fd, &header) < 0 ||
-            !header.sealing)
+        struct record_found found;
+        size_t searched = 0;
+        ssize_t n = pread(fd, bytes, sizeof(bytes), 0);
+        if (n < LOG_HEADER_BYTES || log_header_decode(bytes, (size_t)n, &header) < 0 || !header.sealing)
                 return false;
-        return status.st_size < LOG_EMPTIED_BYTES || log_file_seal(fd, header.bytes, &messages) > 0;
+        if (n < (ssize_t)sizeof(bytes))
+                return true;
+        /* One short message is as long as a SEAL, and that it is to be sealed may be announced already. */
+        return header.bytes == LOG_HEADER_BYTES &&
+               record_find(bytes + header.bytes, sizeof(bytes) - header.bytes, 0, &searched, &found) && found.at == 0 &&
+               found.record.kind == RECORD_SEAL;
 }
 
 int64_t log_file_cut(int fd) {

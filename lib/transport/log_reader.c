@@ -19,20 +19,20 @@ static int watch(const struct log_reader *reader, int fd, uint32_t events) {
         return wd < 0 ? -errno : wd;
 }
 
-/* Take the events. Returns whether there were any. */
-static bool drain(struct log_reader *reader) {
+#define EVENT_MOST (sizeof(struct inotify_event) + NAME_MAX + 1)
+
+/* Take the events. */
+static void drain(struct log_reader *reader) {
         _Alignas(struct inotify_event) char events[4096];
-        bool any = false;
-        ssize_t n;
-        while (reader->notify >= 0 && (n = read(reader->notify, events, sizeof(events))) > 0) {
-                any = true;
+        ssize_t n = reader->notify < 0 ? 0 : sizeof(events);
+        /* With room for another one left there was none. */
+        while (n > 0 && sizeof(events) - (size_t)n < EVENT_MOST &&
+               (n = read(reader->notify, events, sizeof(events))) > 0)
                 for (ssize_t at = 0; at < n;) {
                         const struct inotify_event *event = (const void *)(events + at);
                         reader->closed |= (event->mask & (IN_CLOSE_WRITE | IN_Q_OVERFLOW)) != 0;
                         at += (ssize_t)(sizeof(*event) + event->len);
                 }
-        }
-        return any;
 }
 
 /* EMFILE: is it this process that has no descriptor left, or the user no instance? */
@@ -244,15 +244,30 @@ static int go_on(struct log_reader *reader) {
         return -ESTALE;
 }
 
-/* PATH emptied is exactly as long as PATH with one short message: who has read that sees no cut. */
+/* PATH emptied is exactly as long as PATH with one short message: who has read that sees no cut. And it may be longer, with noise or
+ * a hole where the records were. */
 static bool stands_behind_emptied(const struct log_reader *reader) {
-        return reader->number == 1 && reader->cursor.at == LOG_EMPTIED_BYTES && log_file_is_emptied(reader->fd);
+        return reader->number == 1 && (reader->cursor.at == LOG_EMPTIED_BYTES || reader->cursor.in_noise) &&
+               log_file_is_emptied(reader->fd);
+}
+
+/* What a sender appended to PATH after it was emptied stands behind a hole, and does not count: its SEAL is before it. */
+static int next_that_counts(struct log_reader *reader,
+                            int (*next)(struct log_cursor *, unsigned *, const struct record **), unsigned *reads,
+                            const struct record **ret_record) {
+        const struct log_cursor *cursor = &reader->cursor;
+        uint64_t noise = cursor->noise;
+        bool in_noise = cursor->in_noise;
+        int r = next(&reader->cursor, reads, ret_record);
+        bool behind_noise = in_noise || cursor->noise != noise;
+        bool doubtful = (r == 1 && behind_noise) || (r == -EINPROGRESS && cursor->in_noise);
+        return doubtful && reader->number == 1 && log_file_is_emptied(reader->fd) ? -ESTALE : r;
 }
 
 static int look_in_file(struct log_reader *reader, unsigned *reads, const struct record **ret_record) {
         int r = reader->begun ? 0 : begin(reader);
         if (r == 0)
-                r = log_cursor_next(&reader->cursor, reads, ret_record);
+                r = next_that_counts(reader, log_cursor_next, reads, ret_record);
         return r == -EAGAIN && stands_behind_emptied(reader) ? -ESTALE : r;
 }
 
@@ -290,14 +305,37 @@ static int look(struct log_reader *reader, unsigned *reads, const struct record 
         }
 }
 
-int log_reader_next(struct log_reader *reader, unsigned *reads, const struct record **ret_record) {
+/* After a look in vain. */
+static bool is_removed(const struct log_reader *reader) {
         struct stat status;
-        int r;
-        /* Events are taken when there is nothing, and then there is another look: see leat_fd(). */
-        do
-                r = look(reader, reads, ret_record);
-        while (r == -EAGAIN && drain(reader));
-        if (r == -EAGAIN && (fstat(reader->fd, &status) < 0 || status.st_nlink == 0))
-                return -EIDRM;
-        return r;
+        if (reader->begun && !reader->sealed)
+                return reader->cursor.unlinked;
+        return fstat(reader->fd, &status) < 0 || status.st_nlink == 0;
+}
+
+/* Events are taken when there is nothing, and then there is another look: see leat_fd(). */
+static int look_thoroughly(struct log_reader *reader, unsigned *reads, const struct record **ret_record) {
+        drain(reader);
+        int r = look(reader, reads, ret_record);
+        if (r != -EAGAIN || !is_removed(reader))
+                return r;
+        r = look(reader, reads, ret_record); /* what was written last was written before it was removed */
+        return r == -EAGAIN && is_removed(reader) ? -EIDRM : r;
+}
+
+int log_reader_peek(struct log_reader *reader, unsigned *reads, const struct record **ret_record) {
+        if (!reader->begun || reader->sealed)
+                return look_thoroughly(reader, reads, ret_record);
+        int r = next_that_counts(reader, log_cursor_peek, reads, ret_record);
+        if (r == -ESTALE)
+                return go_on(reader);
+        return r == 1 && (*ret_record)->kind == RECORD_SEAL ? look_thoroughly(reader, reads, ret_record) : r;
+}
+
+int log_reader_next(struct log_reader *reader, unsigned *reads, const struct record **ret_record) {
+        int r = reader->begun ? next_that_counts(reader, log_cursor_peek, reads, ret_record) : -EAGAIN;
+        if (r == -ESTALE)
+                return go_on(reader);
+        bool there = r == 1 && (*ret_record)->kind != RECORD_SEAL && !reader->sealed;
+        return there || r == -EINPROGRESS ? r : look_thoroughly(reader, reads, ret_record);
 }

@@ -7,6 +7,7 @@
  */
 
 #include "transport/log_file.h"
+#include "wait/spin.h"
 
 /* ---- in one file ---- */
 
@@ -20,8 +21,11 @@ struct log_cursor {
         bool has;
         bool pieced; /* the buffer was filled in more than one read */
         bool in_noise;
+        bool unlinked;  /* the file had no name any more, when there was nothing more to read */
         uint64_t noise; /* stretches that were no record */
         uint64_t noise_bytes;
+        struct spin *spin; /* how whoever reads waits; or NULL: it does not */
+        int64_t read_ns;   /* when it was read last, if the next read is to keep a distance; or 0 */
 };
 
 void log_cursor_init(struct log_cursor *cursor, int fd, uint64_t at, uint64_t largest);
@@ -36,8 +40,9 @@ void log_cursor_seek(struct log_cursor *cursor, uint64_t at);
 /*
  * Look at the next record; it stays the next until it is consumed. reads: how often the file may still be read, counted
  * down, or NULL. Returns 1; -EAGAIN: there is none at present; -EINPROGRESS: `reads` is used up; -ESTALE: the file was cut
- * below here; -ENOMEM; -EIO and the like.
+ * below here; -ENOMEM; -EIO and the like. *_peek is the cheaper one: to it a file that was cut has no more, and that is all.
  */
+int log_cursor_peek(struct log_cursor *cursor, unsigned *reads, const struct record **ret_record);
 int log_cursor_next(struct log_cursor *cursor, unsigned *reads, const struct record **ret_record);
 
 /* The current record's bytes in the file, its end there, and forget it. */
@@ -78,5 +83,9 @@ int log_reader_seek(struct log_reader *reader, uint64_t number, uint64_t offset)
 /* As log_cursor_next, from file to file; SEALs are dealt with. -ESTALE: records were cut or removed before they
  * were read, and reading goes on behind them; -EIDRM: the log was removed. */
 int log_reader_next(struct log_reader *reader, unsigned *reads, const struct record **ret_record);
+
+/* The same by one system call, for who looks often: it sees no events, and not what became of the files. Who is about to sleep, or to
+ * say that there is nothing, calls the other. */
+int log_reader_peek(struct log_reader *reader, unsigned *reads, const struct record **ret_record);
 
 #endif

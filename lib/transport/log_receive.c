@@ -13,6 +13,7 @@
 #define BUSY_FIRST_US 100
 #define BUSY_MOST_US 20000
 #define CLOSE_FIRST_US 50 /* a killed sender's file is closed before its locks are freed */
+#define HASTY_MOST 64     /* tries in vain that look at nothing but the file's end */
 
 /* ---- opening ---- */
 
@@ -105,9 +106,14 @@ static int deliver(const struct log_cursor *cursor, struct incoming *message) {
         return 0;
 }
 
+static int next_record(struct log_state *state, unsigned *reads, const struct record **ret_record) {
+        return state->thorough ? log_reader_next(&state->reader, reads, ret_record)
+                               : log_reader_peek(&state->reader, reads, ret_record);
+}
+
 static int next_message(struct log_state *state, unsigned *reads, const struct record **ret_record) {
         int r;
-        while ((r = log_reader_next(&state->reader, reads, ret_record)) == 1 && (*ret_record)->kind != RECORD_MESSAGE) {
+        while ((r = next_record(state, reads, ret_record)) == 1 && (*ret_record)->kind != RECORD_MESSAGE) {
                 state->passed += (*ret_record)->kind == RECORD_HELLO;
                 log_cursor_consume(&state->reader.cursor);
         }
@@ -116,7 +122,9 @@ static int next_message(struct log_state *state, unsigned *reads, const struct r
 
 static int take_own(struct log_state *state, struct incoming *message) {
         const struct record *record;
+        state->reader.cursor.spin = message->spin;
         int r = next_message(state, message->reads, &record);
+        state->reader.cursor.spin = NULL;
         if (r != 1)
                 return r;
         r = deliver(&state->reader.cursor, message);
@@ -293,10 +301,11 @@ static int64_t look_again_us(const struct log_state *state) {
 }
 
 static void set_timer(const struct log_state *state) {
+        if (state->poll_timer < 0)
+                return;
         int64_t us = look_again_us(state);
         const struct itimerspec once = { .it_value = { us / 1000000, us % 1000000 * 1000 } };
-        if (state->poll_timer >= 0)
-                (void)timerfd_settime(state->poll_timer, 0, &once, NULL); /* at 0: it is not readable any more */
+        (void)timerfd_settime(state->poll_timer, 0, &once, NULL); /* at 0: it is not readable any more */
 }
 
 int log_receive_poll_fd(struct log_state *state) {
@@ -314,30 +323,53 @@ int log_receive_poll_fd(struct log_state *state) {
         return state->poll_epoll;
 }
 
+/*
+ * A call that waits looks often before it sleeps: behind the first one, a look is one read of the file, and all the rest (was it cut or removed, is a
+ * later file there, have the senders gone) is left to the last look before the sleep, which arm() asks for; and to one in many, for
+ * ?wait=spin never sleeps.
+ */
+static bool must_be_thorough(const struct leat_channel *channel, const struct incoming *message) {
+        const struct log_state *state = channel->state;
+        return !message->patient || state->queue.fd >= 0 || state->hasty >= HASTY_MOST ||
+               channel->spins[DIRECTION_RECEIVE].mode == SPIN_NEVER;
+}
+
+static int try_once(struct leat_channel *channel, struct incoming *message) {
+        struct log_state *state = channel->state;
+        int r = take(state, message);
+        if (r != -EAGAIN || !state->thorough) {
+                state->hasty = r == -EAGAIN ? state->hasty + 1 : 0;
+                return r;
+        }
+        state->hasty = 0;
+        if (state->busy_us > 0 || !address_given(&channel->address, OPTION_END) || !all_gone(state))
+                return r;
+        r = take(state, message); /* what they wrote last was written before they were gone */
+        if (r != -EAGAIN || state->busy_us > 0)
+                return r;
+        if (channel->aside.messages == 0) /* until those are received it is told again */
+                state->passed_ended = state->passed;
+        state->close_us = 0;
+        return -ENODATA;
+}
+
 int log_receive(struct leat_channel *channel, struct incoming *messages, int count) {
         struct log_state *state = channel->state;
         uint64_t noise = state->reader.cursor.noise;
         (void)count;
-        int r = take(state, messages);
-        if (r == -EAGAIN && state->busy_us == 0 && address_given(&channel->address, OPTION_END) && all_gone(state)) {
-                /* What they wrote last was written before they were gone. */
-                r = take(state, messages);
-                if (r == -EAGAIN && state->busy_us == 0) {
-                        if (channel->aside.messages == 0) /* until those are received it is told again */
-                                state->passed_ended = state->passed;
-                        state->close_us = 0;
-                        r = -ENODATA;
-                }
-        }
+        state->thorough = state->thorough || must_be_thorough(channel, messages);
+        int r = try_once(channel, messages);
+        state->thorough = false;
         channel->counters.refused += state->reader.cursor.noise - noise;
         state->look_again = r == -EINPROGRESS;
         set_timer(state);
-        return r == -EINPROGRESS ? -EAGAIN : explain(channel, r);
+        return r >= 0 ? r : r == -EINPROGRESS ? -EAGAIN : explain(channel, r);
 }
 
 int log_receive_arm(struct log_state *state, struct wait *wait) {
         int64_t us = look_again_us(state);
-        if (state->look_again)
+        state->thorough = state->hasty > 0;
+        if (state->look_again || state->thorough)
                 return 1;
         wait_add(wait, state->reader.notify, POLLIN);
         if (us > 0)

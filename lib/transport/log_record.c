@@ -18,6 +18,10 @@ static const uint8_t position_magic[8] = { 'L', 'e', 'a', 't', 'P', 'o', 's', 1 
 
 /* Where the magic stands in [from, size), or `size`. */
 static size_t find_magic(const uint8_t *bytes, size_t from, size_t size) {
+        /* Most often it is where it is looked for. */
+        if (size >= RECORD_MAGIC_BYTES && from <= size - RECORD_MAGIC_BYTES &&
+            memcmp(bytes + from, magic, sizeof(magic)) == 0)
+                return from;
         while (size >= RECORD_MAGIC_BYTES && from <= size - RECORD_MAGIC_BYTES) {
                 const uint8_t *at = memchr(bytes + from, magic[0], size - RECORD_MAGIC_BYTES + 1 - from);
                 if (!at)
@@ -83,13 +87,29 @@ static uint64_t next_mask(uint64_t *state) {
         return z ^ z >> 31;
 }
 
-void record_encode_masked(const struct record *record, const void *bytes, uint64_t seed, uint8_t *ret_bytes) {
-        size_t total = record_bytes(record->size);
-        uint64_t mask = 0;
+static void put_plain(const struct record *record, const void *bytes, uint8_t *ret_bytes) {
+        /* The zeros first, where the bytes may cover some: so they are one move. */
+        memset(ret_bytes + record_bytes(record->size) - 8, 0, 8);
         put_header(record, bytes, ret_bytes);
         if (record->size > 0)
                 memcpy(ret_bytes + RECORD_HEADER_BYTES, bytes, record->size);
-        memset(ret_bytes + RECORD_HEADER_BYTES + record->size, 0, total - RECORD_HEADER_BYTES - record->size);
+}
+
+/* The magic stands at its beginning, and nowhere in the zeros. */
+static bool must_be_masked(const uint8_t *bytes, size_t size) {
+        return find_magic(bytes, 1, RECORD_HEADER_BYTES + size) < RECORD_HEADER_BYTES + size;
+}
+
+void record_encode_whole(const struct record *record, const void *bytes, uint64_t seed, uint8_t *ret_bytes) {
+        put_plain(record, bytes, ret_bytes);
+        if (must_be_masked(ret_bytes, record->size))
+                record_encode_masked(record, bytes, seed, ret_bytes);
+}
+
+void record_encode_masked(const struct record *record, const void *bytes, uint64_t seed, uint8_t *ret_bytes) {
+        size_t total = record_bytes(record->size);
+        uint64_t mask = 0;
+        put_plain(record, bytes, ret_bytes);
         /* Of 2^64 masks at most one for each byte of the record lets the magic occur: the second try is never seen. */
         do {
                 uint64_t next = next_mask(&seed);

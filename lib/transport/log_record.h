@@ -38,6 +38,9 @@ bool record_encode(const struct record *record, const void *bytes, uint8_t ret_h
 /* Make all of a masked record: record_bytes(record->size). seed: any number; it decides which mask is tried first. */
 void record_encode_masked(const struct record *record, const void *bytes, uint64_t seed, uint8_t *ret_bytes);
 
+/* Make all of a record, masked if it must be. */
+void record_encode_whole(const struct record *record, const void *bytes, uint64_t seed, uint8_t *ret_bytes);
+
 /* What record_find found. */
 struct record_found {
         struct record record;

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#define EMPTIED_MOST 65536 /* bytes that PATH holds when it is empty: those of a block, and what came too late */
 #define LOOKS_IN_AN_AGE 16 /* so a file stays at most a sixteenth longer, while anything is sent */
 
 struct files {
@@ -49,7 +50,8 @@ static bool list(const struct log *log, struct files *files) {
         uint64_t oldest;
         if (log_oldest(log, 1, &oldest) < 0 || log_each_file(log, add_found, files) < 0)
                 return false;
-        if (oldest == 1 && fstat(log->anchor, &status) == 0)
+        /* Who was emptying it may have been killed before its blocks went. */
+        if (fstat(log->anchor, &status) == 0 && (oldest == 1 || status.st_blocks * 512 > EMPTIED_MOST))
                 add(files, 1, &status);
         if (files->failed || files->count < 2)
                 return false;

@@ -21,6 +21,8 @@ struct log_state {
         struct log_position after;     /* where the position goes then */
         uint64_t held;                 /* the sequence of that message */
         bool look_again;               /* a try was ended before all was looked at */
+        bool thorough;                 /* the next try is to look at all there is to see */
+        unsigned hasty;                /* tries in a row that did not, and were in vain */
         int64_t busy_us;               /* the position's lock was held: how long to sleep; 0: it was not */
         bool closing;                  /* somebody closed it: who did may have a lock to free yet */
         int64_t close_us, close_at;    /* between two looks for that; when the next one is due; 0: there is none */

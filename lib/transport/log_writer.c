@@ -21,67 +21,12 @@
 const char log_overwritten[] =
         "the newest of the log's files (PATH.N) was overwritten, and begins as none: move it away";
 
-/* ---- one write ---- */
-
-/* Beyond RLIMIT_FSIZE the kernel would send SIGXFSZ. */
-static int check_limit(const struct log_writer *writer, size_t total) {
-        struct stat status;
-        if (writer->limit == RLIM_INFINITY)
-                return 0;
-        if (fstat(writer->fd, &status) < 0)
-                return -errno;
-        return (uint64_t)status.st_size + total > writer->limit ? -EFBIG : 0;
-}
-
-/* Written in part. If nobody else has the file open that part goes away again; the lock is never let go in between. */
-static void take_back(const struct log_writer *writer, ssize_t written) {
-        struct stat status;
-        off_t end = lseek(writer->fd, 0, SEEK_CUR);
-        if (written <= 0 || log_lock(writer->fd, LOG_LOCK_WRITER, F_WRLCK) < 0)
-                return;
-        if (fstat(writer->fd, &status) == 0 && status.st_size == end && end >= written &&
-            ftruncate(writer->fd, end - written) < 0)
-                errno = 0; /* then it stays, and is skipped */
-        (void)log_lock(writer->fd, LOG_LOCK_WRITER, F_RDLCK);
-}
-
-static int write_whole(const struct log_writer *writer, const struct iovec *parts, int count, size_t total) {
-        int r = check_limit(writer, total);
-        if (r < 0)
-                return r;
-        ssize_t n = log_append(writer->fd, parts, count);
-        if (n < 0)
-                return (int)n;
-        if ((size_t)n == total)
-                return 0;
-        take_back(writer, n);
-        return -ENOSPC;
-}
-
-static int write_record(const struct log_writer *writer, const struct record *record, const void *bytes) {
-        static const uint8_t zeros[8];
-        uint8_t header[RECORD_HEADER_BYTES];
-        size_t total = record_bytes(record->size);
-        if (record_encode(record, bytes, header)) {
-                const struct iovec parts[] = {
-                        { header, sizeof(header) },
-                        { (void *)bytes, record->size },
-                        { (void *)zeros, total - sizeof(header) - record->size },
-                };
-                return write_whole(writer, parts, 3, total);
-        }
-        FREE_AT_EXIT uint8_t *masked = malloc(total);
-        if (!masked)
-                return -ENOMEM;
-        record_encode_masked(record, bytes, writer->sender ^ record->sequence << 32 ^ (uint64_t)record->time_ns,
-                             masked);
-        const struct iovec part = { masked, total };
-        return write_whole(writer, &part, 1, total);
-}
-
 /* ---- the next file ---- */
 
 static int use(struct log_writer *writer, int fd, uint64_t number, const struct log_header *header) {
+        struct stat status;
+        writer->size = fstat(fd, &status) == 0 ? (uint64_t)status.st_size : 0;
+        writer->unsealed = false;
         close_fd(writer->fd);
         writer->fd = fd;
         writer->number = number;
@@ -176,15 +121,16 @@ static int go_on(struct log_writer *writer, uint64_t seal, uint64_t messages) {
 
 /* ---- sealing ---- */
 
-static int append_seal(const struct log_writer *writer) {
-        const struct record seal = {
-                .kind = RECORD_SEAL, .type = 1, .time_ns = time_of_day_ns(), .sender = writer->sender
+static int append_seal(struct log_writer *writer) {
+        const struct log_piece seal = {
+                .record = { .kind = RECORD_SEAL, .type = 1, .time_ns = time_of_day_ns(), .sender = writer->sender },
         };
-        return write_record(writer, &seal, NULL);
+        size_t bytes;
+        return log_batch_write(&writer->batch, writer->fd, 0, &seal, 1, &bytes);
 }
 
 /* There is none yet: make it. Where it ends, or that of one who was quicker, and how many messages stand before it. */
-static int64_t make_seal(const struct log_writer *writer, uint64_t *ret_messages) {
+static int64_t make_seal(struct log_writer *writer, uint64_t *ret_messages) {
         int r = append_seal(writer);
         int64_t seal = r < 0 ? r : log_file_seal(writer->fd, writer->header.bytes, ret_messages);
         return seal == 0 ? -EIO : seal;
@@ -276,51 +222,72 @@ static int sync_appends(struct log_writer *writer) {
         return fdatasync(writer->fd) < 0 ? -errno : 0;
 }
 
-static int make_durable(struct log_writer *writer) {
+static int make_durable(struct log_writer *writer, unsigned count) {
         if (writer->wishes.durable == LOG_DURABLE_NONE)
                 return 0;
-        if (writer->unsynced++ == 0)
+        if (writer->unsynced == 0)
                 writer->unsynced_since = leat_now();
+        writer->unsynced += count;
         if (writer->wishes.durable == LOG_DURABLE_GROUP && writer->unsynced < GROUP_APPENDS &&
             leat_now() - writer->unsynced_since < GROUP_NS)
                 return 0;
         return sync_appends(writer);
 }
 
-/* One try in the current file. 1: it stands. 0: it does not, and the current file is another. */
-static int append_here(struct log_writer *writer, const struct record *record, const void *bytes) {
-        struct log_header header = { 0 };
+/* How many bytes until the file is full. */
+static uint64_t room_left(const struct log_writer *writer) {
+        uint64_t most = writer->wishes.rotate_bytes;
+        return most == 0 ? UINT64_MAX : most > writer->size ? most - writer->size : 0;
+}
+
+/* So many bytes were appended. 1: they stand. 0: they do not, and the current file is another. */
+static int look_after(struct log_writer *writer, size_t bytes) {
+        struct log_header header = writer->header;
         struct stat status;
-        if (writer->left_behind)
-                return leave_sealed(writer);
-        int r = write_record(writer, record, bytes);
-        if (r < 0)
-                return r;
-        /* After the append, or a seal could come between (design/log.md). A header that is gone seals nothing. */
-        (void)log_file_header(writer->fd, &header);
         if (fstat(writer->fd, &status) < 0)
                 return -errno;
+        uint64_t size = (uint64_t)status.st_size;
+        bool full = writer->wishes.rotate_bytes > 0 && size >= writer->wishes.rotate_bytes;
+        /* If nothing but this was added to what had no SEAL, there is none before it. Else the header tells: it is read after
+         * the append, or a SEAL could come between, and after the size (design/log.md). One that is gone seals nothing. */
+        if (!writer->unsealed || size != writer->size + bytes || full) {
+                header = (struct log_header){ 0 };
+                (void)log_file_header(writer->fd, &header);
+                writer->unsealed = !header.sealing;
+        }
+        writer->size = size;
         if (header.sealing)
                 return leave_file(writer, (uint64_t)lseek(writer->fd, 0, SEEK_CUR));
         if (status.st_nlink == 0)
                 return -EIDRM;
-        if (writer->wishes.rotate_bytes > 0 && (uint64_t)status.st_size >= writer->wishes.rotate_bytes &&
-            can_rotate(writer, &header))
+        if (full && can_rotate(writer, &header))
                 rotate(writer);
         return 1;
 }
 
-int log_writer_append(struct log_writer *writer, const struct record *record, const void *bytes) {
-        int r = 0;
+/* One try in the current file. How many stand; 0: none does, and the current file is another. */
+static int append_here(struct log_writer *writer, const struct log_piece *pieces, int count) {
+        size_t bytes;
+        if (writer->left_behind)
+                return leave_sealed(writer);
+        int n = log_batch_write(&writer->batch, writer->fd, room_left(writer), pieces, count, &bytes);
+        int r = n < 0 ? n : look_after(writer, bytes);
+        return r == 1 ? n : r;
+}
+
+int log_writer_append(struct log_writer *writer, const struct log_piece *pieces, int count) {
+        int64_t now = pieces[0].record.time_ns;
+        int n = 0;
         if (!writer->left_behind)
-                rotate_if_old(writer, record->time_ns);
-        for (int i = 0; i < FILES_AT_MOST && r == 0; i++)
-                r = append_here(writer, record, bytes);
-        if (r != 1)
-                return r == 0 ? -EAGAIN : r;
-        if (log_retain_due(&writer->wishes.retention, record->time_ns))
-                log_retain(writer->log, &writer->wishes.retention, record->time_ns);
-        return make_durable(writer);
+                rotate_if_old(writer, now);
+        for (int i = 0; i < FILES_AT_MOST && n == 0; i++)
+                n = append_here(writer, pieces, count);
+        if (n <= 0)
+                return n == 0 ? -EAGAIN : n;
+        if (log_retain_due(&writer->wishes.retention, now))
+                log_retain(writer->log, &writer->wishes.retention, now);
+        int r = make_durable(writer, (unsigned)n);
+        return r < 0 ? r : n;
 }
 
 /* ---- life ---- */
@@ -333,7 +300,7 @@ int log_writer_init(struct log_writer *writer, const struct log *log, const stru
         writer->sender = (uint64_t)random << 32 | (uint32_t)getpid();
         struct rlimit limit = { .rlim_cur = RLIM_INFINITY };
         (void)getrlimit(RLIMIT_FSIZE, &limit);
-        writer->limit = limit.rlim_cur;
+        writer->batch.limit = limit.rlim_cur;
         int r = open_newest(writer, deadline);
         if (r == -EAGAIN || r == -ETIMEDOUT)
                 return reason_set(reason, r, LEAT_ROW_OPENING, "another process is cutting this log");
@@ -350,4 +317,5 @@ void log_writer_clear(struct log_writer *writer) {
         if (writer->fd >= 0 && writer->unsynced > 0)
                 (void)sync_appends(writer);
         writer->fd = close_fd(writer->fd);
+        log_batch_clear(&writer->batch);
 }

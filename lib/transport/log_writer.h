@@ -3,9 +3,10 @@
 #define LEAT_TRANSPORT_LOG_WRITER_H
 
 /*
- * Writing a log: one append for each record, and the next file when one is full (docs/design/log.md).
+ * Writing a log: one append for each record, or for several small ones, and the next file when one is full (docs/design/log.md).
  */
 
+#include "transport/log_batch.h"
 #include "transport/log_retain.h"
 
 enum log_durable { LOG_DURABLE_NONE, LOG_DURABLE_EACH, LOG_DURABLE_GROUP };
@@ -26,9 +27,11 @@ struct log_writer {
         int64_t first_ns;             /* of the current file's first message; 0: not known */
         bool left_behind;             /* the current file is sealed, and the next could not be gone to yet */
         uint64_t seal, seal_messages; /* then: where its SEAL ends, and the messages before it */
-        uint64_t limit;               /* RLIMIT_FSIZE */
-        uint64_t sender;              /* as records name it */
-        unsigned unsynced;            /* appends since the last fdatasync */
+        uint64_t size;                /* of the current file, as it was last seen */
+        bool unsealed;                /* no SEAL stood in that */
+        struct log_batch batch;
+        uint64_t sender;   /* as records name it */
+        unsigned unsynced; /* appends since the last fdatasync */
         int64_t unsynced_since;
 };
 
@@ -42,8 +45,9 @@ int log_writer_init(struct log_writer *writer, const struct log *log, const stru
 /* Sync what is not, and close. */
 void log_writer_clear(struct log_writer *writer);
 
-/* Append a record, whole: 0. Else none of it counts: -ENOSPC, -EDQUOT, -EFBIG, -EIDRM (the log was removed), -EAGAIN (the next
- * file is being cut, or files come faster than it can follow) ... But -EIO of a durable one: it may count. */
-int log_writer_append(struct log_writer *writer, const struct record *record, const void *bytes);
+/* Append records, whole and in their order: how many, at least 1. Else none of them counts: -ENOSPC, -EDQUOT, -EFBIG, -EIDRM (the
+ * log was removed), -EAGAIN (the next file is being cut, or files come faster than it can follow) ... But with -EIO of a durable one
+ * they may count. */
+int log_writer_append(struct log_writer *writer, const struct log_piece *pieces, int count);
 
 #endif

@@ -87,9 +87,10 @@ static int set_capacity(int fd, const struct address *address, struct leat_reaso
 }
 
 /* The hub of one link; it owns the descriptors from here on, also on failure. */
-static int install(struct leat_channel *channel, struct io in, struct io out, struct leat_reason *reason) {
+static int install(struct leat_channel *channel, struct io in, struct io out, bool ours, struct leat_reason *reason) {
         struct link_options options = hub_link_options(channel);
         options.restarts = true; /* (leat send pipe:fd=1 a; leat send pipe:fd=1 b) | leat recv pipe:fd=0 */
+        options.roomy = ours && !address_given(&channel->address, OPTION_CAPACITY);
         const struct leat_peer nobody = { 0 };
         int r = set_capacity(in.fd, &channel->address, reason);
         if (r == 0)
@@ -176,7 +177,7 @@ static int open_pipe(struct leat_channel *channel, int64_t deadline, struct leat
                         close_fd(in.fd);
                 return r;
         }
-        return install(channel, in, out_fd == in_fd ? in : out, reason);
+        return install(channel, in, out_fd == in_fd ? in : out, false, reason);
 }
 
 /* ---- both ends at once ---- */
@@ -203,13 +204,13 @@ static int pair_pipe(struct leat_channel *receiver, struct leat_channel *sender,
                 close_fd(there_out.fd);
                 return r;
         }
-        r = install(receiver, there_in, back_out, reason);
+        r = install(receiver, there_in, back_out, true, reason);
         if (r < 0) {
                 close_fd(there_out.fd);
                 close_fd(back_in.fd);
                 return r;
         }
-        return install(sender, back_in, there_out, reason);
+        return install(sender, back_in, there_out, true, reason);
 }
 
 const struct transport transport_pipe = {

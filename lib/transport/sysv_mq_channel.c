@@ -52,11 +52,10 @@ static int no_room(struct leat_channel *channel, struct sysv_mq *queue, size_t s
         return -EAGAIN;
 }
 
-static int send_messages(struct leat_channel *channel, struct outgoing *messages, int count) {
+static int send_entry(struct leat_channel *channel, const struct outgoing *message) {
         struct sysv_mq *queue = channel->state;
-        const struct outgoing *message = &messages[0];
         size_t header = entry_header_bytes(queue->framing), size = header + message->size_bytes;
-        int r = count < 1 ? -EINVAL : sysv_mq_grow(&queue->space, size);
+        int r = sysv_mq_grow(&queue->space, size);
         if (r < 0)
                 return r;
         struct entry_bytes *entry = queue->space.message;
@@ -69,7 +68,14 @@ static int send_messages(struct leat_channel *channel, struct outgoing *messages
                 return errno == EAGAIN || errno == EINVAL ? no_room(channel, queue, size, -errno)
                                                           : failed(channel, -errno);
         queue->pause_ns = 0;
-        return 1;
+        return 0;
+}
+
+static int send_messages(struct leat_channel *channel, struct outgoing *messages, int count) {
+        int done = 0, r = 0;
+        while (done < count && (r = send_entry(channel, &messages[done])) == 0)
+                done++;
+        return done > 0 ? done : r;
 }
 
 /* Of any type, whatever its size: in one call, so it is dropped whole or not. */
@@ -233,7 +239,8 @@ static int look_at_end(struct leat_channel *channel, struct incoming *message) {
                 return r;
         /* Where messages of other types are left it is the end of this selection, and that of all is still to come.
          * */
-        if (holds_nothing(queue))
+        message->end_stays = !holds_nothing(queue);
+        if (!message->end_stays)
                 parties_told(&queue->parties, queue->queue);
         return -ENODATA;
 }
@@ -255,7 +262,7 @@ static int receive_messages(struct leat_channel *channel, struct incoming *messa
         message->kept = NULL;
         message->descriptors_count = 0;
         message->link = message->answers = 0;
-        message->about = (struct leat_message){ .struct_size = sizeof(message->about) };
+        message->about.sender = (struct leat_peer){ 0 }; /* also of what is refused */
         while (r == 0) {
                 if (hold_taken(queue) < 0)
                         return -ENOMEM;

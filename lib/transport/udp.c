@@ -113,6 +113,7 @@ static int tell_sender(struct leat_channel *channel, uint64_t link, char *ret_te
 
 static const struct datagram_kind kind = { .loses = true,
                                            .errors_of_partner = udp_errors_of_partner,
+                                           .bundle_bytes = udp_bundle_bytes,
                                            .info = info,
                                            .address = tell_address,
                                            .sender_address = tell_sender };

@@ -60,8 +60,13 @@ int udp_bind(const struct address *address, const struct inet_name *name, int64_
                 .not_there = "nobody has this port, and a port is not there before somebody binds it; leave ?open away",
         };
         int r = inet_bind(&binding, address, name, deadline, reason, datagram->fds);
+        struct inet_address here;
         if (r == 0)
                 datagram->count = datagram->fds[1] >= 0 ? 2 : 1;
+        if (r == 0)
+                r = inet_socket_name(datagram->fds[0], false, &here);
+        if (r == 0)
+                datagram->has_control = inet_is_any(&here); /* tell_destination() */
         return r;
 }
 
@@ -106,6 +111,17 @@ int udp_connect(const struct address *address, const struct inet_name *name, int
                 return note_peer(datagram);
         }
         return inet_explain(r, reason);
+}
+
+#define AROUND_BYTES 48 /* the headers of IPv6, which are more than those of IPv4, and of UDP */
+#define MTU_LEAST 1280  /* of IPv6, and of all that is in use: to who is not connected */
+
+size_t udp_bundle_bytes(const struct datagram *datagram) {
+        int mtu = 0;
+        socklen_t size = sizeof(mtu);
+        bool known = datagram->connected && (getsockopt(datagram->fds[0], IPPROTO_IP, IP_MTU, &mtu, &size) == 0 ||
+                                             getsockopt(datagram->fds[0], IPPROTO_IPV6, IPV6_MTU, &mtu, &size) == 0);
+        return (size_t)(known && mtu > AROUND_BYTES ? mtu : MTU_LEAST) - AROUND_BYTES;
 }
 
 /* ---- what the network says ---- */

@@ -35,6 +35,9 @@ int udp_hear_errors(const struct datagram *datagram);
 /* Read what it said. false: of what was sent to others than the partner. */
 bool udp_errors_of_partner(struct datagram *datagram);
 
+/* What goes to its peer, as far as this machine knows the way, without being cut into fragments: the loss of one would be that of all. */
+size_t udp_bundle_bytes(const struct datagram *datagram);
+
 /* What the kernel counts of a socket: 0 or a negative errno. */
 int udp_memory(int fd, uint32_t *ret_queued_bytes, uint32_t *ret_drops);
 

@@ -68,6 +68,14 @@ static int point_at(const struct datagram_name *name) {
         return take_fd(&fd);
 }
 
+static size_t bundle_bytes(const struct datagram *datagram) {
+        int bytes = 0;
+        socklen_t size = sizeof(bytes);
+        if (getsockopt(datagram->fds[0], SOL_SOCKET, SO_SNDBUF, &bytes, &size) < 0 || bytes < AROUND_BYTES)
+                return 0;
+        return (size_t)bytes - AROUND_BYTES;
+}
+
 static void info(struct leat_channel *channel, struct leat_info *info) {
         const struct datagram *datagram = channel->state;
         const struct unix_name *name = datagram->context;
@@ -103,6 +111,7 @@ static void after_fork(void *context) {
 static const struct datagram_kind kind = { .descriptors = true,
                                            .credentials = true,
                                            .point_at = point_at,
+                                           .bundle_bytes = bundle_bytes,
                                            .info = info,
                                            .address = tell_address,
                                            .after_fork = after_fork,
