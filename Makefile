@@ -4,11 +4,12 @@
 #     make run         install what the build needs, build, and show the main job: leat demo
 #     make check       install what the checks need, and run all of them (about a quarter of an hour)
 #     make check-long  the same with the long versions of fuzz, scribble, kill and stress
+#     make performance measure, and write docs/performance.md (ten minutes of a quiet machine)
 #     make format      put the sources into the house's format
 #     make clean       remove build/
 
 .POSIX:
-.PHONY: build run check check-long format clean
+.PHONY: build run check check-long performance format clean
 
 build:
 	@scripts/build release
@@ -26,6 +27,11 @@ check:
 check-long:
 	@scripts/install-packages check
 	@LEAT_TEST_SIZE=long scripts/check
+
+performance:
+	@scripts/install-packages performance
+	@scripts/build release
+	@scripts/performance
 
 format:
 	@scripts/check-format --fix

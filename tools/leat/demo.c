@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/leat/crew.h"
+#include "tools/leat/folder.h"
 #include "tools/leat/output.h"
 #include "tools/leat/progress.h"
 #include "tools/leat/table.h"
@@ -7,10 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define WORDS_AT_EXIT CLEANUP(words_free)
@@ -121,30 +120,22 @@ static int run_crews(const struct options *options, const struct texts *texts, c
         return code;
 }
 
-/* Run them in a private folder that is gone afterwards, also if a signal ends us meanwhile: it waits until then. */
-static int run_in_folder(const struct options *options, const struct texts *texts, const struct words *words,
-                         struct show *show) {
-        const char *temporary = getenv("TMPDIR");
-        FREE_AT_EXIT char *folder = NULL;
-        sigset_t stops;
-        if (asprintf(&folder, "%s/leat-demo-XXXXXX", temporary && *temporary ? temporary : "/tmp") < 0) {
-                folder = NULL;
-                return report(NULL, -ENOMEM, WRITING_OUTPUT, NULL);
-        }
-        sigemptyset(&stops);
-        sigaddset(&stops, SIGINT);
-        sigaddset(&stops, SIGTERM);
-        sigaddset(&stops, SIGHUP);
-        sigprocmask(SIG_BLOCK, &stops, NULL);
-        CLOSE_AT_EXIT int stop = signalfd(-1, &stops, SFD_CLOEXEC);
-        int code = stop < 0 || !mkdtemp(folder) ? report(folder, -errno, WRITING_OUTPUT, NULL) : DONE;
-        if (code == DONE) {
-                code = run_crews(options, texts, words, folder, stop, show);
-                if (rmdir(folder) < 0 && code == DONE)
-                        code = report(folder, -errno, ASKING, NULL);
-        }
-        sigprocmask(SIG_UNBLOCK, &stops, NULL);
-        return code;
+/* What the crews work on. */
+struct work {
+        const struct options *options;
+        const struct texts *texts;
+        const struct words *words;
+        struct show *show;
+};
+
+static int run_in(const void *what, const char *folder, int stop) {
+        const struct work *work = what;
+        return run_crews(work->options, work->texts, work->words, folder, stop, work->show);
+}
+
+static int run_all(const struct options *options, const struct texts *texts, const struct words *words,
+                   struct show *show) {
+        return folder_run("demo", run_in, &(struct work){ options, texts, words, show });
 }
 
 static int demonstrate_json(const struct options *options, const struct texts *texts, const struct words *words,
@@ -152,7 +143,7 @@ static int demonstrate_json(const struct options *options, const struct texts *t
         struct show show = { .list = json_array() };
         if (!show.list)
                 return report(NULL, -ENOMEM, WRITING_OUTPUT, NULL);
-        int code = run_in_folder(options, texts, words, &show);
+        int code = run_all(options, texts, words, &show);
         int printed =
                 output_json(json_pack("{s:I, s:I, s:I, s:I, s:o, s:b}", "texts", (json_int_t)texts->count, "bytes",
                                       (json_int_t)bytes, "words", (json_int_t)words_total(words), "different_words",
@@ -169,7 +160,7 @@ static int demonstrate(const struct options *options, const struct texts *texts,
                texts->count, (double)bytes / 1e6);
         int code = output_flush();
         if (code == DONE)
-                code = run_in_folder(options, texts, words, &show);
+                code = run_all(options, texts, words, &show);
         int printed = table_print(show.table);
         printf("\n%s counts are what they are without IPC: %" PRIu64 " words, %zu different ones.\n",
                code         ? "Not all"

@@ -12,7 +12,7 @@
 
 static const struct command *const commands[] = {
         &command_send, &command_recv, &command_call, &command_reply,      &command_create, &command_set,
-        &command_rm,   &command_info, &command_log,  &command_transports, &command_demo,
+        &command_rm,   &command_info, &command_log,  &command_transports, &command_demo,   &command_bench,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

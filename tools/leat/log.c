@@ -36,7 +36,7 @@ static int look_at(struct looking *looking, const struct record *record) {
 
 static int print(struct looking *looking, const struct record *record) {
         struct leat_message about = LEAT_MESSAGE_INIT;
-        if (record->kind != RECORD_MESSAGE || looking->seals > 0)
+        if (record->kind != RECORD_MESSAGE)
                 return look_at(looking, record);
         (void)look_at(looking, record);
         FREE_AT_EXIT char *bytes = malloc(record->size + 1);
@@ -51,15 +51,16 @@ static int print(struct looking *looking, const struct record *record) {
         return output_message(looking->options, NULL, &about, bytes, record->size);
 }
 
-/* Every record of the file, in order. */
+/* Every record of the file that counts, in order. Nothing behind the first SEAL does: neither what a sender appended too late, nor the
+ * hole that is left of a file whose records were removed. */
 static int walk(struct looking *looking, int (*visit)(struct looking *looking, const struct record *record)) {
         const struct record *record;
-        int r, code = DONE;
-        while (!code && (r = log_cursor_next(&looking->cursor, NULL, &record)) == 1) {
+        int r = -EAGAIN, code = DONE;
+        while (!code && looking->seals == 0 && (r = log_cursor_next(&looking->cursor, NULL, &record)) == 1) {
                 code = visit(looking, record);
                 log_cursor_consume(&looking->cursor);
         }
-        return code ? code : r == -EAGAIN ? DONE : report(looking->file, r, ASKING, NULL);
+        return code || r == -EAGAIN || r == 1 ? code : report(looking->file, r, ASKING, NULL);
 }
 
 static const char *plural(uint64_t count) {
@@ -67,7 +68,7 @@ static const char *plural(uint64_t count) {
 }
 
 static int print_findings(const struct looking *looking, uint64_t size) {
-        uint64_t torn = size - looking->cursor.at;
+        uint64_t rest = size - looking->cursor.at, late = looking->seals > 0 ? rest : 0, torn = rest - late;
         if (looking->options->format == FORMAT_JSON) {
                 json_t *value =
                         json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "messages", (json_int_t)looking->messages,
@@ -88,6 +89,8 @@ static int print_findings(const struct looking *looking, uint64_t size) {
                        looking->cursor.noise == 1 ? "" : "es", looking->cursor.noise_bytes);
         if (torn > 0)
                 printf("a record of which %" PRIu64 " bytes are there is torn, or being written, at its end\n", torn);
+        if (late > 0)
+                printf("%" PRIu64 " bytes behind its seal, which do not count\n", late);
         return DONE;
 }
 
@@ -99,7 +102,7 @@ static int verify(struct looking *looking) {
         if (!code)
                 code = print_findings(looking, (uint64_t)status.st_size);
         bool whole = looking->has_header == 0 && looking->cursor.noise == 0 &&
-                     looking->cursor.at == (uint64_t)status.st_size;
+                     (looking->seals > 0 || looking->cursor.at == (uint64_t)status.st_size);
         return code ? code : whole ? DONE : ANSWER_NO;
 }
 
@@ -179,7 +182,8 @@ const struct command command_log = {
                    "there\n"
                    "and skip what is no record; truncate cuts what stands behind the last whole record, and only if\n"
                    "no sender has the file open. Format is as in 'leat recv'.\n\n"
-                   "Exit: 0 done, and for verify: every byte is right; 1 not so, or it cannot be read; 2 usage;\n"
+                   "Exit: 0 done, and for verify: every byte that counts is right; 1 not so, or it cannot be read; 2 "
+                   "usage;\n"
                    "71 the system refused.\n\n"
                    "Example: leat log verify /var/tmp/jobs\n",
         .run = run_log,

@@ -184,6 +184,18 @@ static const struct row {
         { TAKES_NEW, "new", NULL, set_create_new, "it must not be there yet" },
         { TAKES_WHY, "why", NULL, set_why, "say why each 'no' and 'peer', and what to use instead" },
         { TAKES_JSON, "json", NULL, set_json, "answer in JSON" },
+        { TAKES_BENCH, "size", "N,...", bench_set_sizes, "bytes of a message; 64,64k,1M if not said" },
+        { TAKES_BENCH, "placement", "WHERE", bench_set_placement,
+          "one-core, two-cores or free; both first ones if not said" },
+        { TAKES_BENCH, "rounds", "N", bench_set_rounds, "how often all take turns; 21 if not said" },
+        { TAKES_BENCH, "round-time", "D", bench_set_round_time, "how long a round takes, about; 20ms if not said" },
+        { TAKES_BENCH, "batch", "N", bench_set_batch, "messages handed over at once by 'many'; 64 if not said" },
+        { TAKES_BENCH, "wait", "HOW", bench_set_wait, "?wait= of leat: spin, adaptive or sleep" },
+        { TAKES_BENCH, "peers", NULL, bench_set_peers, "beside other libraries too, those that are installed" },
+        { TAKES_BENCH, "json", "FILE", bench_set_json, "write all that was measured there" },
+        { TAKES_BENCH, "plot", "FILE", bench_set_plot, "draw the ratios there, as SVG" },
+        { TAKES_BENCH, "once", "N", bench_set_once, "carry N messages in one process; measure nothing" },
+        { TAKES_BENCH, "bare", NULL, bench_set_bare, "with --once: by the bare mechanism" },
         { 0, "help", NULL, set_help, "print this" },
 };
 
@@ -235,7 +247,9 @@ static int set_options(struct options *options, int argc, char **argv) {
 }
 
 int options_parse(const struct command *command, int argc, char **argv, struct options *ret_options) {
-        struct options options = { .command = command, .deadline = LEAT_NEVER, .mode = 0666 };
+        struct options options = {
+                .command = command, .deadline = LEAT_NEVER, .mode = 0666, .bench = BENCH_OPTIONS_INIT
+        };
         int code = set_options(&options, argc, argv);
         if (code)
                 return code;

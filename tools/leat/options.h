@@ -7,6 +7,7 @@
  * takes by bits. Options may follow operands; "--" ends them.
  */
 
+#include "tools/leat/bench_options.h"
 #include "tools/leat/command.h"
 
 #include <stdbool.h>
@@ -31,6 +32,7 @@ enum {
         TAKES_MODE = 1u << 13,
         TAKES_NEW = 1u << 14,
         TAKES_WHY = 1u << 15,
+        TAKES_BENCH = 1u << 16,
 };
 
 enum cut { CUT_NONE, CUT_LINES, CUT_NULS, CUT_ALL };
@@ -57,6 +59,7 @@ struct options {
         const char *lines;
         bool sync, drain, follow, create_new, why;
         bool help;
+        struct bench_options bench;
 };
 
 /*

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Boost.Interprocess: its message queue in shared memory, behind a mutex and conditions that the processes share. bench_boost.cc makes C of
+ * it; that is compiled here, into a private folder, and loaded.
+ */
+
+#include "tools/leat/bench_peer.h"
+
+#include "base/cleanup.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#define DEPTH 256 /* about what a unix socket holds of 64 bytes */
+
+extern char **environ;
+
+static const char source[] =
+#include "tools/leat/bench_boost.inc"
+        ;
+
+static int (*make_at)(const char *name, size_t count, size_t size);
+static void *(*open_at)(const char *name);
+static int (*send_at)(void *queue, const void *bytes, size_t size);
+static long (*receive_at)(void *queue, void *buffer, size_t size);
+
+/* Quietly, and with no signal blocked: an interrupt ends it too. */
+static bool run_compiler(const char *from, const char *to) {
+        char *arguments[] = { "c++", "-O2",      "-pipe",      "-w",       "-shared", "-fPIC",
+                              "-o",  (char *)to, (char *)from, "-pthread", "-lrt",    NULL };
+        posix_spawn_file_actions_t files;
+        posix_spawnattr_t attributes;
+        sigset_t none;
+        pid_t pid;
+        int status = -1;
+        sigemptyset(&none);
+        posix_spawnattr_init(&attributes);
+        posix_spawnattr_setsigmask(&attributes, &none);
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+        posix_spawn_file_actions_init(&files);
+        posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+        posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+        posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+        int r = posix_spawnp(&pid, arguments[0], &files, &attributes, arguments, environ);
+        posix_spawn_file_actions_destroy(&files);
+        posix_spawnattr_destroy(&attributes);
+        while (r == 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                ;
+        return r == 0 && status == 0;
+}
+
+static bool write_source(const char *path) {
+        FILE *file = fopen(path, "we");
+        bool good = file && fputs(source, file) >= 0;
+        return file && fclose(file) == 0 && good;
+}
+
+/* What was loaded stays, though its file goes. */
+static void *build(void) {
+        const char *temporary = getenv("TMPDIR");
+        FREE_AT_EXIT char *folder = NULL, *from = NULL, *to = NULL;
+        if (asprintf(&folder, "%s/leat-bench-boost-XXXXXX", temporary && *temporary ? temporary : "/tmp") < 0)
+                folder = NULL;
+        if (!folder || !mkdtemp(folder))
+                return NULL;
+        if (asprintf(&from, "%s/bench_boost.cc", folder) < 0)
+                from = NULL;
+        if (asprintf(&to, "%s/bench_boost.so", folder) < 0)
+                to = NULL;
+        void *library =
+                from && to && write_source(from) && run_compiler(from, to) ? dlopen(to, RTLD_NOW | RTLD_LOCAL) : NULL;
+        if (from)
+                (void)unlink(from);
+        if (to)
+                (void)unlink(to);
+        (void)rmdir(folder);
+        return library;
+}
+
+static bool load(void *none) {
+        (void)none;
+        void *library = build();
+        return library && peer_find(library, "bench_boost_make", &make_at) &&
+               peer_find(library, "bench_boost_open", &open_at) && peer_find(library, "bench_boost_send", &send_at) &&
+               peer_find(library, "bench_boost_receive", &receive_at);
+}
+
+/* The queue that a side receives from, in /dev/shm. The leading process is the parent of both sides. */
+static void name_queue(const struct end *end, pid_t leader, int side, char name[BENCH_ADDRESS_SIZE]) {
+        (void)snprintf(name, BENCH_ADDRESS_SIZE, "leat-bench-%d-%u-%d", (int)leader, end->setting->number, side);
+}
+
+static int open_queue(struct end *end, int side, void **ret_queue) {
+        char name[BENCH_ADDRESS_SIZE];
+        name_queue(end, getppid(), side, name);
+        *ret_queue = open_at(name);
+        return *ret_queue ? 0 : end_says(end, -EIO, "Boost.Interprocess does not open its queue");
+}
+
+static int bind_boost(struct end *end) {
+        char name[BENCH_ADDRESS_SIZE];
+        name_queue(end, getppid(), end->side, name);
+        if (make_at(name, DEPTH, end->setting->largest) < 0)
+                return end_says(end, -EIO, "Boost.Interprocess does not make its queue in /dev/shm");
+        return open_queue(end, end->side, &end->state_in);
+}
+
+static int connect_boost(struct end *end) {
+        return open_queue(end, !end->side, &end->state);
+}
+
+static inline int boost_send_one(struct end *end, const void *bytes, size_t size) {
+        return send_at(end->state, bytes, size) < 0 ? -EIO : 0;
+}
+
+static inline ssize_t boost_receive_one(struct end *end, void *buffer, size_t size) {
+        long n = receive_at(end->state_in, buffer, size);
+        return n < 0 ? -EIO : n;
+}
+
+BENCH_LOOPS(boost, boost_send_one, boost_receive_one)
+
+static void remove_boost(struct end ends[2]) {
+        for (int side = 0; side < 2; side++) {
+                char name[BENCH_ADDRESS_SIZE];
+                name_queue(&ends[side], getpid(), side, name);
+                (void)shm_unlink(name);
+        }
+}
+
+static const struct contender contender_boost = {
+        .name = "Boost.Interprocess",
+        .what = "send and receive of a message_queue in shared memory",
+        .loops = { BENCH_LOOPS_OF(boost) },
+        .bind = bind_boost,
+        .connect = connect_boost,
+        .remove = remove_boost,
+};
+
+const struct peer peer_boost = { .contender = &contender_boost,
+                                 .missing =
+                                         "C++ that is compiled when it is asked for: apt-get install g++ libboost-dev",
+                                 .load = load };
