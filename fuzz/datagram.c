@@ -2,9 +2,10 @@
 
 /*
  * Fuzz: frames from the network. First one datagram is looked at, bytes alone; then the bytes are cut into datagrams
- * that strangers with two addresses send to a receiver, one that replies, or one of a pair.
+ * that strangers with two addresses send to a receiver, one that replies, or one of a pair. Half of them have the headers of several
+ * messages put right, so that these are reached.
  *
- * What must hold: a frame that is taken lies within its datagram and says what it was asked to check; each receive
+ * What must hold: the frames that are taken fill their datagram and say what they were asked to check; each receive
  * says a word that its header names; what was sent is taken, refused or dropped, and nothing else comes; no
  * descriptor is left.
  */
@@ -28,13 +29,44 @@ static void look(const uint8_t *data, size_t size) {
                 REQUIRE(r == 0 || r == -EBADMSG || r == -EPROTONOSUPPORT);
                 if (r < 0)
                         continue;
-                REQUIRE(frame.bytes >= data && frame.about.size_bytes <= LARGEST);
-                REQUIRE(frame.bytes + frame.about.size_bytes == data + size);
-                REQUIRE(frame.about.type >= 1 && frame.about.priority <= LEAT_PRIORITY_MAX);
-                REQUIRE(frame.kind == WIRE_MESSAGE || frame.kind == WIRE_REPLY || frame.kind == WIRE_REFUSE ||
-                        frame.kind == WIRE_TAKEN);
-                REQUIRE(frame.kind == WIRE_REFUSE ? frame.refusal < 0 : frame.refusal == 0);
+                size_t at = 0;
+                while (true) {
+                        REQUIRE(frame.bytes >= data + at);
+                        REQUIRE(frame.about.size_bytes <= LARGEST || frame.whole_bytes < size);
+                        REQUIRE(frame.about.type >= 1 && frame.about.priority <= LEAT_PRIORITY_MAX);
+                        REQUIRE(frame.kind == WIRE_MESSAGE || frame.kind == WIRE_REPLY || frame.kind == WIRE_REFUSE ||
+                                frame.kind == WIRE_TAKEN);
+                        REQUIRE(frame.kind == WIRE_REFUSE ? frame.refusal < 0 : frame.refusal == 0);
+                        at += frame.whole_bytes;
+                        REQUIRE(frame.bytes + frame.about.size_bytes == data + at && at <= size);
+                        if (at == size)
+                                break;
+                        REQUIRE(frame.kind == WIRE_MESSAGE && size <= DATAGRAM_BUNDLE_BYTES);
+                        datagram_look_next(data + at, &frame);
+                }
         }
+}
+
+/* Make several messages of these bytes: the first of each says how long it is. Returns how many bytes. */
+static size_t make_bundle(const uint8_t *data, size_t size, uint8_t *ret_bytes, size_t most) {
+        size_t used = 0;
+        for (size_t at = 0; at < size;) {
+                size_t left = size - at - 1, part = data[at] % 64 < left ? data[at] % 64 : left;
+                const struct wire_header header = { .kind = WIRE_MESSAGE,
+                                                    .size = (uint32_t)part,
+                                                    .type = 1 + data[at] / 64,
+                                                    .sequence = at + 1,
+                                                    .time_ns = 1 };
+                if (most - used < WIRE_HEADER_BYTES + part)
+                        break;
+                wire_encode(&header, ret_bytes + used);
+                memcpy(ret_bytes + used + WIRE_HEADER_BYTES, data + at + 1, part);
+                if (data[at] == 0xff) /* and here they say what they like */
+                        memcpy(ret_bytes + used, data + at + 1, part < WIRE_HEADER_BYTES ? part : WIRE_HEADER_BYTES);
+                used += WIRE_HEADER_BYTES + part;
+                at += 1 + part;
+        }
+        return used;
 }
 
 /* The numbers that the bytes say, at times that they say: none comes twice without a newer time. */
@@ -94,7 +126,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         int strangers[STRANGERS];
         if (size < 1)
                 return 0;
+        static uint8_t bundle[DATAGRAM_BUNDLE_BYTES];
+        size_t bundle_size = make_bundle(data + 1, size - 1, bundle, sizeof(bundle));
         look(data + 1, size - 1);
+        look(bundle, bundle_size);
         walk(data + 1, size - 1);
         unsigned way = data[0] & 3;
         snprintf(name, sizeof(name), "leat-fuzz-datagram-%d", (int)getpid());
@@ -107,6 +142,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 size_t left = size - at < step ? size - at : step;
                 char reply[LARGEST + WIRE_HEADER_BYTES];
                 (void)!send(strangers[i % STRANGERS], data + at, left, 0);
+                take_all(channel, way == 1);
+                bundle_size = make_bundle(data + at, left, bundle, sizeof(bundle));
+                (void)!send(strangers[i % STRANGERS], bundle, bundle_size, 0);
                 take_all(channel, way == 1);
                 while (recv(strangers[i % STRANGERS], reply, sizeof(reply), 0) >= 0)
                         ;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -19,7 +20,11 @@ static _Atomic long calls_left;
 static int error_given;
 static const char *_Atomic failed_call;
 static const char *spared_call;
-static _Atomic long outstanding;
+static _Atomic long outstanding, held_bytes, held_buffers;
+static const char *_Atomic counted_call; /* "": for memory */
+static _Atomic long counted;
+static unsigned calls_before;
+static void (*meeting)(void);
 
 void torture_start(enum torture which, unsigned n, int error) {
         calls_left = n;
@@ -42,13 +47,66 @@ const char *torture_failed(void) {
         return failed_call;
 }
 
+void torture_count(const char *name) {
+        counted_call = name ? name : "";
+        counted = 0;
+}
+
+long torture_counted(void) {
+        return counted;
+}
+
+static void count(enum torture which, const char *name) {
+        const char *call = counted_call;
+        if (call && (call[0] ? strcmp(call, name) == 0 : which == TORTURE_MEMORY))
+                counted++;
+}
+
+void torture_meet(unsigned n, void (*act)(void)) {
+        calls_before = n;
+        meeting = act;
+}
+
+bool torture_met(void) {
+        bool met = !meeting;
+        meeting = NULL;
+        return met;
+}
+
+/* Its own calls are none that it is before. */
+static void meet(enum torture which) {
+        void (*act)(void) = meeting;
+        if (!act || which != TORTURE_SYSTEM || --calls_before > 0)
+                return;
+        meeting = NULL;
+        act();
+}
+
 long torture_outstanding(void) {
         return outstanding;
+}
+
+void torture_held(long *ret_bytes, long *ret_buffers) {
+        *ret_bytes = held_bytes;
+        *ret_buffers = held_buffers;
+}
+
+/* It is there from now on, or (-1) no more. */
+static void *hold(void *memory, int sign) {
+        size_t size = malloc_usable_size(memory);
+        if (size >= TORTURE_BUFFER)
+                held_buffers += sign;
+        else
+                held_bytes += sign * (long)size;
+        outstanding += memory ? sign : 0;
+        return memory;
 }
 
 /* A thread of the library's (a System V queue's) makes calls too: so the counts are atomic, and what is counted there is no
  * other call's. Relaxed: which of two threads has the n-th call does not matter, and who asks which it was has joined. */
 bool torture_is_due(enum torture which, const char *name) {
+        count(which, name);
+        meet(which);
         if (torturing != which || calls_left == 0 || (spared_call && strcmp(name, spared_call) == 0) ||
             atomic_fetch_sub_explicit(&calls_left, 1, memory_order_relaxed) != 1)
                 return false;
@@ -63,24 +121,24 @@ void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_malloc(size_t size) {
         void *memory = torture_is_due(TORTURE_MEMORY, "malloc") ? NULL : __real_malloc(size);
-        outstanding += memory != NULL;
-        return memory;
+        return hold(memory, 1);
 }
 
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size) {
         void *memory = torture_is_due(TORTURE_MEMORY, "calloc") ? NULL : __real_calloc(count, size);
-        outstanding += memory != NULL;
-        return memory;
+        return hold(memory, 1);
 }
 
 void *__real_realloc(void *old, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void *__wrap_realloc(void *old, size_t size) {
-        bool fresh = !old;
-        void *memory = torture_is_due(TORTURE_MEMORY, "realloc") ? NULL : __real_realloc(old, size);
-        outstanding += fresh && memory;
+        if (torture_is_due(TORTURE_MEMORY, "realloc"))
+                return NULL;
+        hold(old, -1);
+        void *memory = __real_realloc(old, size);
+        (void)hold(memory ? memory : old, 1);
         return memory;
 }
 
@@ -88,16 +146,14 @@ char *__real_strndup(const char *text, size_t size);
 char *__wrap_strndup(const char *text, size_t size);
 char *__wrap_strndup(const char *text, size_t size) {
         char *memory = torture_is_due(TORTURE_MEMORY, "strndup") ? NULL : __real_strndup(text, size);
-        outstanding += memory != NULL;
-        return memory;
+        return hold(memory, 1);
 }
 
 char *__real_strdup(const char *text);
 char *__wrap_strdup(const char *text);
 char *__wrap_strdup(const char *text) {
         char *memory = torture_is_due(TORTURE_MEMORY, "strdup") ? NULL : __real_strdup(text);
-        outstanding += memory != NULL;
-        return memory;
+        return hold(memory, 1);
 }
 
 int __wrap_asprintf(char **ret_text, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -106,14 +162,15 @@ int __wrap_asprintf(char **ret_text, const char *format, ...) {
         va_start(list, format);
         int n = torture_is_due(TORTURE_MEMORY, "asprintf") ? -1 : vasprintf(ret_text, format, list);
         va_end(list);
-        outstanding += n >= 0;
+        if (n >= 0)
+                hold(*ret_text, 1);
         return n;
 }
 
 void __real_free(void *memory);
 void __wrap_free(void *memory);
 void __wrap_free(void *memory) {
-        outstanding -= memory != NULL;
+        hold(memory, -1);
         __real_free(memory);
 }
 

@@ -24,6 +24,15 @@ bool torture_stop(const char **ret_name);
 /* Which call has failed since torture_start(); NULL: none yet. */
 const char *torture_failed(void);
 
+/* Before the n-th call to the system from now on (counted from 1) do this, once: what another process may do there. torture_met: was it
+ * done? Then, or never, it is off. */
+void torture_meet(unsigned n, void (*act)(void));
+bool torture_met(void);
+
+/* Count calls of this name, or with NULL those for memory, from now on; and how many there were. */
+void torture_count(const char *name);
+long torture_counted(void);
+
 /* For the wrapped calls (torture.c, torture_stores.c): count one of this class. Is it the n-th? Then errno is set. */
 bool torture_is_due(enum torture which, const char *name);
 
@@ -43,5 +52,9 @@ bool torture_is_due(enum torture which, const char *name);
 
 /* What was allocated and not freed, in pieces. */
 long torture_outstanding(void);
+
+/* Of those, what is held in small pieces, in bytes; and how many are buffers: of TORTURE_BUFFER bytes or more. */
+#define TORTURE_BUFFER 4096
+void torture_held(long *ret_bytes, long *ret_buffers);
 
 #endif

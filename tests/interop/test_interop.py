@@ -330,6 +330,7 @@ EXAMPLES = {
     "parent_child_pipe": b"child: 5 bytes: Hello\nchild: 16 bytes: from your parent\n",
     "two_pipes": b"".join(b"parent: %c was number %d\n" % (c, 6 - i) for i, c in enumerate(b"maerts")),
     "packet_pair": b"parent: 3 bytes: 'one'\nparent: 0 bytes: ''\nparent: 5 bytes: 'three'\nchild: thanks\n",
+    "batches": b"sum of 1000 readings: 499500; and 5 in a burst\n",
     "three_messages": b"unix-stream:\n  5 bytes: Hello\n  5 bytes: Hello\n  20 bytes: How about an answer?\n"
                       b"unix-stream:?framing=raw\n  30 bytes: HelloHelloHow about an answer?\n",
     "exec_child": b"pipe:fd=3: Hello\n",

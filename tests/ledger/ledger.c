@@ -22,6 +22,7 @@ struct ledger *ledger_new(uint64_t seed, unsigned senders_count, uint32_t messag
         _Atomic uint8_t *taken = (_Atomic uint8_t *)(ledger + 1);
         ledger->seed = seed;
         ledger->size_max = SIZE_MAX_BYTES;
+        ledger->batch = 1;
         ledger->size_bytes = size;
         ledger->senders_count = senders_count;
         for (uint32_t i = 0; i < senders_count; i++) {
@@ -93,14 +94,13 @@ __attribute__((format(printf, 2, 3))) static bool found(struct ledger *ledger, c
 
 /* --- a receiver --- */
 
-/* The last of a session whose sender was killed in the send. */
+/* The last of a session whose sender was killed in the send, or one of its last batch. */
 static bool was_in_flight(const struct ledger *ledger, uint32_t sender, uint32_t number) {
         uint32_t sessions = LOAD(ledger->sessions_count);
         for (uint32_t i = 0; i < sessions; i++) {
                 const struct session *session = &ledger->sessions[i];
-                uint32_t began = LOAD(session->began);
-                if (session->sender == sender && began > LOAD(session->returned) &&
-                    session->first + began == number + 1)
+                uint32_t began = LOAD(session->began), returned = LOAD(session->returned);
+                if (session->sender == sender && number >= session->first + returned && number < session->first + began)
                         return true;
         }
         return false;
@@ -234,6 +234,11 @@ static bool count_taken(struct ledger *ledger, uint32_t index, uint32_t *ret_tak
         return true;
 }
 
+/* One for each receiver that was killed; or its batch, and the others of the packet in which that ended. */
+static unsigned may_be_lost(const struct ledger *ledger) {
+        return ledger->receiver_kills * (2 * ledger->batch - 1);
+}
+
 /* Of a store: what came of those that were sent is counted, and what is missing is judged over all sessions. */
 static bool count_missing(struct ledger *ledger, uint32_t index, struct ledger_sum *sum) {
         const struct session *session = &ledger->sessions[index];
@@ -247,7 +252,7 @@ static bool count_missing(struct ledger *ledger, uint32_t index, struct ledger_s
                 sum->taken += mark;
                 if (mark || i >= returned)
                         continue;
-                if (++sum->lost > ledger->receiver_kills && !ledger->lossy)
+                if (++sum->lost > may_be_lost(ledger) && !ledger->lossy)
                         return found(
                                 ledger,
                                 "session %u of sender %u: number %u is lost: the %lluth, and %u receivers were killed",
@@ -295,7 +300,7 @@ static bool count_again(struct ledger *ledger, uint32_t index, struct ledger_sum
 static bool judge_session(struct ledger *ledger, uint32_t index, bool senders_killed, struct ledger_sum *sum) {
         const struct session *session = &ledger->sessions[index];
         uint32_t began = LOAD(session->began), returned = LOAD(session->returned), taken = 0;
-        if (began > returned + senders_killed || began < returned)
+        if (began > returned + senders_killed * ledger->batch || began < returned)
                 return found(ledger, "session %u of sender %u: %u sends began, %u returned", index, session->sender,
                              began, returned);
         if (ledger->broadcast)
@@ -340,7 +345,7 @@ bool ledger_judge(struct ledger *ledger, bool senders_killed, struct ledger_sum 
                         return false;
         uint64_t dropped = atomic_load_explicit(&ledger->dropped, memory_order_relaxed);
         if (ledger->lossy && ledger->receiver_kills == 0 &&
-            (sum.lost > dropped || (!senders_killed && sum.lost + ledger->unlisted < dropped)))
+            (sum.lost > dropped * ledger->batch || (!senders_killed && sum.lost + ledger->unlisted < dropped)))
                 return found(ledger, "%llu are missing, and the receiver says that it dropped %llu",
                              (unsigned long long)sum.lost, (unsigned long long)dropped);
         *ret_sum = sum;

@@ -35,6 +35,10 @@
  * Where messages may be lost whoever lives (udp: `lossy`), any may be missing, also in the middle, and they may come in any
  * order; none comes twice, and none torn. While no receiver is killed what is missing is what the receiver says that it dropped.
  *
+ * Where messages go in batches, each of these `one` is one batch: of a killed sender what was in flight is any first part of its last
+ * one, and a killed receiver of a store may take with it the batch that it was writing down and what else came with its end in
+ * one packet.
+ *
  * Where senders keep what is not acknowledged (?at-least-once, and a log with ?acknowledge: `again`), nothing may be missing whoever
  * receives and is killed. A number may be taken again, by the same receiver or another, if it is marked as delivered before;
  * what is not marked was not taken before, and is the next (of a store: above all that this receiver took).
@@ -88,6 +92,7 @@ struct ledger {
         _Atomic uint64_t dropped; /* of a lossy one: what the last receiver says it dropped */
         uint64_t unlisted; /* messages that were sent to it beside those of the sessions, and may be among these */
         size_t size_max;   /* of a message, in bytes */
+        unsigned batch;    /* messages that are sent, and taken, with one call at most */
         unsigned senders_count;
         struct sender senders[SENDERS_MAX];
         unsigned receivers_count; /* of a broadcast */

@@ -10,7 +10,7 @@
  * parties as it does in a store. In a broadcast three receivers see every message, and one that was killed goes on
  * where it was (?from=).
  *
- * 1,000,000 messages where receivers are killed, a quarter elsewhere; fewer under the sanitizers and with
+ * 1,000,000 messages where receivers are killed (half of them where they go in batches), a quarter elsewhere; fewer under the sanitizers and with
  * LEAT_TEST_SIZE=small, 2,000,000 everywhere with long;
  * LEAT_LEDGER_MESSAGES says another number.
  */
@@ -32,6 +32,7 @@
 #define TIMEOUT_S 240
 #define EXIT_PIPE_ENDED 7 /* a sender without a name: its receiver is gone */
 #define TYPE_FINISH 1     /* of no session: nothing more will be sent */
+#define BATCH_MAX 16      /* messages that are sent, or taken, with one call */
 
 #if defined __SANITIZE_THREAD__
 #define MESSAGES 20000
@@ -114,15 +115,17 @@ struct mode {
         bool receiver_too;     /* else only senders are disturbed: then the judge allows no tail to be lost */
         unsigned part;         /* of the messages, in the normal size: 1/part */
         bool again;            /* receivers alone; and for transports that keep what was not acknowledged */
+        bool batches;          /* they are sent and taken several with one call */
 };
 
 static const struct mode modes[] = {
-        { "calm", NOTHING, false, 4, false },
-        { "kill-senders", KILL, false, 4, false },
-        { "kill-any", KILL, true, 1, false },
-        { "stop-any", STOP, true, 4, false },
-        { "kill-and-stop-any", KILL | STOP, true, 1, false },
-        { "kill-and-stop-receivers", KILL | STOP, true, 8, true },
+        { "calm", NOTHING, false, 4 },
+        { "kill-senders", KILL, false, 4 },
+        { "kill-any", KILL, true, 1 },
+        { "stop-any", STOP, true, 4 },
+        { "kill-and-stop-any", KILL | STOP, true, 1 },
+        { "kill-and-stop-receivers", KILL | STOP, true, 8, .again = true },
+        { "kill-and-stop-any-with-batches", KILL | STOP, true, 2, .batches = true },
 };
 
 struct test {
@@ -185,6 +188,33 @@ static int send_rest(struct ledger *ledger, unsigned self, uint32_t session, str
         return r;
 }
 
+/* The same in batches. What of one was not counted goes with the next. */
+static int send_rest_in_batches(struct ledger *ledger, unsigned self, uint32_t session, struct leat_channel *channel) {
+        uint32_t count = ledger->senders[self].count;
+        uint64_t random = ledger->seed + self;
+        for (uint32_t number; (number = ledger_next(ledger, self)) < count;) {
+                struct leat_outgoing messages[BATCH_MAX];
+                random = random * UINT64_C(6364136223846793005) + 1;
+                uint32_t some = 1 + (uint32_t)(random >> 40) % ledger->batch, i;
+                for (i = 0; i < some && number + i < count; i++) {
+                        messages[i] = (struct leat_outgoing){ .type = ledger_type(session, number + i) };
+                        messages[i].bytes = ledger_message(ledger, self, number + i, &messages[i].size_bytes);
+                        ledger_begin(ledger, session);
+                }
+                some = i;
+                ssize_t n = leat_send_many(channel, messages, some, patience());
+                for (i = 0; (ssize_t)i < n; i++)
+                        ledger_success(ledger, session);
+                for (; i < some; i++)
+                        ledger_refused(ledger, session);
+                if (n == -EPIPE && !ledger->lossy)
+                        return -EPIPE;
+                if (n < 0 && n != -EPIPE)
+                        FAIL("sender %u, number %u: %s", self, number, leat_strerror((int)n));
+        }
+        return 0;
+}
+
 static void send_all(void *argument) {
         struct stress *stress = argument;
         int r;
@@ -194,7 +224,8 @@ static void send_all(void *argument) {
                 r = stress->transport->named ? leat_open(stress->address, LEAT_SEND, patience(), &channel) : 0;
                 if (r < 0)
                         FAIL("sender %u: open: %s", stress->self, leat_strerror(r));
-                r = send_rest(stress->ledger, stress->self, session, channel);
+                r = (stress->mode->batches ? send_rest_in_batches : send_rest)(stress->ledger, stress->self, session,
+                                                                               channel);
                 leat_close(channel);
         } while (r == -EPIPE && stress->transport->named);
         if (r == -EPIPE)
@@ -203,22 +234,54 @@ static void send_all(void *argument) {
 
 /* --- the receiver --- */
 
-static void receive_until_end(struct stress *stress, struct leat_channel *channel) {
+/* One message came. Was it the one that says that nothing more will? */
+static bool take(struct stress *stress, const struct leat_message *about, const void *bytes) {
+        if (about->type == TYPE_FINISH)
+                return true;
+        if (!ledger_take_again(stress->ledger, stress->self - stress->senders_count, about->type, bytes,
+                               about->size_bytes, about->flags & LEAT_REDELIVERED))
+                FAIL("%s", stress->ledger->finding);
+        return false;
+}
+
+static void finish_one(struct stress *stress);
+
+/* How many of those that say so came; or the error. */
+static ssize_t receive_one(struct stress *stress, struct leat_channel *channel) {
         unsigned char buffer[SIZE_MAX_BYTES];
-        unsigned self = stress->self - stress->senders_count;
+        struct leat_message about = LEAT_MESSAGE_INIT;
+        ssize_t n = leat_receive(channel, LEAT_ANY, buffer, sizeof buffer, patience(), &about);
+        if (n < 0)
+                return n;
+        bool finished = take(stress, &about, buffer);
+        if (stress->transport->again)
+                CHECK_EQ(leat_acknowledge(channel, &about), 0); /* its sender lives, and is connected */
+        return finished;
+}
+
+static ssize_t receive_batch(struct stress *stress, struct leat_channel *channel) {
+        static unsigned char buffers[BATCH_MAX][SIZE_MAX_BYTES];
+        struct leat_incoming messages[BATCH_MAX];
+        ssize_t finished = 0;
+        for (size_t i = 0; i < BATCH_MAX; i++)
+                messages[i] = (struct leat_incoming){ .buffer = buffers[i],
+                                                      .size_bytes = SIZE_MAX_BYTES,
+                                                      .about = LEAT_MESSAGE_INIT };
+        ssize_t n = leat_receive_many(channel, LEAT_ANY, messages, stress->ledger->batch, patience());
+        for (ssize_t i = 0; i < n; i++)
+                finished += take(stress, &messages[i].about, buffers[i]);
+        return n < 0 ? n : finished;
+}
+
+static void receive_until_end(struct stress *stress, struct leat_channel *channel) {
         bool finished = !stress->transport->named;
         for (;;) {
-                struct leat_message about = LEAT_MESSAGE_INIT;
-                ssize_t n = leat_receive(channel, LEAT_ANY, buffer, sizeof buffer, patience(), &about);
-                if (n >= 0 && about.type == TYPE_FINISH)
-                        finished = true;
-                else if (n >= 0 && !ledger_take_again(stress->ledger, self, about.type, buffer, (size_t)n,
-                                                      about.flags & LEAT_REDELIVERED))
-                        FAIL("%s", stress->ledger->finding);
-                else if (n < 0 && n != -ENODATA)
+                ssize_t n = stress->mode->batches ? receive_batch(stress, channel) : receive_one(stress, channel);
+                finished |= n > 0;
+                for (; n > 1 && stress->many; n--)
+                        finish_one(stress); /* that was another's */
+                if (n < 0 && n != -ENODATA)
                         FAIL("receive: %s", leat_strerror((int)n));
-                if (n >= 0 && stress->transport->again)
-                        CHECK_EQ(leat_acknowledge(channel, &about), 0); /* its sender lives, and is connected */
                 if (finished && (n == -ENODATA || stress->many || stress->endless))
                         return;
         }
@@ -511,6 +574,7 @@ static void set_up(struct stress *stress) {
         stress->endless = declaration->rows[LEAT_ROW_END].verdict == LEAT_NO;
         stress->bound = declaration->rows[LEAT_ROW_ORDER].verdict == LEAT_NO ? harness_event_new() : NULL;
         stress->ledger->lossy = declaration->rows[LEAT_ROW_ORDER].verdict == LEAT_NO;
+        stress->ledger->batch = stress->mode->batches ? BATCH_MAX : 1;
         if (stress->transport->size_max)
                 stress->ledger->size_max = stress->transport->size_max;
         if (stress->many)

@@ -67,6 +67,49 @@ static void counts_what_the_relay_did(void *argument) {
         network_free(&network);
 }
 
+/* Messages of a number alone, as many in each datagram as the way takes without fragments. */
+static void send_numbers(struct leat_channel *sender, uint64_t first, uint64_t count) {
+        struct leat_outgoing messages[COUNT];
+        uint64_t numbers[COUNT];
+        for (uint64_t i = 0; i < count; i++) {
+                numbers[i] = first + i;
+                messages[i] =
+                        (struct leat_outgoing){ .type = 1, .bytes = &numbers[i], .size_bytes = sizeof numbers[i] };
+        }
+        CHECK_EQ(leat_send_many(sender, messages, count, SOON), count);
+}
+
+/* A datagram that is lost is all of its messages; each other message comes once. */
+static void counts_what_is_lost_of_batches(void *argument) {
+        const struct bad *bad = argument;
+        struct network network;
+        struct receiver receiver = { .seen = seen_new() };
+        network_new(&network, harness_seed());
+        address_at_b(receiver.address, sizeof receiver.address, "udp", bad->family, "?capacity=4M");
+        receiver.seen->stop_at = COUNT + 1;
+        pid_t pid = receiver_start(&network, &receiver);
+        struct leat_channel *sender = open_here(receiver.address, LEAT_SEND);
+        send_numbers(sender, 1, 1);
+        network_drain(&network, HOST_A, 1);
+        network.treatment->lost = bad->lost;
+        network.treatment->doubled = bad->doubled;
+        network.treatment->turned = bad->turned;
+        for (uint64_t number = 2; number <= COUNT; number += 21)
+                send_numbers(sender, number, 21);
+        network_drain(&network, HOST_A, 20);
+        network.treatment->lost = network.treatment->doubled = network.treatment->turned = 0;
+        send_numbers(sender, COUNT + 1, 1);
+        CHECK_EQ(harness_wait(pid), 0);
+        const struct tally *tally = &network.tallies[HOST_A];
+        CHECK_EQ(tally->taken, 21); /* one packet for 21 messages, and not one more for a fragment */
+        CHECK_EQ(receiver.seen->info.lost, 21 * tally->lost);
+        CHECK_EQ(receiver.seen->info.late, 21 * tally->late);
+        CHECK_EQ(receiver.seen->info.doubled, 21 * tally->doubled);
+        CHECK_EQ(receiver.seen->count, COUNT + 1 - 21 * tally->lost);
+        leat_close(sender);
+        network_free(&network);
+}
+
 /* ---- calls ---- */
 
 struct replier {
@@ -214,6 +257,11 @@ static void add_tests(void) {
         };
         for (size_t i = 0; i < sizeof bads / sizeof bads[0]; i++)
                 harness_add_with(bads[i].name, counts_what_the_relay_did, (void *)&bads[i],
+                                 (struct harness_options){ .timeout_s = 60 });
+        static const struct bad batches[] = { { "batches_that_are_lost_are_counted_4", 4, 200, 0, 0 },
+                                              { "batches_that_are_treated_badly_are_counted_6", 6, 150, 150, 150 } };
+        for (size_t i = 0; i < sizeof batches / sizeof batches[0]; i++)
+                harness_add_with(batches[i].name, counts_what_is_lost_of_batches, (void *)&batches[i],
                                  (struct harness_options){ .timeout_s = 60 });
 }
 

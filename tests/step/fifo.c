@@ -45,18 +45,31 @@ static void take_ready(struct world *world) {
         send_some(world, WAITING);
 }
 
+/* In one packet. */
+static void take_many_ready(struct world *world) {
+        static const enum length lengths[WAITING] = { SMALL, SMALL, SMALL };
+        world->sender = world_open(world, LEAT_SEND);
+        CHECK_EQ(world_send_many(world, world->sender, SURVIVOR, lengths, WAITING, harness_deadline_ms(DEADLINE_MS)),
+                 WAITING);
+}
+
+static int take_many(struct world *world) {
+        return world_receive_many(world, world->channel, world->deadline);
+}
+
 static int take_one(struct world *world) {
         return world_receive(world, world->channel, world->deadline);
 }
 
 /* The sender kept open what waits; the next receiver begins with the first that was not taken. */
 static void take_after_kill(struct world *world) {
+        unsigned in = world->scenario->messages_in;
         bool surely_taken = world->page->done;
         world->receiver = world_open(world, LEAT_RECEIVE);
         send_some(world, 1);
         CHECK_EQ(world_receive(world, world->receiver, harness_deadline_ms(DEADLINE_MS)), 0);
         unsigned number = (unsigned)((world->about.type - 1) / 100);
-        CHECK(number == 1 || (number == 0 && !surely_taken));
+        CHECK(number == in || (number < in && !surely_taken));
         world->taken[SURVIVOR] = number;
         world_check(world);
         take_rest(world);
@@ -67,7 +80,10 @@ static void take_while_stopped(struct world *world) {
 }
 
 static void take_all_left(struct world *world) {
-        world_check(world);
+        if (world->scenario->operation == take_many)
+                CHECK(world_check_many(world) >= WAITING);
+        else
+                world_check(world);
         CHECK_EQ(world_take_all(world, world->channel, world->deadline), -ENODATA);
         CHECK_EQ(world->taken[SURVIVOR], world->page->expected);
 }
@@ -116,16 +132,13 @@ static int close_channel(struct world *world) {
         .after_kill = meet, .while_stopped = open_while_stopped, .after_continue = open_after_continue,                \
         .fifos_only = true, .may_lose = true
 
+#define TAKER                                                                                                          \
+        .prepare = open_receiver_before, .after = take_all_left, .after_kill = take_after_kill,                        \
+        .while_stopped = take_while_stopped, .after_continue = take_after_continue, .fifos_only = true
+
 const struct step_scenario step_fifo[] = {
-        { .name = "take",
-          .prepare = open_receiver_before,
-          .ready = take_ready,
-          .operation = take_one,
-          .after = take_all_left,
-          .after_kill = take_after_kill,
-          .while_stopped = take_while_stopped,
-          .after_continue = take_after_continue,
-          .fifos_only = true },
+        { .name = "take", TAKER, .ready = take_ready, .operation = take_one, .messages_in = 1 },
+        { .name = "take-many", TAKER, .ready = take_many_ready, .operation = take_many, .messages_in = WAITING },
         { .name = "open-receiver", OPENER, .operation = open_receiver },
         { .name = "open-temporary", OPENER, .operation = open_receiver, .options = "temporary" },
         { .name = "open-temporary-stale",

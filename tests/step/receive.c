@@ -27,6 +27,17 @@ void receivers_blocked(struct world *world) {
                 send_small(world);
 }
 
+/* It waits for a large one, which lands as it comes. */
+static void blocked_large(struct world *world) {
+        const struct step_scenario *scenario = world->scenario;
+        if (!world->sender)
+                world->sender = world_open(world, LEAT_SEND);
+        if (world->sent[SURVIVOR] < scenario->messages_before)
+                send_small(world);
+        else if (world->sent[SURVIVOR] < scenario->messages_before + scenario->messages_in)
+                CHECK_EQ(world_send(world, world->sender, SURVIVOR, MIDDLE, harness_deadline_ms(DEADLINE_MS)), 0);
+}
+
 static void send_two(struct world *world) {
         if (!world->sender)
                 world->sender = world_open(world, LEAT_SEND);
@@ -35,12 +46,27 @@ static void send_two(struct world *world) {
         send_small(world);
 }
 
+/* All that waits: where there are packets of several, in one. */
+static void send_five(struct world *world) {
+        static const enum length lengths[] = { SMALL, SMALL, SMALL, SMALL, SMALL };
+        if (!world->sender)
+                world->sender = world_open(world, LEAT_SEND);
+        CHECK_EQ(world_send_many(world, world->sender, SURVIVOR, lengths, 5, harness_deadline_ms(DEADLINE_MS)), 5);
+}
+
+static int receive_many(struct world *world) {
+        return world_receive_many(world, world->channel, world->deadline);
+}
+
 static int receive_one(struct world *world) {
         return world_receive(world, world->channel, world->deadline);
 }
 
 static void receive_rest(struct world *world) {
-        world_check(world);
+        if (world->scenario->operation == receive_many)
+                CHECK(world_check_many(world) >= 1);
+        else
+                world_check(world);
         CHECK_EQ(world_take_all(world, world->channel, world->deadline), -ENODATA);
         CHECK_EQ(world->taken[SURVIVOR] + world->taken[OTHER], world->page->expected);
 }
@@ -84,15 +110,20 @@ static void receivers_after_continue(struct world *world) {
         world_finish_child(world);
 }
 
-#define RECEIVER                                                                                                       \
-        .before = receivers_before, .prepare = receivers_prepare, .operation = receive_one, .after = receive_rest,     \
-        .blocked = receivers_blocked, .after_kill = receivers_after_kill, .while_stopped = receivers_while_stopped,    \
+#define RECEIVER_WHEN(how)                                                                                             \
+        .before = receivers_before, .prepare = receivers_prepare, .after = receive_rest, .blocked = (how),             \
+        .after_kill = receivers_after_kill, .while_stopped = receivers_while_stopped,                                  \
         .after_continue = receivers_after_continue, .messages_in = 1
+#define RECEIVER RECEIVER_WHEN(receivers_blocked)
+#define RECEIVES_ONE RECEIVER, .operation = receive_one
+#define RECEIVES_ONE_WHEN(how) RECEIVER_WHEN(how), .operation = receive_one
 
 const struct step_scenario step_receive[] = {
-        { .name = "receive-small", RECEIVER, .ready = send_two, .messages_before = 1, .length = SMALL },
-        { .name = "receive-large", RECEIVER, .ready = send_two, .messages_before = 1, .length = MIDDLE },
-        { .name = "receive-waiting", RECEIVER, .messages_before = 1 },
-        { .name = "accept", RECEIVER, .ready = send_two, .named_only = true },
+        { .name = "receive-small", RECEIVES_ONE, .ready = send_two, .messages_before = 1, .length = SMALL },
+        { .name = "receive-large", RECEIVES_ONE, .ready = send_two, .messages_before = 1, .length = MIDDLE },
+        { .name = "receive-waiting", RECEIVES_ONE, .messages_before = 1 },
+        { .name = "receive-large-waiting", RECEIVES_ONE_WHEN(blocked_large), .messages_before = 1, .length = MIDDLE },
+        { .name = "receive-many", RECEIVER, .ready = send_five, .operation = receive_many, .messages_before = 1 },
+        { .name = "accept", RECEIVES_ONE, .ready = send_two, .named_only = true },
         { .name = NULL },
 };

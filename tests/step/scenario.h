@@ -18,6 +18,7 @@ struct step_scenario {
         bool told_only;                      /* ... of these: where it tells without being asked */
         bool turns_too;                      /* also for a fifo with ?exclusive */
         bool connections_only, keepers_only; /* ... and stores that know ?acknowledge */
+        bool not_in_a_store;                 /* ... and not in a log, which large messages keep busy */
         const char *options;                 /* what it adds to every address, or NULL */
         bool scarce;                         /* there is to be room for three small messages */
         bool exclusive;                      /* it asks for ?exclusive */

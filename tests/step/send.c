@@ -88,19 +88,36 @@ static int send_sync(struct world *world) {
         return world_send_sync(world, world->channel, CHILD, world->deadline);
 }
 
+/* Five small ones, which go with one write or packet where there is such a thing. */
+static int send_many(struct world *world) {
+        static const enum length lengths[] = { SMALL, SMALL, SMALL, SMALL, SMALL };
+        int n = world_send_many(world, world->channel, CHILD, lengths, 5, world->deadline);
+        return n == 5 ? 0 : n < 0 ? n : -EIO;
+}
+
+/* Between them one that goes by itself. */
+static int send_mixed(struct world *world) {
+        static const enum length lengths[] = { SMALL, SMALL, MIDDLE, SMALL, SMALL };
+        int n = world_send_many(world, world->channel, CHILD, lengths, 5, world->deadline);
+        return n == 5 ? 0 : n < 0 ? n : -EIO;
+}
+
 /* The receiver takes what is there: room for the next frame, or the TAKEN that the child waits for. */
 static void drain(struct world *world) {
         CHECK_EQ(world_take_all(world, world->receiver, LEAT_NOW), -EAGAIN);
 }
 
-#define SENDER                                                                                                         \
+#define SENDER_OF(count)                                                                                               \
         .before = senders_before, .prepare = senders_prepare, .after = senders_after, .blocked = drain,                \
         .after_kill = senders_after_kill, .while_stopped = senders_while_stopped,                                      \
-        .after_continue = senders_after_continue, .messages_before = 3, .messages_in = 1, .messages_after = 1
+        .after_continue = senders_after_continue, .messages_before = 3, .messages_in = (count), .messages_after = 1
+#define SENDER SENDER_OF(1)
 
 const struct step_scenario step_send[] = {
         { .name = "send-small", SENDER, .operation = send_one, .length = SMALL, .stores_too = true },
         { .name = "send-large", SENDER, .operation = send_one, .length = LARGE, .turns_too = true },
         { .name = "send-sync", SENDER, .operation = send_sync, .sync = true },
+        { .name = "send-many", SENDER_OF(5), .operation = send_many, .stores_too = true },
+        { .name = "send-many-mixed", SENDER_OF(5), .operation = send_mixed, .turns_too = true, .not_in_a_store = true },
         { .name = NULL },
 };

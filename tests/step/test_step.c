@@ -297,7 +297,8 @@ static bool is_wanted(const struct step_scenario *scenario, const struct step_tr
         if (transport->meets)
                 return scenario->stores_too || scenario->fifos_only || (transport->turns && scenario->turns_too);
         if (transport->store)
-                return (scenario->stores_too || scenario->stores_only || (transport->large && scenario->turns_too)) &&
+                return (scenario->stores_too || scenario->stores_only ||
+                        (transport->large && scenario->turns_too && !scenario->not_in_a_store)) &&
                        (transport->exclusive || !scenario->exclusive) && (transport->scarce || !scenario->scarce) &&
                        !(transport->looks_again && scenario->asleep);
         return !scenario->stores_only && !scenario->fifos_only && (transport->named || !scenario->named_only) &&

@@ -144,6 +144,19 @@ int world_send(struct world *world, struct leat_channel *channel, enum who who, 
         return r;
 }
 
+int world_send_many(struct world *world, struct leat_channel *channel, enum who who, const enum length *lengths,
+                    unsigned count, int64_t deadline) {
+        struct leat_outgoing messages[MANY_MAX];
+        CHECK(count <= MANY_MAX);
+        for (unsigned i = 0; i < count; i++) {
+                messages[i] = (struct leat_outgoing){ .type = message_type(who, world->sent[who] + i, lengths[i]) };
+                messages[i].bytes = message_bytes(messages[i].type, &messages[i].size_bytes);
+        }
+        ssize_t n = leat_send_many(channel, messages, count, deadline);
+        world->sent[who] += n > 0 ? (unsigned)n : 0;
+        return (int)n;
+}
+
 int world_send_sync(struct world *world, struct leat_channel *channel, enum who who, int64_t deadline) {
         struct leat_send_options options = LEAT_SEND_OPTIONS_INIT;
         size_t size;
@@ -183,6 +196,23 @@ int world_receive(struct world *world, struct leat_channel *channel, int64_t dea
 
 void world_check(struct world *world) {
         check_message(world, world->about.type, receive_buffer, world->received);
+}
+
+static struct leat_incoming many[MANY_MAX];
+
+int world_receive_many(struct world *world, struct leat_channel *channel, int64_t deadline) {
+        for (size_t i = 0; i < MANY_MAX; i++)
+                many[i] = (struct leat_incoming){ .buffer = receive_buffer + i * SMALL_BYTES,
+                                                  .size_bytes = SMALL_BYTES,
+                                                  .about = LEAT_MESSAGE_INIT };
+        world->received = leat_receive_many(channel, LEAT_ANY, many, MANY_MAX, deadline);
+        return world->received < 0 ? (int)world->received : 0;
+}
+
+unsigned world_check_many(struct world *world) {
+        for (ssize_t i = 0; i < world->received; i++)
+                check_message(world, many[i].about.type, many[i].buffer, (ssize_t)many[i].about.size_bytes);
+        return (unsigned)world->received;
 }
 
 int world_take(struct world *world, struct leat_channel *channel, int64_t deadline) {

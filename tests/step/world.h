@@ -73,7 +73,7 @@ struct world {
         struct leat_channel *receiver, *sender, *other; /* the survivors' */
         unsigned sent[WHO_MAX], taken[WHO_MAX];
         struct leat_message about; /* what world_receive() received last */
-        ssize_t received;
+        ssize_t received;          /* its size; after world_receive_many() how many */
         pid_t helper;
         int64_t deadline; /* for the child: it should not have to count one out between the marks */
         bool continued;   /* the child was seen to end well */
@@ -109,12 +109,21 @@ void *message_bytes(int64_t type, size_t *ret_size);
 int world_send(struct world *world, struct leat_channel *channel, enum who who, enum length length, int64_t deadline);
 int world_send_sync(struct world *world, struct leat_channel *channel, enum who who, int64_t deadline);
 
+/* Send that sender's next messages with one call, of these lengths. How many went. */
+int world_send_many(struct world *world, struct leat_channel *channel, enum who who, const enum length *lengths,
+                    unsigned count, int64_t deadline);
+
 /* Receive one and check that it is whole and its sender's next; a request is answered. 0 or a negative errno. */
 int world_take(struct world *world, struct leat_channel *channel, int64_t deadline);
 
 /* The same in two steps: receive; then check. No request is answered. */
 int world_receive(struct world *world, struct leat_channel *channel, int64_t deadline);
 void world_check(struct world *world);
+
+/* The same of several, small ones, with one call: 0 or a negative errno; and how many came, all right. */
+#define MANY_MAX 8
+int world_receive_many(struct world *world, struct leat_channel *channel, int64_t deadline);
+unsigned world_check_many(struct world *world);
 
 /* Receive until there is an error, and return it. LEAT_NOW: what is there. */
 int world_take_all(struct world *world, struct leat_channel *channel, int64_t deadline);

@@ -133,7 +133,36 @@ def a_rotated_log_is_made_told_and_removed(programs, directory):
     check_equal(os.listdir(directory), [], "what remains")
 
 
+def nothing_counts_behind_a_seal(programs, directory):
+    path = path_in(directory)
+    numbers = b"".join(b"%d\n" % n for n in range(200))
+    early = programs.start([LEAT, "send", address_in(directory)], stdin=subprocess.PIPE)
+    receiver = programs.start([LEAT, "recv", "--count", "1", address_in(directory)])
+    early.stdin.write(b"early\n")
+    early.stdin.flush()
+    check_equal(programs.finish(receiver), b"early\n", "it has the file open")
+    programs.run([LEAT, "send", address_in(directory, "?rotate=4096&retain-files=1")], numbers)
+    check(os.path.getsize(path) > 4096, "its length under a sender")
+    found = json.loads(programs.run([LEAT, "log", "verify", "--json", path]))
+    check_equal([found[name] for name in ("messages", "stretches", "noise_bytes", "torn_end_bytes", "sealed")],
+                [0, 0, 0, 0, True], "the findings of a file that was emptied")
+    early.stdin.write(b"late\n")
+    early.stdin.close()
+    check_equal(early.wait(), 0, "the end of one that has it open")
+    check(b"late" in open(path, "rb").read(), "what it appended too late")
+    code, said, _ = leat("log", "verify", path)
+    check_equal(code, 0, said)
+    check(b"0 messages" in said and b"do not count" in said, said)
+    check_equal(leat("log", "cat", path), (0, b"", b""), "what is in it")
+    sealed = next(name for name in sorted(os.listdir(directory)) if name != "log")
+    before = leat("log", "cat", os.path.join(directory, sealed))
+    add(os.path.join(directory, sealed), b"noise")
+    check(before[1].count(b"\n") > 0, before)
+    check_equal(leat("log", "verify", os.path.join(directory, sealed))[0], 0, "noise behind a seal")
+    check_equal(leat("log", "cat", os.path.join(directory, sealed)), before, "what is before it")
+
+
 TESTS = (sent_before_and_received_later, across_a_kill, verify_tells_right_from_torn_from_noise,
          truncate_cuts_what_is_torn, truncate_waits_for_no_sender, other_files_are_left_alone,
-         wrong_options_are_explained, a_rotated_log_is_made_told_and_removed)
+         wrong_options_are_explained, a_rotated_log_is_made_told_and_removed, nothing_counts_behind_a_seal)
 main([(test.__name__, test) for test in TESTS])

@@ -54,6 +54,21 @@ GOOD = {
     "half-header": message(b"whole", 1) + message(b"cut off", 2)[:20],
 }
 
+
+
+def packet(*messages):
+    """Several messages in one packet: no trailers there."""
+    return b"".join(frame[:-1] for frame in messages)
+
+
+# Each is one packet (`unix:`), not a stream.
+PACKETS = {
+    "packet": packet(message(b"one", 1, type=7, priority=3), message(b"", 2), message(b"three", 3, type=TYPE_MAX)),
+    "bad-packet-kind": packet(message(b"one", 1), message(b"two", 2, kind=wire.REPLY, reference=1)),
+    "bad-packet-cut": packet(message(b"one", 1), message(b"two", 2))[:-1],
+    "bad-packet-sequence": packet(message(b"one", 1), message(b"two", 1)),
+}
+
 BAD = {
     "magic": patched(0, ord("X")),
     "version": patched(2, 2),
@@ -81,6 +96,7 @@ BAD = {
 def main():
     wrong = 0
     files = {f"v1-{name}.bin": data for name, data in GOOD.items()}
+    files |= {f"v1-{name}.bin": data for name, data in PACKETS.items()}
     files |= {f"v1-bad-{name}.bin": data for name, data in BAD.items()}
     for name, data in files.items():
         path = os.path.join(HERE, name)

@@ -306,6 +306,134 @@ TEST(refuses_a_continuation_of_another_message) {
         }
 }
 
+/* ---- packets of several messages ---- */
+
+static const struct expected in_packet[] = { { 7, 3, 0, 1, "one" },
+                                             { 1, 0, 0, 2, "" },
+                                             { INT64_MAX, 0, 0, 3, "three" } };
+#define IN_PACKET (sizeof(in_packet) / sizeof(*in_packet))
+
+static int packets_to(struct leat_channel **ret_channel) {
+        struct sockaddr_un name = { .sun_family = AF_UNIX };
+        char address[256];
+        snprintf(name.sun_path, sizeof(name.sun_path), "%s/s", harness_tmpdir());
+        snprintf(address, sizeof(address), "unix:%s", name.sun_path);
+        CHECK_EQ(leat_open(address, LEAT_RECEIVE, harness_deadline_ms(5000), ret_channel), 0);
+        int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        CHECK(fd >= 0);
+        CHECK_EQ(connect(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+        return fd;
+}
+
+TEST(reads_a_packet_of_several) {
+        struct leat_channel *channel;
+        struct bytes bytes = recorded("packet");
+        char buffer[64];
+        int fd = packets_to(&channel);
+        CHECK_EQ(write(fd, bytes.at, bytes.size), bytes.size);
+        for (size_t i = 0; i < IN_PACKET; i++) {
+                struct leat_message about = LEAT_MESSAGE_INIT;
+                ssize_t n = leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), &about);
+                CHECK_EQ(n, strlen(in_packet[i].text));
+                CHECK_MEM(buffer, in_packet[i].text, (size_t)n);
+                CHECK_EQ(about.type, in_packet[i].type);
+                CHECK_EQ(about.priority, in_packet[i].priority);
+                CHECK_EQ(about.sequence, in_packet[i].sequence);
+                CHECK_EQ(about.time_ns, WHEN_NS);
+        }
+        close(fd);
+        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), NULL), -ENODATA);
+        leat_close(channel);
+        free(bytes.at);
+}
+
+/* Nothing of it is read. */
+TEST(refuses_a_packet_that_is_wrong_in_its_last_message) {
+        static const char *const names[] = { "bad-packet-kind", "bad-packet-cut", "bad-packet-sequence" };
+        for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+                struct leat_channel *channel;
+                struct bytes bytes = recorded(names[i]);
+                char buffer[64];
+                int fd = packets_to(&channel);
+                CHECK_EQ(write(fd, bytes.at, bytes.size), bytes.size);
+                CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), NULL),
+                         -EBADMSG);
+                close(fd);
+                leat_close(channel);
+                free(bytes.at);
+        }
+}
+
+/* The same bytes are a datagram of several. */
+TEST(reads_a_datagram_of_several) {
+        static const char *const names[] = { "bad-packet-kind", "bad-packet-cut", "packet" };
+        struct leat_channel *channel;
+        struct sockaddr_un name = { .sun_family = AF_UNIX };
+        char address[256], buffer[64];
+        snprintf(name.sun_path, sizeof(name.sun_path), "%s/d", harness_tmpdir());
+        snprintf(address, sizeof(address), "unix-dgram:%s", name.sun_path);
+        CHECK_EQ(leat_open(address, LEAT_RECEIVE, harness_deadline_ms(5000), &channel), 0);
+        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        CHECK_EQ(connect(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+        for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+                struct bytes bytes = recorded(names[i]);
+                CHECK_EQ(write(fd, bytes.at, bytes.size), bytes.size);
+                free(bytes.at);
+        }
+        for (int i = 0; i < 2; i++)
+                CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), NULL),
+                         -EBADMSG);
+        for (size_t i = 0; i < IN_PACKET; i++) {
+                struct leat_message about = LEAT_MESSAGE_INIT;
+                ssize_t n = leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), &about);
+                CHECK_EQ(n, strlen(in_packet[i].text));
+                CHECK_MEM(buffer, in_packet[i].text, (size_t)n);
+                CHECK_EQ(about.type, in_packet[i].type);
+                CHECK_EQ(about.priority, in_packet[i].priority);
+                CHECK_EQ(about.sequence, in_packet[i].sequence);
+        }
+        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), LEAT_NOW, NULL), -EAGAIN);
+        close(fd);
+        leat_close(channel);
+}
+
+/* The same bytes but for the times, which are one time. */
+TEST(sends_a_packet_of_several) {
+        struct leat_channel *channel;
+        struct leat_outgoing messages[IN_PACKET];
+        struct sockaddr_un name = { .sun_family = AF_UNIX };
+        struct bytes want = recorded("packet");
+        char address[256];
+        uint8_t got[1024], *times[IN_PACKET];
+        size_t at = 0;
+        snprintf(name.sun_path, sizeof(name.sun_path), "%s/s", harness_tmpdir());
+        snprintf(address, sizeof(address), "unix:%s", name.sun_path);
+        int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        CHECK_EQ(bind(listener, (struct sockaddr *)&name, sizeof(name)), 0);
+        CHECK_EQ(listen(listener, 1), 0);
+        CHECK_EQ(leat_open(address, LEAT_SEND, harness_deadline_ms(5000), &channel), 0);
+        int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        for (size_t i = 0; i < IN_PACKET; i++)
+                messages[i] = (struct leat_outgoing){ .type = in_packet[i].type,
+                                                      .bytes = in_packet[i].text,
+                                                      .size_bytes = strlen(in_packet[i].text),
+                                                      .priority = in_packet[i].priority };
+        CHECK_EQ(leat_send_many(channel, messages, IN_PACKET, harness_deadline_ms(5000)), IN_PACKET);
+        CHECK_EQ(recv(fd, got, sizeof(got), MSG_DONTWAIT), want.size);
+        for (size_t i = 0; i < IN_PACKET; i++) {
+                times[i] = got + at + 32;
+                CHECK_MEM(times[i], times[0], 8);
+                at += HEADER_BYTES + messages[i].size_bytes;
+        }
+        for (size_t i = 0; i < IN_PACKET; i++)
+                memcpy(times[i], want.at + 32, 8);
+        CHECK_MEM(got, want.at, want.size);
+        leat_close(channel);
+        close(fd);
+        close(listener);
+        free(want.at);
+}
+
 /* ---- what is sent ---- */
 
 static struct bytes sent_on_pipe(const struct case_good *messages) {

@@ -1,0 +1,345 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""leat bench: it runs over each transport, what it writes adds up, and nothing of it remains. No test looks at a time or a ratio.
+
+Usage: test_bench.py [LEAT]. Output is TAP; in a name space of its own where that is allowed. No test sleeps.
+"""
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import termios
+import time
+import xml.etree.ElementTree
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
+from tap import DEADLINE_S, check, check_equal, libc, main  # noqa: E402
+
+LEAT = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else shutil.which("leat")
+CLONE_NEWIPC = 0x08000000
+TRANSPORTS = ("pipe", "fifo", "unix-stream", "unix", "inbox", "unix-dgram", "sysv-mq", "mq", "log", "tcp", "udp")
+QUICK = ("--rounds", "3", "--round-time", "200us", "--placement", "free")
+SVG = "{http://www.w3.org/2000/svg}"
+TESTS = []
+
+
+def test(function):
+    TESTS.append((function.__name__.replace("_", " "), function))
+    return function
+
+
+def each(function):
+    """A test for each transport."""
+    for scheme in TRANSPORTS:
+        TESTS.append((f"{scheme}: {function.__name__.replace('_', ' ')}",
+                      lambda programs, directory, scheme=scheme: function(programs, directory, scheme)))
+    return function
+
+
+def own_folder(directory):
+    """A folder for what the command makes, and the environment that names it: it must be empty afterwards."""
+    folder = os.path.join(directory, "tmp")
+    os.mkdir(folder)
+    return folder, {**os.environ, "TMPDIR": folder}
+
+
+def bench(programs, directory, *arguments, status=0):
+    """The JSON of a run that leaves nothing behind."""
+    folder, environment = own_folder(directory)
+    path = os.path.join(directory, "results.json")
+    out = programs.run([LEAT, "bench", *arguments, "--json", path], status=status, env=environment)
+    check_equal(os.listdir(folder), [], "left in the folder")
+    check_equal(queues(), [], "System V queues left")
+    os.rmdir(folder)
+    with open(path, encoding="utf-8") as file:
+        return json.load(file), out.decode()
+
+
+def queues():
+    with open("/proc/sysvipc/msg", encoding="ascii") as table:
+        return table.read().splitlines()[1:]
+
+
+def near(got, want, what):
+    check(abs(got - want) <= 1e-6 * max(abs(got), abs(want)), f"{what}: got {got}, want {want}")
+
+
+def quartiles(values):
+    ordered = sorted(values)
+
+    def part(share):
+        at = share * (len(ordered) - 1)
+        below = int(at)
+        above = min(below + 1, len(ordered) - 1)
+        return ordered[below] + (at - below) * (ordered[above] - ordered[below])
+
+    return part(0.25), part(0.75)
+
+
+def check_spread(told, values, what):
+    near(told["median"] if "median" in told else told["ratio"], statistics.median(values), f"{what}: median")
+    near(told["quartile_low"], quartiles(values)[0], f"{what}: first quartile")
+    near(told["quartile_high"], quartiles(values)[1], f"{what}: third quartile")
+
+
+def check_cell(cell, rounds):
+    """Each number follows from those of the rounds."""
+    entrants = {one["name"]: one for one in cell["entrants"]}
+    check_equal(cell["rounds"], rounds, "rounds")
+    for one in entrants.values():
+        check(one["measured"], f"{one['name']} was not measured: {one}")
+        for list_name in ("rounds", "cpu_ns", "sleeps"):
+            check_equal(len(one[list_name]), rounds, f"{one['name']}: {list_name}")
+        check(all(value > 0 for value in one["rounds"]), f"nothing was measured: {one}")
+        check_spread(one, one["rounds"], one["name"])
+        if cell["measure"] == "round-trip":
+            check(0 < one["p50_ns"] <= one["p99_ns"] <= one["p999_ns"], f"order of {one}")
+        else:
+            near(one["bytes_per_second"], one["median"] * cell["size"], "bytes")
+    for told in cell["comparisons"]:
+        of, to = entrants[told["of"]], entrants[told["to"]]
+        check_spread(told, [a / b for a, b in zip(of["rounds"], to["rounds"])], f"{told['of']} / {told['to']}")
+    return {(told["of"], told["to"]) for told in cell["comparisons"]}
+
+
+@each
+def measured_and_what_is_told_adds_up(programs, directory, scheme):
+    told, out = bench(programs, directory, scheme, *QUICK, "--size", "64")
+    check_equal([(cell["transport"], cell["measure"], cell["size"], cell["placement"]) for cell in told["cells"]],
+                [(scheme, "messages", 64, "free"), (scheme, "round-trip", 64, "free")], "cells")
+    check_equal(check_cell(told["cells"][0], 3), {("leat", "bare"), ("leat, many", "bare")}, "of messages")
+    check_equal(check_cell(told["cells"][1], 3),
+                {("leat", "bare"), ("leat", "bare, spinning"), ("leat, sleeping", "bare")}, "of round trips")
+    check(re.search(rf"^{scheme} +64 leat / bare ", out, re.M), f"what people see: {out}")
+
+
+@each
+def the_largest_that_it_carries(programs, directory, scheme):
+    """A message that is too large is measured as large as it may be, and once."""
+    told, _ = bench(programs, directory, scheme, *QUICK, "--size", "64k,1M")
+    cells = told["cells"]
+    check(1 <= len(cells) <= 2 and all(cell["measure"] == "messages" for cell in cells), f"cells: {cells}")
+    sizes = [cell["size"] for cell in cells]
+    check(len(set(sizes)) == len(sizes) and all(1024 < size <= 1 << 20 for size in sizes), f"sizes: {sizes}")
+    for cell in cells:
+        check_equal(check_cell(cell, 3), {("leat", "bare")}, "comparisons")
+
+
+@each
+def once_in_one_process(programs, directory, scheme):
+    folder, environment = own_folder(directory)
+    for more in ([], ["--batch", "64"], ["--bare"]):
+        out = programs.run([LEAT, "bench", scheme, "--once", "65", *more], env=environment)
+        check_equal(out, b"", f"{more}: output")
+        check_equal((os.listdir(folder), queues()), ([], []), f"{more}: left")
+
+
+@test
+def the_claim_follows_from_what_was_measured(programs, directory):
+    told, out = bench(programs, directory, "pipe", "sysv-mq", "unix", *QUICK, "--size", "64")
+    for claim in told["claims"]:
+        medians = {cell["transport"]: one["median"] for cell in told["cells"] for one in cell["entrants"]
+                   if cell["measure"] == claim["measure"] and one["name"] == "bare"}
+        speed = medians if claim["measure"] == "messages" else {name: 1 / ns for name, ns in medians.items()}
+        holds = speed["pipe"] > speed["sysv-mq"] > speed["unix"] and speed["unix"] <= speed["pipe"] / 2
+        check_equal(claim["holds"], holds, f"{claim} of {speed}")
+        check(re.search(rf"free, [a-z ]+/s: {'TRUE' if holds else 'FALSE'}: with", out), f"what people see: {out}")
+    told, out = bench(programs, directory, "pipe", *QUICK, "--size", "64")
+    check(all(claim["holds"] is None for claim in told["claims"]) and "not decided" in out, f"of a pipe alone: {out}")
+
+
+@test
+def peers_are_measured_or_told_to_be_absent(programs, directory):
+    told, out = bench(programs, directory, "unix", *QUICK, "--size", "64", "--peers")
+    there = {one["name"] for cell in told["cells"] for one in cell["entrants"]}
+    absent = {one["name"] for one in told["absent"]}
+    peers = {"ZeroMQ", "nng", "nanomsg", "sd-bus", "D-Bus", "Boost.Interprocess", "iceoryx"}
+    check_equal((there | absent) & peers, peers, "told")
+    check_equal(there & absent, set(), "both")
+    for cell in told["cells"]:
+        check({("leat", name) for name in there & peers} <= check_cell(cell, 3), f"comparisons of {cell}")
+    for name in absent:
+        check(re.search(rf"^{re.escape(name)}: not (installed: apt-get install|measured: .*(apt-get install|start)) ", out, re.M),
+              f"{name}: {out}")
+
+
+@test
+def a_peer_that_cannot_be_made_is_told(programs, directory):
+    """Without a compiler Boost.Interprocess is not there, and the rest is measured; nor does a folder remain."""
+    folder, environment = own_folder(directory)
+    program = programs.start([LEAT, "bench", "unix", *QUICK, "--size", "64", "--peers"],
+                             env={**environment, "PATH": directory})
+    out = program.communicate(timeout=DEADLINE_S)[0].decode()
+    check(re.search("^Boost.Interprocess: not measured: .*apt-get install g[+][+] libboost-dev$", out, re.M), out)
+    check(re.search("^unix +64 leat / bare ", out, re.M), out)
+    check_equal(os.listdir(folder), [], "left")
+
+
+@test
+def the_plot_shows_each_comparison(programs, directory):
+    path = os.path.join(directory, "plot.svg")
+    told, _ = bench(programs, directory, "pipe", "mq", *QUICK, "--size", "64,64k", "--plot", path)
+    root = xml.etree.ElementTree.parse(path).getroot()
+    bars = [one for one in root.iter(f"{SVG}rect") if one.get("class") != "back"]
+    check_equal(len(bars), sum(len(cell["comparisons"]) for cell in told["cells"]), "bars")
+    width, height = (float(root.get(name)) for name in ("width", "height"))
+    for bar in bars:
+        x, y, wide, high = (float(bar.get(name)) for name in ("x", "y", "width", "height"))
+        check(0 <= x and x + wide <= width and 0 <= y and y + high <= height, f"a bar outside: {bar.attrib}")
+    check("prefers-color-scheme:dark" in root.find(f"{SVG}style").text, "dark")
+
+
+def refused(code, pattern, *arguments, **more):
+    """One line that matches, nothing on standard output."""
+    done = subprocess.run([LEAT, "bench", *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=DEADLINE_S,
+                          check=False, **more)
+    said = done.stderr.decode()
+    check_equal((done.returncode, done.stdout), (code, b""), f"{arguments}, which said {said!r}: code and output")
+    check(said.count("\n") == 1 and re.search(pattern, said), f"{arguments} said {said!r}, wanted {pattern!r}")
+
+
+@test
+def wrong_input_is_told(_programs, directory):
+    refused(2, "carrier-pigeon: no such transport; 'leat transports'", "carrier-pigeon")
+    refused(2, "netlink: it carries what the kernel tells", "netlink")
+    for sizes in ("0", "", "64,", "x", "64q", "65M", "-1", "1,2,3,4,5,6,7,8,9", "99999999999999999999"):
+        refused(2, "--size: '.*' are not sizes; write up to 8", "pipe", "--size", sizes)
+    for rounds in ("0", "-1", "", "10001", "1.5", "two"):
+        refused(2, "--rounds: .* write one from 1 to 10000", "pipe", "--rounds", rounds)
+    for batch in ("0", "1025"):
+        refused(2, "--batch: .* from 1 to 1024", "pipe", "--batch", batch)
+    for wait in ("busy", ""):
+        refused(2, "--wait: .* spin, adaptive or sleep", "pipe", "--wait", wait)
+    for placement in ("three-cores", "", "free,", "one"):
+        refused(2, "--placement: .* one-core, two-cores or free", "pipe", "--placement", placement)
+    for duration in ("20", "20s", "99us", "10001ms", "ms", "1.5ms", "99999999999999ms"):
+        refused(2, "--round-time: .* as 20ms", "pipe", "--round-time", duration)
+    refused(2, "--once: write one transport", "--once", "5")
+    refused(2, "--once: write one transport", "pipe", "unix", "--once", "5")
+    for more in (["--json", "x"], ["--plot", "x"], ["--peers"]):
+        refused(2, "--once: it measures nothing", "unix", "--once", "5", *more)
+    refused(2, "--bare: it belongs to --once", "pipe", "--bare")
+    refused(2, "--peers: other libraries stand beside unix and unix-stream", "pipe", "mq", "--peers")
+    refused(2, "--plot: it is the file of --json", "pipe", "--json", "x", "--plot", "x")
+    refused(2, "unix:/run/x: it is an address; write a transport alone", "unix:/run/x")
+    check(not os.path.exists("x"), "a file of what was refused")
+    for option in ("--json", "--plot"):  # before it measures for minutes
+        refused(71, "No such file|no such", "pipe", option, os.path.join(directory, "none", "file"))
+
+
+def use_one_cpu():
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+@test
+def with_one_cpu_it_says_what_cannot_be(programs, directory):
+    refused(2, "there is one CPU here for us; write --placement one-core", "pipe", "--placement", "two-cores",
+            preexec_fn=use_one_cpu)
+    path = os.path.join(directory, "results.json")
+    program = programs.start([LEAT, "bench", "pipe", "--rounds", "1", "--round-time", "200us", "--size", "64", "--json", path],
+                             preexec_fn=use_one_cpu)
+    _, said = program.communicate(timeout=DEADLINE_S)
+    check_equal(program.returncode, 0, "code")
+    check(re.fullmatch(rb"leat bench: there is one CPU.*nothing is measured on two cores\n", said), f"said {said!r}")
+    with open(path, encoding="utf-8") as file:
+        cells = json.load(file)["cells"]
+    check_equal({(cell["placement"], *cell["cpus"]) for cell in cells},
+                {("one-core", *[min(os.sched_getaffinity(0))] * 2)}, "placements")
+
+
+def read_file(path):
+    """Nothing of a process that is gone."""
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def parties_of(pid):
+    """Those that carry messages, by their names: a sanitizer may have a child of the command's too."""
+    children = read_file(f"/proc/{pid}/task/{pid}/children").split()
+    return [int(child) for child in children if read_file(f"/proc/{child}/comm").startswith("bench-")]
+
+
+@test
+def a_process_that_is_killed_is_noticed(programs, directory):
+    """In each comparison, until there is none left: the run ends, tells it, and leaves nothing."""
+    folder, environment = own_folder(directory)
+    program = programs.start([LEAT, "bench", "sysv-mq", "--rounds", "10000", "--placement", "free", "--size", "64"],
+                             env=environment)
+    limit = time.monotonic() + DEADLINE_S
+    while program.poll() is None:
+        check(time.monotonic() < limit, "it does not end though all of its processes are killed")
+        for child in parties_of(program.pid):
+            with contextlib.suppress(ProcessLookupError):  # it was reaped meanwhile
+                os.kill(child, signal.SIGKILL)
+        os.sched_yield()
+    out, said = program.communicate()
+    check_equal(program.returncode, 1, f"code, having said {said!r}")
+    check(re.search(rb"sysv-mq, leat: the (send|receiv)ing process was killed by signal 9\n", said), f"said {said!r}")
+    check(b"not measured" in out, f"shown: {out!r}")
+    check_equal((os.listdir(folder), queues()), ([], []), "left")
+
+
+@test
+def an_interrupt_ends_it_and_what_there_is_is_shown(programs, directory):
+    folder, environment = own_folder(directory)
+    path = os.path.join(directory, "results.json")
+    program = programs.start([LEAT, "bench", "sysv-mq", "--rounds", "10000", "--placement", "free", "--size", "64", "--json",
+                              path], env=environment)
+    limit = time.monotonic() + DEADLINE_S
+    while len(parties_of(program.pid)) < 6:  # ours, many and bare, two processes each: the rounds begin
+        check(time.monotonic() < limit and program.poll() is None, "it does not begin")
+        os.sched_yield()
+    os.killpg(program.pid, signal.SIGTERM)  # to all, as a terminal does; SIGINT may have been ignored when we were started
+    out, said = program.communicate(timeout=DEADLINE_S)
+    check_equal((program.returncode, said), (-signal.SIGTERM, b""), "end")
+    check(out.startswith(b"Stopped early. "), f"shown: {out!r}")
+    try:
+        os.killpg(program.pid, 0)
+        check(False, "processes are left")
+    except ProcessLookupError:
+        pass
+    check_equal((os.listdir(folder), queues()), ([], []), "left")
+    with open(path, encoding="utf-8") as file:
+        check_equal(json.load(file)["stopped"], True, "stopped")
+
+
+@test
+def on_a_terminal_it_tells_how_far_it_is_and_control_c_ends_it(programs, directory):
+    folder, environment = own_folder(directory)
+    ours, its = pty.openpty()
+    program = programs.start([LEAT, "bench", "pipe", "--rounds", "10000", "--placement", "free", "--size", "64"],
+                             env=environment, stdin=its, stderr=its, preexec_fn=own_terminal)
+    os.close(its)
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        told = b""
+        while not re.search(rb"measuring pipe, messages, 64 bytes, free \(1 of at most 2\)", told):
+            check(select.select([terminal], [], [], DEADLINE_S)[0], f"told: {told!r}")
+            told += terminal.read(4096)
+        os.write(terminal.fileno(), b"\x03")
+        out = program.communicate(timeout=DEADLINE_S)[0]
+    check_equal(program.returncode, -signal.SIGINT, "end")
+    check(out.startswith(b"Stopped early. "), f"shown: {out!r}")
+    check_equal(os.listdir(folder), [], "left")
+
+
+def own_terminal():
+    """Standard input is the terminal of this session, and interrupts are not ignored, as they may be of who started us."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+if __name__ == "__main__":
+    libc.unshare(CLONE_NEWIPC)  # refused to an ordinary user: then the queues are merely shared
+    main(TESTS)
