@@ -84,35 +84,14 @@ int io_adopt(int fd, struct io *ret_io) {
         return 0;
 }
 
-ssize_t io_read(const struct io *io, void *buffer, size_t size) {
-        struct iovec part = { .iov_base = buffer, .iov_len = size };
-        ssize_t n;
-        do {
-                switch (io->kind) {
-                case IO_SOCKET:
-                        n = recv(io->fd, buffer, size, MSG_DONTWAIT);
-                        break;
-                case IO_NOWAIT:
-                        n = vector_io(SYS_preadv2, io->fd, &part, 1, RWF_NOWAIT);
-                        break;
-                case IO_POLLED:
-                        if (!ready(io->fd, POLLIN))
-                                return -EAGAIN;
-                        __attribute__((fallthrough));
-                default:
-                        n = read(io->fd, buffer, size);
-                }
-        } while (n < 0 && errno == EINTR);
-        return result(n);
-}
-
 ssize_t io_read_parts(const struct io *io, const struct iovec *parts, int count) {
         struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count };
         ssize_t n;
         do {
                 switch (io->kind) {
                 case IO_SOCKET:
-                        n = recvmsg(io->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+                        n = count == 1 ? recv(io->fd, parts->iov_base, parts->iov_len, MSG_DONTWAIT)
+                                       : recvmsg(io->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
                         break;
                 case IO_NOWAIT:
                         n = vector_io(SYS_preadv2, io->fd, parts, count, RWF_NOWAIT);
@@ -122,10 +101,14 @@ ssize_t io_read_parts(const struct io *io, const struct iovec *parts, int count)
                                 return -EAGAIN;
                         __attribute__((fallthrough));
                 default:
-                        n = readv(io->fd, parts, count);
+                        n = count == 1 ? read(io->fd, parts->iov_base, parts->iov_len) : readv(io->fd, parts, count);
                 }
         } while (n < 0 && errno == EINTR);
         return result(n);
+}
+
+ssize_t io_read(const struct io *io, void *buffer, size_t size) {
+        return io_read_parts(io, &(struct iovec){ .iov_base = buffer, .iov_len = size }, 1);
 }
 
 /* Write with SIGPIPE held back from this thread; one that we caused is taken, one that was

@@ -7,23 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BURST_BYTES 16384
-
 struct burst {
         bool begun;
         int count;
         size_t used; /* of `bytes` */
         struct leat_outgoing
-                messages[SEND_SOME_MAX]; /* the last place is for one that is not gathered, but goes with these */
-        uint8_t bytes[BURST_BYTES];
+                messages[TOGETHER_MAX]; /* the last place is for one that is not gathered, but goes with these */
+        uint8_t bytes[TOGETHER_BYTES];
 };
 
 bool burst_begun(const struct burst *burst) {
         return burst && burst->begun;
-}
-
-bool burst_holds(const struct burst *burst) {
-        return burst && burst->count > 0;
 }
 
 /* The first ones are out; or the last one, which is not gathered, is the caller's again. */
@@ -40,7 +34,7 @@ static void forget_first(struct burst *burst, int count) {
 
 int burst_flush(struct leat_channel *channel, int64_t deadline) {
         struct burst *burst = channel->burst;
-        while (burst_holds(burst)) {
+        while (burst && burst->count > 0) {
                 int r = channel_send_some(channel, burst->messages, burst->count, deadline);
                 if (r < 0)
                         return r;
@@ -65,7 +59,7 @@ static int send_last(struct leat_channel *channel, struct burst *burst, const st
 }
 
 static bool has_room(const struct burst *burst, size_t size) {
-        return burst->count < SEND_SOME_MAX - 1 && BURST_BYTES - burst->used >= size;
+        return burst->count < TOGETHER_MAX - 1 && TOGETHER_BYTES - burst->used >= size;
 }
 
 static void gather(struct burst *burst, const struct leat_outgoing *message) {

@@ -20,7 +20,4 @@ int burst_flush(struct leat_channel *channel, int64_t deadline);
 /* Is a burst under way: is the next message to come through burst_send()? */
 bool burst_begun(const struct burst *burst);
 
-/* Does something wait in it? */
-bool burst_holds(const struct burst *burst);
-
 #endif

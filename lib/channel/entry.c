@@ -9,15 +9,7 @@
 #define VERSIONS_MAX 31
 
 void entry_header(const struct outgoing *message, uint8_t ret_bytes[WIRE_HEADER_BYTES]) {
-        const struct wire_header header = {
-                .kind = message->kind,
-                .flags = message->flags,
-                .priority = message->priority,
-                .size = (uint32_t)message->size_bytes, /* largest_bytes is far below */
-                .type = message->type,
-                .sequence = message->sequence,
-                .time_ns = message->time_ns,
-        };
+        const struct wire_header header = outgoing_header(message, 0);
         wire_encode(&header, ret_bytes);
 }
 
@@ -74,10 +66,6 @@ int entry_deliver(const struct entry *entry, struct incoming *message) {
                         memcpy(message->buffer, entry->bytes, size);
                 return 0;
         }
-        message->kept = kept_new(size, NULL, 0);
-        if (!message->kept)
-                return -ENOMEM;
-        message->kept->about = entry->about;
-        message->kept->about.size_bytes = 0;
-        return kept_append(&message->kept, entry->bytes, size); /* there is room */
+        message->kept = kept_copy(&entry->about, entry->bytes, size, NULL, 0);
+        return message->kept ? 0 : -ENOMEM;
 }

@@ -31,6 +31,18 @@ struct kept *kept_new(size_t capacity_bytes, const int *descriptors, size_t coun
         return TAKE(kept);
 }
 
+struct kept *kept_copy(const struct leat_message *about, const void *bytes, size_t size, const int *descriptors,
+                       size_t count) {
+        struct kept *kept = kept_new(size, descriptors, count);
+        if (!kept)
+                return NULL;
+        kept->about = *about;
+        kept->about.descriptors_count = count;
+        kept->about.size_bytes = 0;
+        (void)kept_append(&kept, bytes, size); /* there is room */
+        return kept;
+}
+
 int kept_append(struct kept **kept, const void *bytes, size_t size) {
         size_t filled = (*kept)->about.size_bytes;
         if (size > (*kept)->capacity_bytes - filled) {

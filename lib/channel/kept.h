@@ -41,6 +41,10 @@ struct kept {
 /* Make one with room for so many bytes and the descriptors, which it then owns. NULL: no memory, nothing was taken. */
 struct kept *kept_new(size_t capacity_bytes, const int *descriptors, size_t count);
 
+/* Make one of a message: what is told of it, these first bytes of it, and its descriptors, as kept_new() takes them. */
+struct kept *kept_copy(const struct leat_message *about, const void *bytes, size_t size, const int *descriptors,
+                       size_t count);
+
 /* Append bytes, growing it. Returns 0 or -ENOMEM, then it is as before. */
 int kept_append(struct kept **kept, const void *bytes, size_t size);
 

@@ -253,14 +253,9 @@ bool incoming_is_wanted(const struct incoming *message) {
 
 /* Keep a message, or the first frame of one, in memory of our own. */
 static int keep(struct link *link, const uint8_t *bytes, size_t size, struct incoming *message) {
-        struct kept *kept = kept_new(size, message->descriptors, message->descriptors_count);
+        struct kept *kept = kept_copy(&message->about, bytes, size, message->descriptors, message->descriptors_count);
         if (!kept)
                 return -ENOMEM;
-        size_t count = message->descriptors_count;
-        kept->about = message->about;
-        kept->about.descriptors_count = count;
-        kept->about.size_bytes = 0;
-        (void)kept_append(&kept, bytes, size); /* there is room */
         kept->link = link->id;
         kept->is_reply = message->kind == WIRE_REPLY;
         kept->reference = message->answers;

@@ -45,6 +45,21 @@ struct outgoing {
         bool drop_oldest; /* where it is full, the oldest that waits makes room */
 };
 
+/* The header of the frame that begins with this byte of the message. */
+static inline struct wire_header outgoing_header(const struct outgoing *message, size_t at) {
+        return (struct wire_header){
+                .kind = at == 0 ? message->kind : WIRE_CONTINUE,
+                .flags = message->flags,
+                .priority = message->priority,
+                .size = (uint32_t)(message->size_bytes - at), /* at most WIRE_LARGEST_BYTES */
+                .descriptors = at == 0 ? (uint8_t)message->descriptors_count : 0,
+                .type = message->type,
+                .sequence = message->sequence,
+                .time_ns = message->time_ns,
+                .reference = message->reference,
+        };
+}
+
 /* A large message on its way straight into the buffer of the call that waits for it (docs/design/speed.md, "Large messages").
  * Each thread of a channel has one; it is used during a call, and never between two. */
 struct landing {
@@ -167,7 +182,10 @@ void link_forget_input(struct link *link);
 /* Send. Returns 0; -EAGAIN with message->sent telling how far it came; -EPIPE; -EMSGSIZE; other errors of the system. */
 int link_send(struct link *link, struct outgoing *message);
 
-#define LINK_BATCH_MAX 256
+/* What goes out together, by one write or packet. */
+#define TOGETHER_MAX 64      /* messages that operations->send is given at once */
+#define TOGETHER_BYTES 16384 /* of all of them */
+#define TOGETHER_SMALL 2048  /* of each: a larger one is not worth a copy, and goes by itself */
 
 /*
  * Send several, small ones with one write. Returns how many went out whole, at least 1; or as link_send() about the first. The one behind

@@ -95,12 +95,9 @@ static int put_part_back(struct link *link, const struct landing *landing) {
 }
 
 static int keep_frames(struct link *link, const struct landing *landing) {
-        struct kept *kept = kept_new(landing->filled, NULL, 0);
+        struct kept *kept = kept_copy(&landing->about, landing->buffer, landing->filled, NULL, 0);
         if (!kept)
                 return -ENOMEM;
-        kept->about = landing->about;
-        kept->about.size_bytes = 0;
-        (void)kept_append(&kept, landing->buffer, landing->filled); /* there is room */
         kept->link = link->id;
         kept->is_reply = landing->kind == WIRE_REPLY;
         kept->reference = landing->answers;

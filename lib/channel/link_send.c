@@ -41,18 +41,8 @@ static size_t frame_around(const struct link *link) {
         return WIRE_HEADER_BYTES + (link->options.packets ? 0 : sizeof(stands));
 }
 
-static void encode_frame(const struct outgoing *message, size_t frame, uint8_t *ret_header) {
-        const struct wire_header header = {
-                .kind = frame == 0 ? message->kind : WIRE_CONTINUE,
-                .flags = message->flags,
-                .priority = message->priority,
-                .size = (uint32_t)(message->size_bytes - frame * WIRE_FRAME_BYTES),
-                .descriptors = frame == 0 ? (uint8_t)message->descriptors_count : 0,
-                .type = message->type,
-                .sequence = message->sequence,
-                .time_ns = message->time_ns,
-                .reference = message->reference,
-        };
+static void encode_frame(const struct outgoing *message, size_t at, uint8_t *ret_header) {
+        const struct wire_header header = outgoing_header(message, at);
         wire_encode(&header, ret_header);
 }
 
@@ -64,7 +54,7 @@ static bool gather_frames(const struct link *link, const struct outgoing *messag
         for (size_t i = 0; i < frames; i++, frame++) {
                 size_t at = frame * WIRE_FRAME_BYTES, left = message->size_bytes - at;
                 size_t size = left < WIRE_FRAME_BYTES ? left : WIRE_FRAME_BYTES;
-                encode_frame(message, frame, gathering->headers[i]);
+                encode_frame(message, at, gathering->headers[i]);
                 gather(gathering, gathering->headers[i], WIRE_HEADER_BYTES, &skip);
                 if (size > 0)
                         gather(gathering, message->bytes + at, size, &skip);
@@ -175,13 +165,18 @@ static void make_roomy(struct link *link, const struct outgoing *message) {
         (void)fcntl(link->out.fd, F_SETPIPE_SZ, ROOMY_BYTES);
 }
 
-int link_send(struct link *link, struct outgoing *message) {
+/* May this message go, or go on? What waits goes first. */
+static int prepare(struct link *link, const struct outgoing *message) {
         if (link->out.fd < 0)
                 return -EPIPE;
-        make_roomy(link, message);
         int r = message->sent == 0 ? look_ahead(link, message) : 0;
-        if (r == 0 && link_wants_out(link))
-                r = link_flush(link);
+        return r == 0 && link_wants_out(link) ? link_flush(link) : r;
+}
+
+int link_send(struct link *link, struct outgoing *message) {
+        int r = prepare(link, message);
+        if (r == 0)
+                make_roomy(link, message);
         while (r == 0) {
                 struct gathering gathering;
                 gathering.count = 0;
@@ -207,17 +202,14 @@ int link_send(struct link *link, struct outgoing *message) {
 
 /* ---- several at once ---- */
 
-#define BATCH_BYTES 16384
-#define BATCH_SMALL 2048 /* a larger message is not worth the copy */
-
 /* Messages one behind the other, for one write. */
 struct batch {
         size_t used;
-        uint8_t bytes[BATCH_BYTES];
+        uint8_t bytes[TOGETHER_BYTES];
 };
 
 static bool is_small(const struct link *link, const struct outgoing *message) {
-        return message->sent == 0 && message->size_bytes <= BATCH_SMALL && message->descriptors_count == 0 &&
+        return message->sent == 0 && message->size_bytes <= TOGETHER_SMALL && message->descriptors_count == 0 &&
                link->options.framing != FRAMING_RAW;
 }
 
@@ -230,7 +222,7 @@ static bool shares(const struct link *link, const struct outgoing *message) {
 static size_t batch_add(const struct link *link, const struct outgoing *message, struct batch *batch) {
         int suffix = link->options.packets ? -1 : stands;
         size_t prefix = WIRE_HEADER_BYTES;
-        if (BATCH_BYTES - batch->used < message->size_bytes + FRAMING_AROUND_BYTES)
+        if (TOGETHER_BYTES - batch->used < message->size_bytes + FRAMING_AROUND_BYTES)
                 return 0;
         uint8_t *at = batch->bytes + batch->used;
         if (link->options.framing == FRAMING_LEAT)
@@ -265,7 +257,7 @@ static int gather_batch(const struct link *link, const struct outgoing *messages
                         size_t *ret_sizes) {
         int n = 0;
         batch->used = 0;
-        for (; n < count && n < LINK_BATCH_MAX && is_small(link, &messages[n]); n++) {
+        for (; n < count && n < TOGETHER_MAX && is_small(link, &messages[n]); n++) {
                 if (n > 0 && !(shares(link, &messages[n]) && shares(link, &messages[0])))
                         break;
                 ret_sizes[n] = batch_add(link, &messages[n], batch);
@@ -275,29 +267,26 @@ static int gather_batch(const struct link *link, const struct outgoing *messages
         return n;
 }
 
+static int send_first(struct link *link, struct outgoing *messages) {
+        int r = link_send(link, messages);
+        return r == 0 ? 1 : r;
+}
+
 int link_send_many(struct link *link, struct outgoing *messages, int count) {
         struct batch batch;
-        size_t sizes[LINK_BATCH_MAX];
-        if (link->out.fd < 0)
-                return -EPIPE;
+        struct gathering gathering;
+        size_t sizes[TOGETHER_MAX];
         int n = gather_batch(link, messages, count, &batch, sizes);
-        int r = n > 0 ? look_ahead(link, messages) : 0;
-        if (r == 0 && n > 0 && link_wants_out(link))
-                r = link_flush(link);
+        if (n == 0)
+                return send_first(link, messages);
+        int r = prepare(link, messages);
         if (r < 0)
                 return r;
-        ssize_t written = -EMSGSIZE;
-        if (n > 0) {
-                struct gathering gathering;
-                gathering.count = 1;
-                gathering.parts[0] = (struct iovec){ .iov_base = batch.bytes, .iov_len = batch.used };
-                written = write_parts(link, &gathering, NULL, 0);
-        }
-        if (written ==
-            -EMSGSIZE) { /* one that is not small, or so many make a packet that is too large for the socket's buffer */
-                r = link_send(link, &messages[0]);
-                return r == 0 ? 1 : r;
-        }
+        gathering.count = 1;
+        gathering.parts[0] = (struct iovec){ .iov_base = batch.bytes, .iov_len = batch.used };
+        ssize_t written = write_parts(link, &gathering, NULL, 0);
+        if (written == -EMSGSIZE) /* so many make a packet that is too large for the socket's buffer */
+                return send_first(link, messages);
         return written < 0 ? (int)written : account(link, messages, sizes, n, (size_t)written);
 }
 

@@ -55,7 +55,7 @@ static void shrink(struct link *link) {
  * they could (docs/performance.md). A moment later there are ten. Was there a pause?
  */
 static bool keep_distance(const struct link *link, struct spin *spin) {
-        return spin && link->read_ns != 0 && pace_is_due(&link->pace) && spin_pace(spin, link->read_ns + PACE_NS);
+        return spin && link->read_ns != 0 && spin_pace(spin, link->read_ns + PACE_NS);
 }
 
 static void note_read(struct link *link, ssize_t n, bool paused) {
@@ -66,8 +66,7 @@ static ssize_t read_parts(struct link *link, struct iovec *parts, int count) {
         bool packet, cut;
         if (has_control(link))
                 return link_read_message(link, parts, count, &packet, &cut);
-        return count == 1 ? io_read(&link->in, parts->iov_base, parts->iov_len)
-                          : io_read_parts(&link->in, parts, count);
+        return io_read_parts(&link->in, parts, count);
 }
 
 /* What a read said: how many bytes came (0 also of an end, noted), or an error. */

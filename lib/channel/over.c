@@ -499,12 +499,9 @@ static ssize_t hand_out(struct over *over, const struct leat_message *about, con
                         memcpy(buffer, bytes, size);
                 return (ssize_t)size;
         }
-        struct kept *kept = kept_new(size, NULL, 0);
+        struct kept *kept = kept_copy(about, bytes, size, NULL, 0);
         if (!kept)
                 return -ENOMEM;
-        kept->about = *about;
-        kept->about.size_bytes = 0;
-        (void)kept_append(&kept, bytes, size); /* there is room */
         kept_list_add(&over->kept, kept);
         return -EMSGSIZE;
 }

@@ -48,14 +48,10 @@ static ssize_t take_direct(struct leat_channel *channel, struct incoming *messag
 
 /* Descriptors that do not fit: the message is kept, like one whose bytes do not. */
 static int keep_direct(struct incoming *message, const void *buffer) {
-        struct kept *kept = kept_new(message->about.size_bytes, message->descriptors, message->descriptors_count);
+        struct kept *kept = kept_copy(&message->about, buffer, message->about.size_bytes, message->descriptors,
+                                      message->descriptors_count);
         if (!kept)
                 return -ENOMEM;
-        size_t size = message->about.size_bytes;
-        kept->about = message->about;
-        kept->about.descriptors_count = message->descriptors_count;
-        kept->about.size_bytes = 0;
-        (void)kept_append(&kept, buffer, size); /* there is room */
         kept->link = message->link;
         message->kept = kept;
         message->descriptors_count = 0;

@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define GATHERED_MOST 2048 /* bytes of a message that is gathered: a larger one goes by itself */
-
 /* Why did the other end go? It may have said so before it closed. */
 static int ask_refusal(struct leat_channel *channel) {
         unsigned reads = READS_AT_ONCE;
@@ -366,7 +364,7 @@ static int drop_newest(struct leat_channel *channel, int r, const struct outgoin
 static bool goes_with_others(const struct leat_channel *channel, const struct leat_send_options *options,
                              size_t size_bytes) {
         return ((options->flags & LEAT_MORE) || burst_begun(channel->burst)) && (options->flags & ~LEAT_MORE) == 0 &&
-               options->descriptors_count == 0 && size_bytes <= GATHERED_MOST && !channel->again.on;
+               options->descriptors_count == 0 && size_bytes <= TOGETHER_SMALL && !channel->again.on;
 }
 
 int leat_send_with(struct leat_channel *channel, const void *bytes, size_t size_bytes,
@@ -461,7 +459,7 @@ static bool follows(const struct leat_channel *channel, const struct outgoing *m
 
 int channel_send_some(struct leat_channel *channel, const struct leat_outgoing *given, int count, int64_t deadline) {
         CLEANUP(kept_free_at) struct kept *none = NULL; /* what needs a copy goes by itself */
-        struct outgoing messages[SEND_SOME_MAX];
+        struct outgoing messages[TOGETHER_MAX];
         int done = 0, r = take_unsaid(channel);
         if (r < 0)
                 return r;
@@ -514,7 +512,7 @@ ssize_t leat_send_many(struct leat_channel *channel, const struct leat_outgoing 
         if (r == 0)
                 r = burst_flush(channel, deadline);
         channel->many |= r == 0;
-        int most = channel->again.on ? 1 : SEND_SOME_MAX; /* those go one by one */
+        int most = channel->again.on ? 1 : TOGETHER_MAX; /* those go one by one */
         while (r >= 0 && done < count) {
                 int some = 0;
                 for (; some < most && done + (size_t)some < count; some++) {

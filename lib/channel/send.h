@@ -9,10 +9,7 @@
 /* Send one message: try, wait, try. None of it is seen if this fails. */
 int channel_send(struct leat_channel *channel, struct outgoing *message, int64_t deadline);
 
-/* How many may be given to it; their descriptions stand on the stack. */
-#define SEND_SOME_MAX 64
-
-/* Send several, which were checked. How many went out, the first ones, at least 1; or the error of the first. */
+/* Send several, at most TOGETHER_MAX, which were checked. How many went out, the first ones, at least 1; or the error of the first. */
 int channel_send_some(struct leat_channel *channel, const struct leat_outgoing *given, int count, int64_t deadline);
 
 /* Does this message keep the rules of the channel's framing and size? 0, -EINVAL, -EMSGSIZE, -ENOTSUP. */

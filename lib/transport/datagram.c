@@ -124,7 +124,7 @@ static int write_one(const struct leat_channel *channel, const struct datagram_n
         uint8_t header[WIRE_HEADER_BYTES];
         size_t bytes = entry_header_bytes((enum framing)channel->address.framing);
         if (bytes > 0)
-                datagram_encode(message, header);
+                entry_header(message, header);
         return write_it(channel->state, to, header, bytes, message);
 }
 
@@ -180,17 +180,14 @@ static int datagram_send(struct leat_channel *channel, struct outgoing *messages
 /* Into memory of our own; its descriptors go along. */
 static int keep(const struct datagram *datagram, struct incoming *message) {
         const struct arrival *arrival = &datagram->arrival;
-        size_t size = datagram->frame.about.size_bytes;
-        message->kept = kept_new(size, arrival->descriptors, (size_t)arrival->descriptors_count);
+        message->kept = kept_copy(&message->about, datagram->frame.bytes, datagram->frame.about.size_bytes,
+                                  arrival->descriptors, (size_t)arrival->descriptors_count);
         if (!message->kept)
                 return -ENOMEM;
-        message->kept->about = message->about;
-        message->kept->about.descriptors_count = (size_t)arrival->descriptors_count;
-        message->kept->about.size_bytes = 0;
         message->kept->link = message->link;
         message->kept->is_reply = message->kind == WIRE_REPLY;
         message->kept->reference = message->answers;
-        return kept_append(&message->kept, datagram->frame.bytes, size); /* there is room */
+        return 0;
 }
 
 static int deliver(struct datagram *datagram, struct incoming *message) {

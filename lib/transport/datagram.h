@@ -34,10 +34,7 @@ struct datagram_frame {
 int datagram_look(enum framing framing, const uint8_t *bytes, size_t size, uint64_t largest, size_t descriptors,
                   struct datagram_frame *ret_frame);
 
-/* The header of a message of one datagram. */
-void datagram_encode(const struct outgoing *message, uint8_t ret_bytes[WIRE_HEADER_BYTES]);
-
-/* The first ones of these that may go together, in at most so many bytes. How many: 0 or 1, it is for datagram_encode(). */
+/* The first ones of these that may go together, in at most so many bytes. How many: 0 or 1, it is to go by itself. */
 int datagram_bundle(const struct outgoing *messages, int count, size_t most, uint8_t *bytes, size_t *ret_size);
 
 /* The next one of a datagram that datagram_look() has found good. */

@@ -8,27 +8,11 @@
 #include <leat/deadline.h>
 #include <string.h>
 
-#define SMALL_BYTES 2048 /* a larger one is not worth the copy */
-
 /* ---- out ---- */
 
-void datagram_encode(const struct outgoing *message, uint8_t ret_bytes[WIRE_HEADER_BYTES]) {
-        const struct wire_header header = {
-                .kind = message->kind,
-                .flags = message->flags,
-                .priority = message->priority,
-                .size = (uint32_t)message->size_bytes, /* largest_bytes is far below */
-                .descriptors = (uint8_t)message->descriptors_count,
-                .type = message->type,
-                .sequence = message->sequence,
-                .time_ns = message->time_ns,
-                .reference = message->reference,
-        };
-        wire_encode(&header, ret_bytes);
-}
-
 static bool shares(const struct outgoing *message) {
-        return message->kind == WIRE_MESSAGE && message->size_bytes <= SMALL_BYTES && message->descriptors_count == 0;
+        return message->kind == WIRE_MESSAGE && message->size_bytes <= TOGETHER_SMALL &&
+               message->descriptors_count == 0;
 }
 
 int datagram_bundle(const struct outgoing *messages, int count, size_t most, uint8_t *bytes, size_t *ret_size) {
@@ -38,7 +22,7 @@ int datagram_bundle(const struct outgoing *messages, int count, size_t most, uin
                 size_t size = messages[n].size_bytes;
                 if (most - used < WIRE_HEADER_BYTES + size)
                         break;
-                datagram_encode(&messages[n], bytes + used);
+                entry_header(&messages[n], bytes + used);
                 if (size > 0)
                         memcpy(bytes + used + WIRE_HEADER_BYTES, messages[n].bytes, size);
                 used += WIRE_HEADER_BYTES + size;

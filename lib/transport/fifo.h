@@ -31,7 +31,6 @@ struct fifo {
         bool has_turn;   /* the others wait */
         bool broken;     /* the last write found no receiver: there is nobody to finish a message for */
         int64_t turn_us; /* until the next try for the turn; 0: we do not wait for it */
-        uint64_t refused;
 };
 
 /* ---- names: fifo_open.c ---- */

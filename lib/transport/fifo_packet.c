@@ -34,23 +34,12 @@ static int send_raw(const struct fifo *fifo, const struct outgoing *message) {
         return n < 0 ? (int)n : 0;
 }
 
-static struct wire_header header_of(const struct outgoing *message, size_t frame, size_t left) {
-        return (struct wire_header){
-                .kind = frame == 0 ? WIRE_MESSAGE : WIRE_CONTINUE,
-                .priority = message->priority,
-                .size = (uint32_t)left,
-                .type = message->type,
-                .sequence = message->sequence,
-                .time_ns = message->time_ns,
-        };
-}
-
 /* Add a message as a frame that is whole. 0: there is no room. */
 static size_t add_frame(const struct outgoing *message, uint8_t *packet, size_t room) {
         size_t size = message->size_bytes;
         if (message->sent > 0 || room < WIRE_HEADER_BYTES || room - WIRE_HEADER_BYTES < size)
                 return 0;
-        const struct wire_header header = header_of(message, 0, size);
+        const struct wire_header header = outgoing_header(message, 0);
         wire_encode(&header, packet);
         if (size > 0)
                 memcpy(packet + WIRE_HEADER_BYTES, message->bytes, size);
@@ -82,10 +71,10 @@ int fifo_send_packets(struct fifo *fifo, struct outgoing *message) {
                 return send_raw(fifo, message);
         size_t left;
         do {
-                size_t frame = message->sent / PIPE_BUF, at = frame * FIFO_FRAME_BYTES;
+                size_t at = message->sent / PIPE_BUF * FIFO_FRAME_BYTES;
                 left = message->size_bytes - at;
                 size_t size = left < FIFO_FRAME_BYTES ? left : FIFO_FRAME_BYTES;
-                const struct wire_header header = header_of(message, frame, left);
+                const struct wire_header header = outgoing_header(message, at);
                 int r = write_frame(fifo, &header, message->bytes + at, size);
                 if (r < 0)
                         return r;
@@ -172,17 +161,6 @@ static void describe(const struct wire_header *header, struct leat_message *ret_
         };
 }
 
-/* In memory of our own: what was not wanted, or is not whole. */
-static struct kept *keep(const struct leat_message *about, const uint8_t *bytes, size_t size) {
-        struct kept *kept = kept_new(size, NULL, 0);
-        if (!kept)
-                return NULL;
-        kept->about = *about;
-        kept->about.size_bytes = 0;
-        (void)kept_append(&kept, bytes, size); /* there is room */
-        return kept;
-}
-
 /* The first frame. One under way that it interrupts was its killed writer's: whoever lives finishes before the next begins. */
 static int take_first(struct fifo *fifo, const struct wire_header *header, const uint8_t *bytes, size_t size,
                       struct incoming *message) {
@@ -195,7 +173,7 @@ static int take_first(struct fifo *fifo, const struct wire_header *header, const
                         memcpy(message->buffer, bytes, size);
                 return 0;
         }
-        struct kept *kept = keep(&message->about, bytes, size);
+        struct kept *kept = kept_copy(&message->about, bytes, size, NULL, 0); /* not wanted, or not whole */
         if (!kept)
                 return -ENOMEM;
         if (header->size == size) {

@@ -117,6 +117,18 @@ void harness_wait_state(pid_t pid, const char *letters);
 /* How many descriptors this process has open. */
 int harness_count_descriptors(void);
 
+/* Is this a build with a sanitizer, which makes all of it slow? */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
 /* What the macros call. */
 int harness_main(int argc, char **argv, void (*add_tests)(void));
 void harness_register(const char *name, void (*function)(void), const char *file, int line,

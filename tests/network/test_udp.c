@@ -33,20 +33,30 @@ static void check_delivered(const struct seen *seen, const struct tally *tally) 
         CHECK_EQ(missing, tally->lost);
 }
 
+static pid_t start_over_relay(const struct bad *bad, struct network *network, struct receiver *ret_receiver) {
+        *ret_receiver = (struct receiver){ .seen = seen_new() };
+        network_new(network, harness_seed());
+        address_at_b(ret_receiver->address, sizeof ret_receiver->address, "udp", bad->family, "?capacity=4M");
+        ret_receiver->seen->stop_at = COUNT + 1;
+        return receiver_start(network, ret_receiver);
+}
+
+/* When the first one is there. */
+static void treat_from_the_second(const struct bad *bad, struct network *network) {
+        network_drain(network, HOST_A, 1);
+        network->treatment->lost = bad->lost;
+        network->treatment->doubled = bad->doubled;
+        network->treatment->turned = bad->turned;
+}
+
 static void counts_what_the_relay_did(void *argument) {
         const struct bad *bad = argument;
         struct network network;
-        struct receiver receiver = { .seen = seen_new() };
-        network_new(&network, harness_seed());
-        address_at_b(receiver.address, sizeof receiver.address, "udp", bad->family, "?capacity=4M");
-        receiver.seen->stop_at = COUNT + 1;
-        pid_t pid = receiver_start(&network, &receiver);
+        struct receiver receiver;
+        pid_t pid = start_over_relay(bad, &network, &receiver);
         struct leat_channel *sender = open_here(receiver.address, LEAT_SEND);
         CHECK_EQ(send_numbered(sender, 1, MOST_BYTES, SOON), 0); /* the first one tells who it is: it is not lost */
-        network_drain(&network, HOST_A, 1);
-        network.treatment->lost = bad->lost;
-        network.treatment->doubled = bad->doubled;
-        network.treatment->turned = bad->turned;
+        treat_from_the_second(bad, &network);
         for (uint64_t number = 2; number <= COUNT; number++)
                 CHECK_EQ(send_numbered(sender, number, MOST_BYTES, SOON), 0);
         network_drain(&network, HOST_A, COUNT);
@@ -83,17 +93,11 @@ static void send_numbers(struct leat_channel *sender, uint64_t first, uint64_t c
 static void counts_what_is_lost_of_batches(void *argument) {
         const struct bad *bad = argument;
         struct network network;
-        struct receiver receiver = { .seen = seen_new() };
-        network_new(&network, harness_seed());
-        address_at_b(receiver.address, sizeof receiver.address, "udp", bad->family, "?capacity=4M");
-        receiver.seen->stop_at = COUNT + 1;
-        pid_t pid = receiver_start(&network, &receiver);
+        struct receiver receiver;
+        pid_t pid = start_over_relay(bad, &network, &receiver);
         struct leat_channel *sender = open_here(receiver.address, LEAT_SEND);
         send_numbers(sender, 1, 1);
-        network_drain(&network, HOST_A, 1);
-        network.treatment->lost = bad->lost;
-        network.treatment->doubled = bad->doubled;
-        network.treatment->turned = bad->turned;
+        treat_from_the_second(bad, &network);
         for (uint64_t number = 2; number <= COUNT; number += 21)
                 send_numbers(sender, number, 21);
         network_drain(&network, HOST_A, 20);
