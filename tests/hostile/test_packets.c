@@ -11,7 +11,7 @@
 
 #define FRAMES 3
 #define PACKET_MOST (WIRE_HEADER_BYTES + WIRE_FRAME_BYTES)
-#define PATIENCE harness_deadline_ms(5000)
+#define PATIENCE harness_deadline_ms(40000)
 
 static struct wire_header message_of(uint32_t size, uint64_t sequence) {
         return (struct wire_header){

@@ -313,12 +313,27 @@ static const struct expected in_packet[] = { { 7, 3, 0, 1, "one" },
                                              { INT64_MAX, 0, 0, 3, "three" } };
 #define IN_PACKET (sizeof(in_packet) / sizeof(*in_packet))
 
+/* Its messages, one by one. */
+static void take_packet(struct leat_channel *channel) {
+        char buffer[64];
+        for (size_t i = 0; i < IN_PACKET; i++) {
+                struct leat_message about = LEAT_MESSAGE_INIT;
+                ssize_t n = leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(40000), &about);
+                CHECK_EQ(n, strlen(in_packet[i].text));
+                CHECK_MEM(buffer, in_packet[i].text, (size_t)n);
+                CHECK_EQ(about.type, in_packet[i].type);
+                CHECK_EQ(about.priority, in_packet[i].priority);
+                CHECK_EQ(about.sequence, in_packet[i].sequence);
+                CHECK_EQ(about.time_ns, WHEN_NS);
+        }
+}
+
 static int packets_to(struct leat_channel **ret_channel) {
         struct sockaddr_un name = { .sun_family = AF_UNIX };
         char address[256];
         snprintf(name.sun_path, sizeof(name.sun_path), "%s/s", harness_tmpdir());
         snprintf(address, sizeof(address), "unix:%s", name.sun_path);
-        CHECK_EQ(leat_open(address, LEAT_RECEIVE, harness_deadline_ms(5000), ret_channel), 0);
+        CHECK_EQ(leat_open(address, LEAT_RECEIVE, harness_deadline_ms(40000), ret_channel), 0);
         int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
         CHECK(fd >= 0);
         CHECK_EQ(connect(fd, (struct sockaddr *)&name, sizeof(name)), 0);
@@ -331,18 +346,9 @@ TEST(reads_a_packet_of_several) {
         char buffer[64];
         int fd = packets_to(&channel);
         CHECK_EQ(write(fd, bytes.at, bytes.size), bytes.size);
-        for (size_t i = 0; i < IN_PACKET; i++) {
-                struct leat_message about = LEAT_MESSAGE_INIT;
-                ssize_t n = leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), &about);
-                CHECK_EQ(n, strlen(in_packet[i].text));
-                CHECK_MEM(buffer, in_packet[i].text, (size_t)n);
-                CHECK_EQ(about.type, in_packet[i].type);
-                CHECK_EQ(about.priority, in_packet[i].priority);
-                CHECK_EQ(about.sequence, in_packet[i].sequence);
-                CHECK_EQ(about.time_ns, WHEN_NS);
-        }
+        take_packet(channel);
         close(fd);
-        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), NULL), -ENODATA);
+        CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(40000), NULL), -ENODATA);
         leat_close(channel);
         free(bytes.at);
 }
@@ -356,7 +362,7 @@ TEST(refuses_a_packet_that_is_wrong_in_its_last_message) {
                 char buffer[64];
                 int fd = packets_to(&channel);
                 CHECK_EQ(write(fd, bytes.at, bytes.size), bytes.size);
-                CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), NULL),
+                CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(40000), NULL),
                          -EBADMSG);
                 close(fd);
                 leat_close(channel);
@@ -372,7 +378,7 @@ TEST(reads_a_datagram_of_several) {
         char address[256], buffer[64];
         snprintf(name.sun_path, sizeof(name.sun_path), "%s/d", harness_tmpdir());
         snprintf(address, sizeof(address), "unix-dgram:%s", name.sun_path);
-        CHECK_EQ(leat_open(address, LEAT_RECEIVE, harness_deadline_ms(5000), &channel), 0);
+        CHECK_EQ(leat_open(address, LEAT_RECEIVE, harness_deadline_ms(40000), &channel), 0);
         int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         CHECK_EQ(connect(fd, (struct sockaddr *)&name, sizeof(name)), 0);
         for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
@@ -381,17 +387,9 @@ TEST(reads_a_datagram_of_several) {
                 free(bytes.at);
         }
         for (int i = 0; i < 2; i++)
-                CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), NULL),
+                CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(40000), NULL),
                          -EBADMSG);
-        for (size_t i = 0; i < IN_PACKET; i++) {
-                struct leat_message about = LEAT_MESSAGE_INIT;
-                ssize_t n = leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), harness_deadline_ms(5000), &about);
-                CHECK_EQ(n, strlen(in_packet[i].text));
-                CHECK_MEM(buffer, in_packet[i].text, (size_t)n);
-                CHECK_EQ(about.type, in_packet[i].type);
-                CHECK_EQ(about.priority, in_packet[i].priority);
-                CHECK_EQ(about.sequence, in_packet[i].sequence);
-        }
+        take_packet(channel);
         CHECK_EQ(leat_receive(channel, LEAT_ANY, buffer, sizeof(buffer), LEAT_NOW, NULL), -EAGAIN);
         close(fd);
         leat_close(channel);
@@ -411,14 +409,14 @@ TEST(sends_a_packet_of_several) {
         int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
         CHECK_EQ(bind(listener, (struct sockaddr *)&name, sizeof(name)), 0);
         CHECK_EQ(listen(listener, 1), 0);
-        CHECK_EQ(leat_open(address, LEAT_SEND, harness_deadline_ms(5000), &channel), 0);
+        CHECK_EQ(leat_open(address, LEAT_SEND, harness_deadline_ms(40000), &channel), 0);
         int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
         for (size_t i = 0; i < IN_PACKET; i++)
                 messages[i] = (struct leat_outgoing){ .type = in_packet[i].type,
                                                       .bytes = in_packet[i].text,
                                                       .size_bytes = strlen(in_packet[i].text),
                                                       .priority = in_packet[i].priority };
-        CHECK_EQ(leat_send_many(channel, messages, IN_PACKET, harness_deadline_ms(5000)), IN_PACKET);
+        CHECK_EQ(leat_send_many(channel, messages, IN_PACKET, harness_deadline_ms(40000)), IN_PACKET);
         CHECK_EQ(recv(fd, got, sizeof(got), MSG_DONTWAIT), want.size);
         for (size_t i = 0; i < IN_PACKET; i++) {
                 times[i] = got + at + 32;
