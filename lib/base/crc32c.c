@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 /* The remainder of each byte, by the polynomial 1EDC6F41 with its bits reversed. */
 static const uint32_t table[256] = {
         /* clang-format off */
@@ -41,7 +45,7 @@ static const uint32_t table[256] = {
         /* clang-format on */
 };
 
-uint32_t crc32c_by_table(uint32_t crc, const void *bytes, size_t size) {
+static uint32_t by_table(uint32_t crc, const void *bytes, size_t size) {
         const uint8_t *at = bytes;
         crc = ~crc;
         while (size--)
@@ -51,35 +55,106 @@ uint32_t crc32c_by_table(uint32_t crc, const void *bytes, size_t size) {
 
 #if defined(__x86_64__)
 
-__attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, const void *bytes, size_t size) {
-        const uint8_t *at = bytes;
-        uint64_t sum = ~crc;
-        for (; size >= 8; size -= 8, at += 8) {
-                uint64_t word;
-                memcpy(&word, at, sizeof(word));
-                sum = __builtin_ia32_crc32di(sum, word);
-        }
+#define INSTRUCTION __attribute__((target("sse4.2")))
+#define THREE_STREAMS __attribute__((target("sse4.2,pclmul")))
+#define WIDE_FOLDING __attribute__((target("sse4.2,avx512f,vpclmulqdq")))
+
+/* An instruction takes three cycles, and one can begin in each: so three streams side by side take the time of one. */
+static const struct {
+        size_t bytes; /* of one stream */
+        uint32_t two,
+                one; /* x^(8 * bytes * 2 - 33) and x^(8 * bytes - 33) modulo the polynomial: what carries a sum over so much */
+} strides[] = { { 2048, 0x82f89c77, 0xa51b6135 }, { 256, 0xdd7e3b0c, 0xb9e02b86 } };
+
+static inline uint64_t word_at(const uint8_t *at) {
+        uint64_t word;
+        memcpy(&word, at, sizeof(word));
+        return word;
+}
+
+INSTRUCTION static uint32_t one_stream(uint32_t crc, const uint8_t *at, size_t size) {
+        uint64_t sum = crc;
+        for (; size >= 8; size -= 8, at += 8)
+                sum = _mm_crc32_u64(sum, word_at(at));
         uint32_t rest = (uint32_t)sum;
         if (size >= 4) {
                 uint32_t half;
                 memcpy(&half, at, sizeof(half));
-                rest = __builtin_ia32_crc32si(rest, half);
+                rest = _mm_crc32_u32(rest, half);
                 size -= 4;
                 at += 4;
         }
         while (size--)
-                rest = __builtin_ia32_crc32qi(rest, *at++);
-        return ~rest;
+                rest = _mm_crc32_u8(rest, *at++);
+        return rest;
 }
 
-uint32_t crc32c(uint32_t crc, const void *bytes, size_t size) {
-        return __builtin_cpu_supports("sse4.2") ? by_instruction(crc, bytes, size) : crc32c_by_table(crc, bytes, size);
+THREE_STREAMS static inline uint64_t multiply(uint64_t sum, uint32_t power) {
+        const __m128i a = _mm_cvtsi64_si128((int64_t)sum), b = _mm_cvtsi64_si128(power);
+        return (uint64_t)_mm_cvtsi128_si64(_mm_clmulepi64_si128(a, b, 0));
+}
+
+/* V. Gopal and others: Fast CRC Computation for iSCSI Polynomial Using CRC32 Instruction, Intel 2011. */
+THREE_STREAMS static uint32_t three_streams(uint32_t crc, const uint8_t *at, size_t size) {
+        for (size_t i = 0; i < sizeof(strides) / sizeof(strides[0]); i++) {
+                const size_t stride = strides[i].bytes;
+                for (; size >= 3 * stride; size -= 3 * stride, at += 3 * stride) {
+                        uint64_t first = crc, second = 0, third = 0;
+                        for (size_t j = 0; j < stride; j += 8) {
+                                first = _mm_crc32_u64(first, word_at(at + j));
+                                second = _mm_crc32_u64(second, word_at(at + stride + j));
+                                third = _mm_crc32_u64(third, word_at(at + 2 * stride + j));
+                        }
+                        uint64_t carried = multiply(first, strides[i].two) ^ multiply(second, strides[i].one);
+                        crc = (uint32_t)(third ^ _mm_crc32_u64(0, carried));
+                }
+        }
+        return one_stream(crc, at, size);
+}
+
+/* Carry what is folded so far over the bytes up to the next ones, and add those. by: x^(bits + 31) and x^(bits - 33). */
+WIDE_FOLDING static inline __m512i fold(__m512i folded, __m512i by, __m512i next) {
+        const __m512i low = _mm512_clmulepi64_epi128(folded, by, 0x00),
+                      high = _mm512_clmulepi64_epi128(folded, by, 0x11);
+        return _mm512_ternarylogic_epi64(low, high, next, 0x96); /* all three, by exclusive or */
+}
+
+/* The same authors: Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction, Intel 2009; four products of 512 bits
+ * side by side. Twice as fast as three streams. */
+WIDE_FOLDING static uint32_t wide_folding(uint32_t crc, const uint8_t *at, size_t size) {
+        const __m512i over_256 = _mm512_broadcast_i32x4(_mm_set_epi64x(0xb9e02b86, 0xdcb17aa4)),
+                      over_64 = _mm512_broadcast_i32x4(_mm_set_epi64x(0x9e4addf8, 0x740eef02));
+        uint8_t last[64];
+        __m512i a = _mm512_loadu_si512(at), b = _mm512_loadu_si512(at + 64), c = _mm512_loadu_si512(at + 128),
+                d = _mm512_loadu_si512(at + 192);
+        a = _mm512_xor_si512(a, _mm512_zextsi128_si512(_mm_cvtsi32_si128((int)crc)));
+        for (at += 256, size -= 256; size >= 256; at += 256, size -= 256) {
+                a = fold(a, over_256, _mm512_loadu_si512(at));
+                b = fold(b, over_256, _mm512_loadu_si512(at + 64));
+                c = fold(c, over_256, _mm512_loadu_si512(at + 128));
+                d = fold(d, over_256, _mm512_loadu_si512(at + 192));
+        }
+        _mm512_storeu_si512(last, fold(fold(fold(a, over_64, b), over_64, c), over_64, d));
+        return one_stream(one_stream(0, last, sizeof(last)), at, size);
+}
+
+uint32_t crc32c_by(enum crc32c_way way, uint32_t crc, const void *bytes, size_t size) {
+        if (way >= CRC32C_WIDE_FOLDING && size >= 512 && __builtin_cpu_supports("avx512f") &&
+            __builtin_cpu_supports("vpclmulqdq"))
+                return ~wide_folding(~crc, bytes, size);
+        if (way >= CRC32C_THREE_STREAMS && size >= 3 * 256 && __builtin_cpu_supports("sse4.2") &&
+            __builtin_cpu_supports("pclmul"))
+                return ~three_streams(~crc, bytes, size);
+        if (way >= CRC32C_INSTRUCTION && __builtin_cpu_supports("sse4.2"))
+                return ~one_stream(~crc, bytes, size);
+        return by_table(crc, bytes, size);
 }
 
 #else
 
-uint32_t crc32c(uint32_t crc, const void *bytes, size_t size) {
-        return crc32c_by_table(crc, bytes, size);
+uint32_t crc32c_by(enum crc32c_way way, uint32_t crc, const void *bytes, size_t size) {
+        (void)way;
+        return by_table(crc, bytes, size);
 }
 
 #endif

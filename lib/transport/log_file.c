@@ -236,39 +236,42 @@ void log_clear(struct log *log) {
 
 /* ---- looking through a file ---- */
 
-static int64_t find_seal(int fd, uint64_t from, uint64_t *ret_messages) {
+static int64_t find_seal(int fd, struct log_count *count) {
         CLEANUP(log_cursor_clear) struct log_cursor cursor;
         const struct record *record;
         int r;
-        log_cursor_init(&cursor, fd, from, RECORD_LARGEST_BYTES);
-        *ret_messages = 0;
+        log_cursor_init(&cursor, fd, count->at, RECORD_LARGEST_BYTES);
         while ((r = log_cursor_next(&cursor, NULL, &record)) == 1) {
                 if (record->kind == RECORD_SEAL)
                         return (int64_t)log_cursor_end(&cursor);
-                *ret_messages += record->kind == RECORD_MESSAGE;
+                count->messages += record->kind == RECORD_MESSAGE;
+                count->at = log_cursor_end(&cursor);
                 log_cursor_consume(&cursor);
         }
         return r == -EAGAIN ? 0 : r;
 }
 
-int64_t log_file_seal(int fd, uint64_t from, uint64_t *ret_messages) {
+int64_t log_file_seal(int fd, struct log_count *count) {
+        const struct log_count from = *count;
         int64_t r = -ESTALE;
         /* PATH may be emptied meanwhile; then its SEAL is at its beginning. */
-        for (int i = 0; i < 3 && r == -ESTALE; i++)
-                r = find_seal(fd, from, ret_messages);
+        for (int i = 0; i < 3 && r == -ESTALE; i++) {
+                *count = from;
+                r = find_seal(fd, count);
+        }
         return r;
 }
 
 int64_t log_file_seal_at_end(int fd, uint64_t from) {
-        uint64_t messages;
+        struct log_count count = { .at = from };
         struct stat status;
         if (fstat(fd, &status) < 0)
                 return -errno;
         if ((uint64_t)status.st_size <= from)
                 return 0;
         if ((uint64_t)status.st_size - from > SEAL_IN_LAST_BYTES)
-                from = (uint64_t)status.st_size - SEAL_IN_LAST_BYTES;
-        return log_file_seal(fd, from, &messages);
+                count.at = (uint64_t)status.st_size - SEAL_IN_LAST_BYTES;
+        return log_file_seal(fd, &count);
 }
 
 /*

@@ -103,8 +103,14 @@ int log_file_begin(int fd, const struct log_header *header);
 /* The header now. 0, -EBADMSG. */
 int log_file_header(int fd, struct log_header *ret_header);
 
-/* Where the first SEAL ends, looking from `from`; 0: there is none; a negative errno. messages: how many stand between. */
-int64_t log_file_seal(int fd, uint64_t from, uint64_t *ret_messages);
+/* How far a file was counted: up to here, which is the end of a record or of the header, it has so many messages and no SEAL. */
+struct log_count {
+        uint64_t at, messages;
+};
+
+/* Where the first SEAL ends; 0: there is none; a negative errno. Looks from count->at on, and counts up to that SEAL, or to the end of
+ * the last record. */
+int64_t log_file_seal(int fd, struct log_count *count);
 
 /* The same for a SEAL that is not announced: it is at the end, but for the few records that raced with it. */
 int64_t log_file_seal_at_end(int fd, uint64_t from);

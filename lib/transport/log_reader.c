@@ -3,6 +3,7 @@
 
 #include "transport/log_reader.h"
 
+#include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 
@@ -93,7 +94,7 @@ static int enter(struct log_reader *reader, int fd, uint64_t number) {
         reader->number = number;
         reader->file_watch = wd;
         reader->directory_watch = -1;
-        reader->sealed = reader->begun = false;
+        reader->sealed = reader->begun = reader->looked_beyond = false;
         log_cursor_restart(&reader->cursor, fd);
         return 0;
 }
@@ -149,7 +150,7 @@ int log_reader_to_start(struct log_reader *reader) {
 
 int log_reader_to_end(struct log_reader *reader) {
         struct log_header header = { 0 };
-        uint64_t newest, messages;
+        uint64_t newest;
         struct stat status;
         int r = log_newest(reader->log, &newest);
         if (r == 0)
@@ -162,8 +163,9 @@ int log_reader_to_end(struct log_reader *reader) {
         if (fstat(reader->fd, &status) < 0)
                 return -errno;
         (void)log_file_header(reader->fd, &header);
-        int64_t seal = header.sealing ? log_file_seal(reader->fd, header.bytes, &messages)
-                                      : log_file_seal_at_end(reader->fd, header.bytes);
+        struct log_count count = { .at = header.bytes };
+        int64_t seal =
+                header.sealing ? log_file_seal(reader->fd, &count) : log_file_seal_at_end(reader->fd, header.bytes);
         if (seal < 0)
                 return (int)seal;
         reader->sealed = seal > 0 && seal <= status.st_size;
@@ -271,9 +273,18 @@ static int look_in_file(struct log_reader *reader, unsigned *reads, const struct
         return r == -EAGAIN && stands_behind_emptied(reader) ? -ESTALE : r;
 }
 
+/* It is announced in the header before there is a SEAL. */
+static bool may_be_sealed(int fd) {
+        uint8_t sealing[4];
+        return pread(fd, sealing, sizeof(sealing), LOG_SEALING_AT) != sizeof(sealing) || get_le32(sealing) != 0;
+}
+
 /* The next file is only made behind a SEAL. If it is there and this one, looked at again, has none, its end was cut off, or did
- * not reach the disk before the power was lost. */
+ * not reach the disk before the power was lost. (Nor may its announcement have, but then the next file was there from the first.) */
 static int look_for_lost_end(struct log_reader *reader, unsigned *reads, const struct record **ret_record) {
+        if (reader->looked_beyond && !may_be_sealed(reader->fd))
+                return -EAGAIN;
+        reader->looked_beyond = true;
         if (!log_file_exists(reader->log, reader->number + 1))
                 return -EAGAIN;
         int r = look_in_file(reader, reads, ret_record);

@@ -19,7 +19,13 @@ struct log_cursor {
         size_t begin, end, capacity, searched;
         struct record_found found; /* the current one, at buffer[begin], if `has` */
         bool has;
-        bool pieced; /* the buffer was filled in more than one read */
+        bool pieced;   /* the buffer was filled in more than one read */
+        void *landing; /* where a large message's bytes may be read to; or NULL */
+        size_t landing_size;
+        size_t landed;       /* so many bytes of the current record lie there, and not in the buffer */
+        bool large;          /* the last record was: read a header first, and see where the rest belongs */
+        uint64_t refused_at; /* the record here does not land: it was not whole, or is none */
+        uint64_t awaited;    /* the large record here, of which not all was there, needs so many bytes; or 0 */
         bool in_noise;
         bool unlinked;  /* the file had no name any more, when there was nothing more to read */
         uint64_t noise; /* stretches that were no record */
@@ -38,14 +44,25 @@ void log_cursor_restart(struct log_cursor *cursor, int fd);
 void log_cursor_seek(struct log_cursor *cursor, uint64_t at);
 
 /*
+ * A large message may be read straight to where it belongs, behind a header that is in order. Between log_cursor_land() and
+ * log_cursor_settle() the landing is the cursor's to write to. What was not consumed then is read again.
+ */
+void log_cursor_land(struct log_cursor *cursor, void *landing, size_t size);
+void log_cursor_settle(struct log_cursor *cursor);
+
+/*
  * Look at the next record; it stays the next until it is consumed. reads: how often the file may still be read, counted
  * down, or NULL. Returns 1; -EAGAIN: there is none at present; -EINPROGRESS: `reads` is used up; -ESTALE: the file was cut
- * below here; -ENOMEM; -EIO and the like. *_peek is the cheaper one: to it a file that was cut has no more, and that is all.
+ * below here; -ENOMEM; -EIO and the like. *_peek is the cheaper one: to it a file that was cut has no more, and of a large record that
+ * was not whole the last time it looks for the end alone. What is behind one that never will be, the other finds.
  */
 int log_cursor_peek(struct log_cursor *cursor, unsigned *reads, const struct record **ret_record);
 int log_cursor_next(struct log_cursor *cursor, unsigned *reads, const struct record **ret_record);
 
-/* The current record's bytes in the file, its end there, and forget it. */
+/* Copy the current record's message to there. */
+void log_cursor_copy(const struct log_cursor *cursor, void *ret_bytes);
+
+/* The current record's bytes in the file (not of one that landed), its end there, and forget it. */
 static inline const uint8_t *log_cursor_bytes(const struct log_cursor *cursor) {
         return cursor->buffer + cursor->begin;
 }
@@ -64,6 +81,7 @@ struct log_reader {
         bool begun;              /* the header was there, and `cursor` is behind it */
         uint64_t records_before; /* messages in the files before this one */
         bool sealed;             /* the end of this file was read, and the next is not there yet */
+        bool looked_beyond;      /* the next file was not there when this one was read to its end first */
         int notify;              /* inotify; -1: nobody waits on it */
         int file_watch;          /* -1: none */
         int directory_watch;

@@ -102,7 +102,7 @@ static int deliver(const struct log_cursor *cursor, struct incoming *message) {
         } else if (record->size > message->size_bytes) {
                 return -EMSGSIZE;
         }
-        record_copy(record, log_cursor_bytes(cursor), to);
+        log_cursor_copy(cursor, to);
         return 0;
 }
 
@@ -122,9 +122,7 @@ static int next_message(struct log_state *state, unsigned *reads, const struct r
 
 static int take_own(struct log_state *state, struct incoming *message) {
         const struct record *record;
-        state->reader.cursor.spin = message->spin;
         int r = next_message(state, message->reads, &record);
-        state->reader.cursor.spin = NULL;
         if (r != 1)
                 return r;
         r = deliver(&state->reader.cursor, message);
@@ -263,7 +261,14 @@ static bool all_gone(struct log_state *state) {
 }
 
 static int take(struct log_state *state, struct incoming *message) {
-        return state->queue.fd >= 0 ? take_shared(state, message) : take_own(state, message);
+        struct log_cursor *cursor = &state->reader.cursor;
+        bool shared = state->queue.fd >= 0;
+        cursor->spin = shared ? NULL : message->spin; /* under the lock nobody pauses */
+        log_cursor_land(cursor, message->buffer, message->size_bytes);
+        int r = shared ? take_shared(state, message) : take_own(state, message);
+        log_cursor_settle(cursor);
+        cursor->spin = NULL;
+        return r;
 }
 
 static int explain(struct leat_channel *channel, int error) {

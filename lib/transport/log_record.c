@@ -7,29 +7,77 @@
 #include <errno.h>
 #include <leat/message.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 /* Its first byte occurs once in it, so no two overlap; and none is 0, so none reaches into the zeros behind a record. */
 static const uint8_t magic[RECORD_MAGIC_BYTES] = { 0xb1, 'L', 'e', 'a', 't', 'l', 'o', 'g' };
 static const uint8_t file_magic[8] = { 'L', 'e', 'a', 't', 'L', 'o', 'g', 1 };
 #define POSITION_OFFSET_MOST (UINT64_C(1) << 62) /* so that what is read from there on has an offset too */
+static const uint8_t no_bytes[8];
 static const uint8_t position_magic[8] = { 'L', 'e', 'a', 't', 'P', 'o', 's', 1 };
 
 #define MASKED_FROM 16 /* of a header */
 #define CHECKED_FROM 20
+#define BLOCK_BYTES 8192 /* looked at twice while it is near */
+
+#define STEP_BYTES ((size_t)128)
+
+#if defined(__x86_64__)
+
+/* 32 places at a time: all ones where the first and the last byte of the magic stand. */
+__attribute__((target("avx2"))) static inline __m256i candidates(const uint8_t *at) {
+        const __m256i first = _mm256_loadu_si256((const __m256i_u *)at),
+                      last = _mm256_loadu_si256((const __m256i_u *)(at + RECORD_MAGIC_BYTES - 1));
+        return _mm256_and_si256(_mm256_cmpeq_epi8(first, _mm256_set1_epi8((char)magic[0])),
+                                _mm256_cmpeq_epi8(last, _mm256_set1_epi8((char)magic[RECORD_MAGIC_BYTES - 1])));
+}
+
+__attribute__((target("avx2"))) static size_t pass_steps(const uint8_t *bytes, size_t from, size_t last) {
+        for (; from + STEP_BYTES <= last; from += STEP_BYTES) {
+                const uint8_t *at = bytes + from;
+                __m256i some = _mm256_or_si256(_mm256_or_si256(candidates(at), candidates(at + 32)),
+                                               _mm256_or_si256(candidates(at + 64), candidates(at + 96)));
+                if (!_mm256_testz_si256(some, some))
+                        break;
+        }
+        return from;
+}
+
+/* Pass as much of [from, last) as it surely does not begin in. Returns where that ends; *ret_end: how far to look there in detail.
+ * Large messages are not text: each value of a byte occurs every 256 bytes, and memchr stops there. */
+static size_t pass_clean(const uint8_t *bytes, size_t from, size_t last, size_t *ret_end) {
+        *ret_end = last;
+        if (last - from < STEP_BYTES || !__builtin_cpu_supports("avx2"))
+                return from;
+        from = pass_steps(bytes, from, last);
+        *ret_end = last - from < STEP_BYTES ? last : from + STEP_BYTES;
+        return from;
+}
+
+#else
+
+static size_t pass_clean(const uint8_t *bytes, size_t from, size_t last, size_t *ret_end) {
+        (void)bytes;
+        *ret_end = last;
+        return from;
+}
+
+#endif
 
 /* Where the magic stands in [from, size), or `size`. */
 static size_t find_magic(const uint8_t *bytes, size_t from, size_t size) {
+        size_t last = size >= RECORD_MAGIC_BYTES ? size - RECORD_MAGIC_BYTES + 1 : 0, end;
         /* Most often it is where it is looked for. */
-        if (size >= RECORD_MAGIC_BYTES && from <= size - RECORD_MAGIC_BYTES &&
-            memcmp(bytes + from, magic, sizeof(magic)) == 0)
+        if (from < last && memcmp(bytes + from, magic, sizeof(magic)) == 0)
                 return from;
-        while (size >= RECORD_MAGIC_BYTES && from <= size - RECORD_MAGIC_BYTES) {
-                const uint8_t *at = memchr(bytes + from, magic[0], size - RECORD_MAGIC_BYTES + 1 - from);
-                if (!at)
-                        break;
-                from = (size_t)(at - bytes);
-                if (memcmp(at, magic, sizeof(magic)) == 0)
-                        return from;
-                from++;
+        while (from < last) {
+                from = pass_clean(bytes, from, last, &end);
+                const uint8_t *at = memchr(bytes + from, magic[0], end - from);
+                if (at && memcmp(at, magic, sizeof(magic)) == 0)
+                        return (size_t)(at - bytes);
+                from = at ? (size_t)(at - bytes) + 1 : end;
         }
         return size;
 }
@@ -50,10 +98,36 @@ static void apply_mask(uint64_t mask, uint8_t *bytes, size_t size) {
                 bytes[i] ^= pattern[i % 8];
 }
 
-static void put_header(const struct record *record, const void *bytes, uint8_t *header) {
+/* The checksum of a message's bytes; *ret_occurs: so does the magic in them. Block by block, so that a large message is fetched from
+ * memory once and not twice. */
+static uint32_t look_through(const uint8_t *bytes, size_t size, bool *ret_occurs) {
+        uint32_t crc = 0;
+        *ret_occurs = false;
+        for (size_t begin = 0, end; begin < size; begin = end) {
+                size_t from = begin < RECORD_MAGIC_BYTES ? 0 : begin - RECORD_MAGIC_BYTES + 1; /* it may lie across */
+                end = size - begin > BLOCK_BYTES ? begin + BLOCK_BYTES : size;
+                crc = crc32c(crc, bytes + begin, end - begin);
+                *ret_occurs = *ret_occurs || find_magic(bytes, from, end) < end;
+        }
+        return crc;
+}
+
+/* Does it occur across the end of the header and the beginning of the bytes? */
+static bool occurs_at_seam(const uint8_t *header, const void *bytes, size_t size) {
+        uint8_t seam[2 * RECORD_MAGIC_BYTES - 2];
+        size_t half = RECORD_MAGIC_BYTES - 1, after = size < half ? size : half;
+        if (size == 0)
+                return false;
+        memcpy(seam, header + RECORD_HEADER_BYTES - half, half);
+        memcpy(seam + half, bytes, after);
+        return find_magic(seam, 0, half + after) < half + after;
+}
+
+/* check: of the message's bytes. */
+static void put_header(const struct record *record, uint32_t check, uint8_t *header) {
         memcpy(header, magic, sizeof(magic));
         put_le64(header + 8, 0);
-        put_le32(header + 20, crc32c(0, bytes, record->size));
+        put_le32(header + 20, check);
         put_le32(header + 24, record->size);
         header[28] = record->kind;
         header[29] = 0;
@@ -66,17 +140,10 @@ static void put_header(const struct record *record, const void *bytes, uint8_t *
 }
 
 bool record_encode(const struct record *record, const void *bytes, uint8_t ret_header[RECORD_HEADER_BYTES]) {
-        uint8_t seam[2 * RECORD_MAGIC_BYTES - 2]; /* the end of the header and the beginning of the bytes */
-        size_t half = RECORD_MAGIC_BYTES - 1, size = record->size;
-        put_header(record, bytes, ret_header);
-        if (find_magic(ret_header, 1, RECORD_HEADER_BYTES) < RECORD_HEADER_BYTES)
-                return false;
-        if (size == 0)
-                return true;
-        size_t after = size < half ? size : half;
-        memcpy(seam, ret_header + RECORD_HEADER_BYTES - half, half);
-        memcpy(seam + half, bytes, after);
-        return find_magic(seam, 0, half + after) == half + after && find_magic(bytes, 0, size) == size;
+        bool occurs;
+        put_header(record, look_through(bytes, record->size, &occurs), ret_header);
+        return !occurs && find_magic(ret_header, 1, RECORD_HEADER_BYTES) == RECORD_HEADER_BYTES &&
+               !occurs_at_seam(ret_header, bytes, record->size);
 }
 
 /* splitmix64 (Steele, Lea, Flood 2014). */
@@ -90,7 +157,7 @@ static uint64_t next_mask(uint64_t *state) {
 static void put_plain(const struct record *record, const void *bytes, uint8_t *ret_bytes) {
         /* The zeros first, where the bytes may cover some: so they are one move. */
         memset(ret_bytes + record_bytes(record->size) - 8, 0, 8);
-        put_header(record, bytes, ret_bytes);
+        put_header(record, crc32c(0, bytes, record->size), ret_bytes);
         if (record->size > 0)
                 memcpy(ret_bytes + RECORD_HEADER_BYTES, bytes, record->size);
 }
@@ -174,6 +241,22 @@ static bool ends_in_zeros(const struct record *record, const uint8_t *at) {
                 if (at[i] != 0)
                         return false;
         return true;
+}
+
+bool record_settle(const struct record *record, const uint8_t *header, uint8_t *bytes, const uint8_t *zeros) {
+        struct record same;
+        uint32_t check;
+        bool occurs;
+        if (!get_header(header, record->size, &same, &check) || same.size != record->size)
+                return false;
+        size_t end = record_bytes(record->size) - RECORD_HEADER_BYTES - record->size;
+        uint32_t crc = look_through(bytes, record->size, &occurs);
+        if (occurs || occurs_at_seam(header, bytes, record->size) || memcmp(zeros, no_bytes, end) != 0)
+                return false;
+        if (record->mask == 0)
+                return crc == check;
+        apply_mask(record->mask, bytes, record->size);
+        return crc32c(0, bytes, record->size) == check;
 }
 
 enum verdict { WHOLE, WANTS_MORE, NO_RECORD };

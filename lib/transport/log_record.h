@@ -58,6 +58,10 @@ bool record_find(const uint8_t *bytes, size_t size, uint64_t largest, size_t *se
 /* The message's bytes of a record that was found there. */
 void record_copy(const struct record *record, const uint8_t *at, void *ret_bytes);
 
+/* Is it the whole record whose header, bytes and zeros these are, which lie apart? Then it is unmasked where it lies. record: what
+ * record_find said of the header, when it wanted more. */
+bool record_settle(const struct record *record, const uint8_t *header, uint8_t *bytes, const uint8_t *zeros);
+
 /* ---- the header of a file ---- */
 
 #define LOG_HEADER_BYTES 64

@@ -27,6 +27,7 @@ static int use(struct log_writer *writer, int fd, uint64_t number, const struct 
         struct stat status;
         writer->size = fstat(fd, &status) == 0 ? (uint64_t)status.st_size : 0;
         writer->unsealed = false;
+        writer->count = (struct log_count){ .at = header->bytes };
         close_fd(writer->fd);
         writer->fd = fd;
         writer->number = number;
@@ -129,10 +130,20 @@ static int append_seal(struct log_writer *writer) {
         return log_batch_write(&writer->batch, writer->fd, 0, &seal, 1, &bytes);
 }
 
-/* There is none yet: make it. Where it ends, or that of one who was quicker, and how many messages stand before it. */
-static int64_t make_seal(struct log_writer *writer, uint64_t *ret_messages) {
+/* Where the file's SEAL ends, or 0. What was counted before is not read again; but where PATH was emptied since, that is gone, and the
+ * SEAL stands at the beginning. */
+static int64_t find_seal(struct log_writer *writer) {
+        int64_t seal = log_file_seal(writer->fd, &writer->count);
+        if (seal != -ESTALE && (seal != 0 || !log_file_is_emptied(writer->fd)))
+                return seal;
+        writer->count = (struct log_count){ .at = writer->header.bytes };
+        return log_file_seal(writer->fd, &writer->count);
+}
+
+/* There is none yet: make it. Where it ends, or that of one who was quicker. */
+static int64_t make_seal(struct log_writer *writer) {
         int r = append_seal(writer);
-        int64_t seal = r < 0 ? r : log_file_seal(writer->fd, writer->header.bytes, ret_messages);
+        int64_t seal = r < 0 ? r : find_seal(writer);
         return seal == 0 ? -EIO : seal;
 }
 
@@ -144,23 +155,21 @@ static int announce_seal(const struct log_writer *writer) {
 
 /* From the current file, whose SEAL was found. A failure is for the next append to overcome. */
 static int leave_sealed(struct log_writer *writer) {
-        int r = go_on(writer, writer->seal, writer->seal_messages);
+        int r = go_on(writer, writer->seal, writer->count.messages);
         writer->left_behind = r < 0;
         return r == -ENOENT ? -EIDRM : r; /* the newest is never removed but with all */
 }
 
 /* The file is, or is to be, sealed. end: of a record of ours in it, or 0. 1: that counts; 0: it does not. */
 static int leave_file(struct log_writer *writer, uint64_t end) {
-        uint64_t messages;
-        int64_t seal = log_file_seal(writer->fd, writer->header.bytes, &messages);
+        int64_t seal = find_seal(writer);
         /* Where there is no SEAL yet it will come behind our record, whoever makes it. */
         bool counts = end > 0 && seal >= 0 && (seal == 0 || end < (uint64_t)seal);
         if (seal == 0)
-                seal = make_seal(writer, &messages);
+                seal = make_seal(writer);
         int r = seal < 0 ? (int)seal : 0;
         if (r == 0) {
                 writer->seal = (uint64_t)seal;
-                writer->seal_messages = messages;
                 r = leave_sealed(writer);
         }
         /* What counts, counts: the next append tries again to go on. */
@@ -240,8 +249,19 @@ static uint64_t room_left(const struct log_writer *writer) {
         return most == 0 ? UINT64_MAX : most > writer->size ? most - writer->size : 0;
 }
 
-/* So many bytes were appended. 1: they stand. 0: they do not, and the current file is another. */
-static int look_after(struct log_writer *writer, size_t bytes) {
+/* So many bytes were appended, and the file is so large now. What it knows by counting is kept up while nobody else writes; a file that
+ * is full is then left without being read. */
+static void count_own(struct log_writer *writer, const struct log_piece *pieces, int count, size_t bytes,
+                      uint64_t size) {
+        if (writer->count.at != writer->size || size != writer->size + bytes)
+                return;
+        writer->count.at = size;
+        for (int i = 0; i < count; i++)
+                writer->count.messages += pieces[i].record.kind == RECORD_MESSAGE;
+}
+
+/* These were appended, so many bytes. 1: they stand. 0: they do not, and the current file is another. */
+static int look_after(struct log_writer *writer, const struct log_piece *pieces, int count, size_t bytes) {
         struct log_header header = writer->header;
         struct stat status;
         if (fstat(writer->fd, &status) < 0)
@@ -255,6 +275,7 @@ static int look_after(struct log_writer *writer, size_t bytes) {
                 (void)log_file_header(writer->fd, &header);
                 writer->unsealed = !header.sealing;
         }
+        count_own(writer, pieces, count, bytes, size);
         writer->size = size;
         if (header.sealing)
                 return leave_file(writer, (uint64_t)lseek(writer->fd, 0, SEEK_CUR));
@@ -271,7 +292,7 @@ static int append_here(struct log_writer *writer, const struct log_piece *pieces
         if (writer->left_behind)
                 return leave_sealed(writer);
         int n = log_batch_write(&writer->batch, writer->fd, room_left(writer), pieces, count, &bytes);
-        int r = n < 0 ? n : look_after(writer, bytes);
+        int r = n < 0 ? n : look_after(writer, pieces, n, bytes);
         return r == 1 ? n : r;
 }
 

@@ -24,11 +24,12 @@ struct log_writer {
         int fd; /* of the current file, of which it holds LOG_LOCK_WRITER */
         uint64_t number;
         struct log_header header;
-        int64_t first_ns;             /* of the current file's first message; 0: not known */
-        bool left_behind;             /* the current file is sealed, and the next could not be gone to yet */
-        uint64_t seal, seal_messages; /* then: where its SEAL ends, and the messages before it */
-        uint64_t size;                /* of the current file, as it was last seen */
-        bool unsealed;                /* no SEAL stood in that */
+        int64_t first_ns;       /* of the current file's first message; 0: not known */
+        bool left_behind;       /* the current file is sealed, and the next could not be gone to yet */
+        uint64_t seal;          /* then: where its SEAL ends */
+        struct log_count count; /* of the current file; then: of what stands before its SEAL */
+        uint64_t size;          /* of the current file, as it was last seen */
+        bool unsealed;          /* no SEAL stood in that */
         struct log_batch batch;
         uint64_t sender;   /* as records name it */
         unsigned unsynced; /* appends since the last fdatasync */

@@ -352,6 +352,19 @@ TEST(a_full_file_without_its_end_holds_nobody_up) {
         leat_close(waiting);
 }
 
+/* The receiver had seen before that there is no next file. */
+TEST(an_end_that_is_lost_under_a_reader_is_noticed) {
+        struct leat_channel *receiver = log_receiver("");
+        CHECK_EQ(log_hear_now(receiver), -EAGAIN);
+        fill_two_files();
+        CHECK_EQ(truncate(log_path(), log_size_of(log_path()) - LOG_EMPTIED_BYTES + LOG_HEADER_BYTES), 0);
+        unsigned before = hear_all(receiver);
+        log_check_reason(receiver, -ESTALE);
+        CHECK_EQ(before + hear_all(receiver), 100);
+        CHECK(before > 0 && before < 100);
+        leat_close(receiver);
+}
+
 /* SEAL is there, and its announcement is not: what is sent now stands behind it, and would not count. */
 TEST(a_seal_without_its_announcement_is_noticed) {
         const uint8_t zero[4] = { 0 };

@@ -41,8 +41,20 @@ TEST(crc32c_is_that_of_the_standard) {
         CHECK_EQ(crc32c(0, zeros, sizeof zeros), 0x8a9136aa); /* RFC 3720, B.4 */
         CHECK_EQ(crc32c(0, rising, sizeof rising), 0x46dd794e);
         CHECK_EQ(crc32c(crc32c(0, rising, 5), rising + 5, 27), 0x46dd794e);
-        for (size_t size = 0; size <= sizeof rising; size++)
-                CHECK_EQ(crc32c(7, rising, size), crc32c_by_table(7, rising, size));
+}
+
+/* On a processor that lacks a way the next slower one is taken. Every size up to beyond several blocks of each, from every place in a
+ * word. */
+TEST(crc32c_is_the_same_by_every_way) {
+        static uint8_t bytes[16384];
+        for (size_t i = 0; i < sizeof bytes; i++)
+                bytes[i] = (uint8_t)harness_random();
+        for (size_t size = 0; size <= sizeof bytes - 8; size += size < 1100 ? 1 : 61) {
+                const uint8_t *from = bytes + size % 8;
+                uint32_t right = crc32c_by(CRC32C_TABLE, 7, from, size);
+                for (enum crc32c_way way = CRC32C_INSTRUCTION; way <= CRC32C_FASTEST; way++)
+                        CHECK_EQ(crc32c_by(way, 7, from, size), right);
+        }
 }
 
 TEST(what_is_written_is_found) {
@@ -114,6 +126,35 @@ TEST(the_magic_occurs_nowhere_else) {
         CHECK(find(buffer, 72, &found));
         CHECK_EQ(found.record.type, type);
         CHECK_EQ(found.record.sequence, 'g');
+}
+
+/* In what is looked through many places at a time: at each of them, beside others that begin and end as it does. */
+TEST(the_magic_is_found_at_every_place) {
+        static uint8_t bytes[8192 + 400], header[RECORD_HEADER_BYTES];
+        struct record record = { .kind = RECORD_MESSAGE, .type = 1, .size = sizeof bytes };
+        for (size_t i = 0; i < sizeof bytes; i++)
+                bytes[i] = i % 8 == 0 ? magic[0] : i % 8 == 7 ? magic[7] : 'x';
+        CHECK(record_encode(&record, bytes, header));
+        for (size_t at = 0; at <= sizeof bytes - sizeof magic; at += at == 300 ? 8192 - 300 - 20 : 1) {
+                uint8_t kept[sizeof magic];
+                memcpy(kept, bytes + at, sizeof magic);
+                memcpy(bytes + at, magic, sizeof magic);
+                CHECK(!record_encode(&record, bytes, header));
+                memcpy(bytes + at, kept, sizeof magic);
+        }
+        CHECK(record_encode(&record, bytes, header));
+}
+
+/* Forged, with right checksums: what has the magic in it is none, also where its parts lie apart. */
+TEST(a_record_with_the_magic_in_it_is_none) {
+        uint8_t bytes[64] = { 0 }, header[RECORD_HEADER_BYTES];
+        const uint8_t zeros[8] = { 0 };
+        const struct record record = { .kind = RECORD_MESSAGE, .type = 1, .size = sizeof bytes };
+        CHECK(record_encode(&record, bytes, header));
+        CHECK(record_settle(&record, header, bytes, zeros));
+        memcpy(bytes + 20, magic, sizeof magic);
+        CHECK(!record_encode(&record, bytes, header)); /* and yet it is made */
+        CHECK(!record_settle(&record, header, bytes, zeros));
 }
 
 TEST(a_log_within_a_log_is_bytes) {
