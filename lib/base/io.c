@@ -2,6 +2,7 @@
 #include "base/io.h"
 
 #include "base/cleanup.h"
+#include "base/rare.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -84,26 +85,35 @@ int io_adopt(int fd, struct io *ret_io) {
         return 0;
 }
 
-ssize_t io_read_parts(const struct io *io, const struct iovec *parts, int count) {
+/* What is no socket, and may wait. */
+static ASIDE ssize_t read_carefully(const struct io *io, const struct iovec *parts, int count) {
+        if (io->kind == IO_NOWAIT)
+                return vector_io(SYS_preadv2, io->fd, parts, count, RWF_NOWAIT);
+        if (ready(io->fd, POLLIN))
+                return readv(io->fd, parts, count);
+        errno = EAGAIN;
+        return -1;
+}
+
+static ssize_t receive_parts(const struct io *io, const struct iovec *parts, int count) {
         struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count };
+        return count == 1 ? recv(io->fd, parts->iov_base, parts->iov_len, MSG_DONTWAIT)
+                          : recvmsg(io->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+}
+
+USUAL ssize_t read_once(const struct io *io, const struct iovec *parts, int count) {
+        if (io->kind == IO_SOCKET)
+                return receive_parts(io, parts, count);
+        if (io->kind == IO_NONBLOCKING)
+                return count == 1 ? read(io->fd, parts->iov_base, parts->iov_len) : readv(io->fd, parts, count);
+        return read_carefully(io, parts, count);
+}
+
+ssize_t io_read_parts(const struct io *io, const struct iovec *parts, int count) {
         ssize_t n;
-        do {
-                switch (io->kind) {
-                case IO_SOCKET:
-                        n = count == 1 ? recv(io->fd, parts->iov_base, parts->iov_len, MSG_DONTWAIT)
-                                       : recvmsg(io->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-                        break;
-                case IO_NOWAIT:
-                        n = vector_io(SYS_preadv2, io->fd, parts, count, RWF_NOWAIT);
-                        break;
-                case IO_POLLED:
-                        if (!ready(io->fd, POLLIN))
-                                return -EAGAIN;
-                        __attribute__((fallthrough));
-                default:
-                        n = count == 1 ? read(io->fd, parts->iov_base, parts->iov_len) : readv(io->fd, parts, count);
-                }
-        } while (n < 0 && errno == EINTR);
+        do
+                n = read_once(io, parts, count);
+        while (n < 0 && errno == EINTR);
         return result(n);
 }
 
@@ -113,7 +123,7 @@ ssize_t io_read(const struct io *io, void *buffer, size_t size) {
 
 /* Write with SIGPIPE held back from this thread; one that we caused is taken, one that was
  * pending before stays. */
-static ssize_t write_masked(int fd, const struct iovec *parts, int count, int flags) {
+static ASIDE ssize_t write_masked(int fd, const struct iovec *parts, int count, int flags) {
         sigset_t pipe_set, old, pending;
         (void)sigemptyset(&pipe_set);
         (void)sigaddset(&pipe_set, SIGPIPE);
@@ -159,29 +169,37 @@ static int limit_parts(const struct iovec *parts, int count, struct iovec *ret_p
         return n;
 }
 
-ssize_t io_write(const struct io *io, const struct iovec *parts, int count) {
-        struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count };
+/* What is no socket, and may wait. */
+static ASIDE ssize_t write_carefully(const struct io *io, const struct iovec *parts, int count) {
         struct iovec few[2];
+        if (io->kind == IO_NOWAIT)
+                return write_quietly(io->fd, parts, count, RWF_NOWAIT);
+        if (ready(io->fd, POLLOUT))
+                return write_quietly(io->fd, few, limit_parts(parts, count, few), 0);
+        errno = EAGAIN;
+        return -1;
+}
+
+USUAL ssize_t write_once(const struct io *io, const struct iovec *parts, int count) {
+        if (io->kind == IO_SOCKET)
+                return send(io->fd, parts->iov_base, parts->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (io->kind == IO_NONBLOCKING)
+                return write_quietly(io->fd, parts, count, 0);
+        return write_carefully(io, parts, count);
+}
+
+static ssize_t send_parts(const struct io *io, const struct iovec *parts, int count) {
+        const struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count };
+        return io_send_message(io->fd, &message);
+}
+
+ssize_t io_write(const struct io *io, const struct iovec *parts, int count) {
         ssize_t n;
-        do {
-                switch (io->kind) {
-                case IO_SOCKET:
-                        if (count != 1) /* none: an empty packet */
-                                return io_send_message(io->fd, &message);
-                        n = send(io->fd, parts->iov_base, parts->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
-                        break;
-                case IO_NOWAIT:
-                        n = write_quietly(io->fd, parts, count, RWF_NOWAIT);
-                        break;
-                case IO_POLLED:
-                        if (!ready(io->fd, POLLOUT))
-                                return -EAGAIN;
-                        n = write_quietly(io->fd, few, limit_parts(parts, count, few), 0);
-                        break;
-                default:
-                        n = write_quietly(io->fd, parts, count, 0);
-                }
-        } while (n < 0 && errno == EINTR);
+        if (io->kind == IO_SOCKET && count != 1) /* none: an empty packet */
+                return send_parts(io, parts, count);
+        do
+                n = write_once(io, parts, count);
+        while (n < 0 && errno == EINTR);
         return result(n);
 }
 

@@ -16,8 +16,8 @@ struct burst {
         uint8_t bytes[TOGETHER_BYTES];
 };
 
-bool burst_begun(const struct burst *burst) {
-        return burst && burst->begun;
+bool burst_goes_on(const struct burst *burst) {
+        return burst->begun;
 }
 
 /* The first ones are out; or the last one, which is not gathered, is the caller's again. */

@@ -8,6 +8,7 @@
  */
 
 #include <leat/channel.h>
+#include <stdbool.h>
 
 struct burst;
 
@@ -17,7 +18,10 @@ int burst_send(struct leat_channel *channel, const struct leat_outgoing *message
 /* Send what was gathered. 0, or why not all of it went; what did not is still there. */
 int burst_flush(struct leat_channel *channel, int64_t deadline);
 
-/* Is a burst under way: is the next message to come through burst_send()? */
-bool burst_begun(const struct burst *burst);
+/* Is a burst under way: is the next message to come through burst_send()? The first: of a channel that used it once. */
+bool burst_goes_on(const struct burst *burst);
+static inline bool burst_begun(const struct burst *burst) {
+        return burst && burst_goes_on(burst);
+}
 
 #endif

@@ -21,14 +21,12 @@ int channel_refuse(struct leat_channel *channel, int error, enum leat_row row, c
         return error;
 }
 
-int channel_guard(struct leat_channel *channel, unsigned does) {
+int channel_forbid(struct leat_channel *channel) {
         if (!channel || channel->magic != CHANNEL_MAGIC)
                 return -EINVAL;
         if (!fork_owns(&channel->member))
                 return -ECHILD;
-        if (does && !(channel->flags & does))
-                return channel_refuse(channel, -ENOTSUP, LEAT_ROW_OPENING, "the channel was not opened for that");
-        return 0;
+        return channel_refuse(channel, -ENOTSUP, LEAT_ROW_OPENING, "the channel was not opened for that");
 }
 
 /* ---- waiting ---- */
@@ -158,12 +156,12 @@ void channel_file(struct leat_channel *channel, enum direction who, struct incom
                 wake_signal(&channel->wakes[other]);
 }
 
-void channel_pass_on(struct leat_channel *channel, enum direction who) {
+void channel_wake_other(struct leat_channel *channel, enum direction who) {
         enum direction other = who == DIRECTION_SEND ? DIRECTION_RECEIVE : DIRECTION_SEND;
         bool waits = other == DIRECTION_RECEIVE || channel->awaited_taken != 0 || channel->awaited_reply != 0;
         /* It may sleep, or poll leat_fd, and the kernel has nothing more to tell it. Not after a try that ended with
          * -EAGAIN: that one has looked at all there was, and the two would wake each other without end. */
-        if (channel->both_ways && waits && channel->operations->unread(channel))
+        if (waits && channel->operations->unread(channel))
                 wake_signal(&channel->wakes[other]);
 }
 
@@ -200,11 +198,6 @@ int channel_pump(struct leat_channel *channel, struct incoming *message) {
 }
 
 /* ---- handing out ---- */
-
-bool channel_has_place(const struct leat_message *ret_about, size_t descriptors) {
-        bool unwanted = !ret_about || (!ret_about->descriptors && ret_about->descriptors_max == 0);
-        return unwanted || descriptors <= ret_about->descriptors_max;
-}
 
 void channel_tell(const struct leat_message *about, const int *descriptors, struct leat_message *ret_about) {
         size_t count = about->descriptors_count;

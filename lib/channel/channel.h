@@ -4,6 +4,7 @@
 
 /* The channel itself, for the files of lib/channel/ and the transports. */
 
+#include "base/rare.h"
 #include "channel/again.h"
 #include "channel/burst.h"
 #include "channel/fork.h"
@@ -63,8 +64,12 @@ struct leat_channel {
         struct leat_reason why;
 };
 
-/* May this process use it for this? 0, -EINVAL, -ECHILD, -ENOTSUP. */
-int channel_guard(struct leat_channel *channel, unsigned does);
+/* May this process use it for this? 0, -EINVAL, -ECHILD, -ENOTSUP. The first: why not. */
+RARE int channel_forbid(struct leat_channel *channel);
+static inline int channel_guard(struct leat_channel *channel, unsigned does) {
+        bool ours = channel && channel->magic == CHANNEL_MAGIC && fork_owns(&channel->member);
+        return ours && (!does || (channel->flags & does)) ? 0 : channel_forbid(channel);
+}
 
 static inline void channel_lock(struct leat_channel *channel) {
         if (channel->both_ways)
@@ -102,11 +107,15 @@ int channel_pump(struct leat_channel *channel, struct incoming *message);
 void channel_file(struct leat_channel *channel, enum direction who, struct incoming *message);
 
 /* The thread that does `who` has what it wanted: what it read beyond that is the other's to look at. With the lock held. */
-void channel_pass_on(struct leat_channel *channel, enum direction who);
+ASIDE void channel_wake_other(struct leat_channel *channel, enum direction who);
+static inline void channel_pass_on(struct leat_channel *channel, enum direction who) {
+        if (channel->both_ways)
+                channel_wake_other(channel, who);
+}
 
 /* Remember why a call failed, for leat_why(); the second returns the error. */
 void channel_remember(struct leat_channel *channel, const struct leat_reason *why);
-int channel_refuse(struct leat_channel *channel, int error, enum leat_row row, const char *text);
+RARE int channel_refuse(struct leat_channel *channel, int error, enum leat_row row, const char *text);
 
 /* Hand a kept message to the caller, out of the list (or NULL), and free it. The size; or -EMSGSIZE, then it is where it was. */
 ssize_t channel_hand_out(struct kept_list *list, struct kept *kept, void *buffer, size_t size_bytes,
@@ -116,7 +125,10 @@ ssize_t channel_hand_out(struct kept_list *list, struct kept *kept, void *buffer
 void channel_tell(const struct leat_message *about, const int *descriptors, struct leat_message *ret_about);
 
 /* Can the caller take so many descriptors? */
-bool channel_has_place(const struct leat_message *ret_about, size_t descriptors);
+static inline bool channel_has_place(const struct leat_message *ret_about, size_t descriptors) {
+        bool unwanted = !ret_about || (!ret_about->descriptors && ret_about->descriptors_max == 0);
+        return unwanted || descriptors <= ret_about->descriptors_max;
+}
 
 /* Open, and the rest of the public face that works on addresses, given the table of transports (NULL-terminated).
  * lib/transport/ passes it down. */

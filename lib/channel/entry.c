@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "channel/entry.h"
 
+#include "base/rare.h"
+#include "channel/describe.h"
+
 #include <errno.h>
-#include <leat/deadline.h>
 #include <string.h>
 
 /* A frame says its magic and version first; those of a text that begins alike are letters. */
@@ -13,38 +15,27 @@ void entry_header(const struct outgoing *message, uint8_t ret_bytes[WIRE_HEADER_
         wire_encode(&header, ret_bytes);
 }
 
-static void describe_foreign(const uint8_t *bytes, size_t size, struct entry *ret_entry) {
-        *ret_entry = (struct entry){ .bytes = bytes, .foreign = true };
-        ret_entry->about = (struct leat_message){
-                .struct_size = sizeof(ret_entry->about),
-                .size_bytes = size,
-                .type = 1,
-                .deadline = LEAT_NEVER,
-        };
+static void describe(const struct wire_header *header, const uint8_t *bytes, bool foreign, struct entry *ret_entry) {
+        describe_header(header, &ret_entry->about);
+        ret_entry->bytes = bytes;
+        ret_entry->foreign = foreign;
+        ret_entry->their_version = 0;
 }
 
-static void describe(const struct wire_header *header, const uint8_t *bytes, struct entry *ret_entry) {
-        *ret_entry = (struct entry){ .bytes = bytes + WIRE_HEADER_BYTES };
-        ret_entry->about = (struct leat_message){
-                .struct_size = sizeof(ret_entry->about),
-                .size_bytes = header->size,
-                .type = header->type,
-                .priority = header->priority,
-                .flags = header->flags & WIRE_REDELIVERED ? LEAT_REDELIVERED : 0, /* there is nobody to answer */
-                .sequence = header->sequence,
-                .time_ns = header->time_ns,
-                .deadline = LEAT_NEVER,
-        };
+static ASIDE void describe_foreign(const uint8_t *bytes, size_t size, struct entry *ret_entry) {
+        const struct wire_header plain = { .kind = WIRE_MESSAGE, .type = 1 };
+        describe(&plain, bytes, true, ret_entry);
+        ret_entry->about.size_bytes = size;
 }
 
 int entry_look(enum framing framing, const uint8_t *bytes, size_t size, struct entry *ret_entry) {
-        struct wire_header header = { 0 };
+        struct wire_header header;
         int r = -EBADMSG;
         if (framing == FRAMING_LEAT && size >= WIRE_HEADER_BYTES)
                 r = wire_decode(bytes, WIRE_LARGEST_BYTES, &header);
         if (r == 0 && header.kind == WIRE_MESSAGE && header.descriptors == 0 &&
             header.size == size - WIRE_HEADER_BYTES) {
-                describe(&header, bytes, ret_entry);
+                describe(&header, bytes + WIRE_HEADER_BYTES, false, ret_entry); /* there is nobody to answer */
                 return 0;
         }
         describe_foreign(bytes, size, ret_entry);

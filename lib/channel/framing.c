@@ -11,34 +11,9 @@ const char *const framing_names[FRAMING_COUNT + 1] = {
         [FRAMING_NUL] = "nul",   [FRAMING_LENGTH] = "length",
 };
 
-static bool has_trailer(enum wire_kind kind) {
-        return kind == WIRE_MESSAGE || kind == WIRE_REPLY || kind == WIRE_CONTINUE;
-}
-
 static int need(struct found *found, size_t size) {
         found->consumed = size;
         return 0;
-}
-
-/* Field by field: this is done for every message, and what is not set here nobody reads. */
-static int find_frame(const uint8_t *bytes, size_t size, uint64_t largest, struct found *found) {
-        found->header.version = 0;
-        found->at = found->size_bytes = 0;
-        if (size < WIRE_HEADER_BYTES)
-                return need(found, WIRE_HEADER_BYTES);
-        int r = wire_decode(bytes, largest, &found->header);
-        if (r < 0)
-                return r;
-        found->at = WIRE_HEADER_BYTES;
-        found->size_bytes = wire_frame_bytes(&found->header);
-        found->consumed = found->at + found->size_bytes + has_trailer(found->header.kind);
-        if (size < found->consumed)
-                return 0;
-        uint8_t trailer = has_trailer(found->header.kind) ? bytes[found->consumed - 1] : 0;
-        if (trailer > 1)
-                return -EBADMSG;
-        found->abandoned = trailer == 1;
-        return 1;
 }
 
 static int find_delimiter(int delimiter, const uint8_t *bytes, size_t size, size_t *scanned, bool ended,
@@ -69,7 +44,7 @@ static int find_length(const uint8_t *bytes, size_t size, uint64_t largest, stru
 int framing_find(enum framing framing, const uint8_t *bytes, size_t size, size_t *scanned, bool ended, uint64_t largest,
                  struct found *ret_found) {
         if (framing == FRAMING_LEAT)
-                return find_frame(bytes, size, largest, ret_found);
+                return framing_find_frame(bytes, size, largest, ret_found);
         *ret_found = (struct found){ 0 };
         switch (framing) {
         case FRAMING_LINES:
@@ -108,7 +83,7 @@ static bool follows(const struct frame_order *order, uint64_t sequence) {
         return sequence > order->last_sequence || (order->restarts && sequence == 1);
 }
 
-int frame_order_check(struct frame_order *order, const struct wire_header *header) {
+int frame_order_check_part(struct frame_order *order, const struct wire_header *header) {
         struct wire_header *under_way = &order->under_way;
         switch (header->kind) {
         case WIRE_MESSAGE:

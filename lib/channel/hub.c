@@ -2,6 +2,7 @@
 #include "channel/hub.h"
 
 #include "base/cleanup.h"
+#include "base/rare.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,6 +96,7 @@ int hub_new_listening(struct leat_channel *channel, const struct hub_kind *kind,
         }
         hub->listener = listener;
         hub->one_only = channel->declaration->pattern == LEAT_PAIR || (channel->flags & LEAT_SEND);
+        hub->may_leave_out = !hub->one_only && !channel->both_ways;
         hub->links_max = hub->one_only ? 1 : channel->address.connections;
         hub->epoll = epoll_create1(EPOLL_CLOEXEC);
         struct epoll_event event = { .events = EPOLLIN, .data.u64 = 0 };
@@ -138,7 +140,7 @@ static void keep_half(struct hub *hub, struct link *link) {
 }
 
 /* A link said something other than a message. */
-static int lose_link(struct hub *hub, struct link *link, int error) {
+static ASIDE int lose_link(struct hub *hub, struct link *link, int error) {
         bool breach = error != -ENODATA && error != -ECONNREFUSED;
         hub->lost = link->lost;
         if (hub->listener >= 0 && is_half_closed(hub, link, error)) {
@@ -175,12 +177,15 @@ static struct link *find_for(const struct hub *hub, const struct outgoing *messa
 
 /* Something waits in a link until there is room for it. Whoever sleeps as the receiver looks out for that, or is made to:
  * the sending thread may not come back. */
-static void watch_out(struct leat_channel *channel, const struct hub *hub, const struct link *link) {
-        if (!link_wants_out(link))
-                return;
+static ASIDE void look_out(struct leat_channel *channel, const struct hub *hub, const struct link *link) {
         hub_watch(hub, link);
         if (hub->epoll < 0)
                 wake_signal(&channel->wakes[DIRECTION_RECEIVE]);
+}
+
+static void watch_out(struct leat_channel *channel, const struct hub *hub, const struct link *link) {
+        if (link_wants_out(link))
+                look_out(channel, hub, link);
 }
 
 /* It was not closed: the network lost it. */
@@ -210,36 +215,49 @@ static void refused(struct hub *hub, struct link *link) {
         hub->lost_partner = false;
 }
 
+/* There is no link for this message: our partner may be at the door. 0, and *ret_link. */
+static ASIDE int find_partner(struct leat_channel *channel, struct hub *hub, const struct outgoing *message,
+                              struct link **ret_link) {
+        if (hub->listener >= 0 && message->link == 0 && message->began == 0) {
+                int r = hub_look(channel, hub);
+                *ret_link = hub_find(hub, 0);
+                if (*ret_link)
+                        return 0;
+                r = r < 0 ? r : hub->lost_partner ? -EPIPE : -EAGAIN;
+                hub->lost_partner = false;
+                return r;
+        }
+        if (message->began != 0)
+                hub->lost_partner = false; /* it is told now */
+        return -EPIPE;
+}
+
+/* Nobody is there any more. */
+static RARE int send_broke(struct leat_channel *channel, struct hub *hub, struct link *link) {
+        if (link->lost)
+                (void)explain_loss(channel, -EPIPE);
+        refused(hub, link);
+        if (hub->listener < 0)
+                hub_gone(hub);
+        return -EPIPE;
+}
+
 /* As many as go with one write: an error is always the first one's, and so is told. */
 static int hub_send(struct leat_channel *channel, struct outgoing *messages, int count) {
         struct hub *hub = channel->state;
         hub_look_for_silence(channel, hub);
         struct link *link = find_for(hub, messages);
-        if (!link && hub->listener >= 0 && messages->link == 0 && messages->began == 0) {
-                int r = hub_look(channel, hub); /* our partner may be at the door */
-                link = hub_find(hub, 0);
-                if (!link) {
-                        r = r < 0 ? r : hub->lost_partner ? -EPIPE : -EAGAIN;
-                        hub->lost_partner = false;
-                        return r;
-                }
-        }
-        if (!link && messages->began != 0)
-                hub->lost_partner = false; /* it is told now */
-        int r = link && !link->cut ? link_send_many(link, messages, count) : -EPIPE;
-        for (int i = 0; link && i < count && (i <= r || i == 0); i++)
+        int r = link ? 0 : find_partner(channel, hub, messages, &link);
+        if (r < 0)
+                return r;
+        r = link->cut ? -EPIPE : link_send_many(link, messages, count);
+        for (int i = 0; i < count && (i <= r || i == 0); i++)
                 messages[i].began = messages[i].sent > 0 || i < r
                                             ? link->id
                                             : 0; /* one that did not begin another partner may have */
         if (r > 0)
                 watch_out(channel, hub, link); /* what waited for the end of these */
-        if (r == -EPIPE && link && link->lost)
-                (void)explain_loss(channel, r);
-        if (r == -EPIPE && link)
-                refused(hub, link);
-        if (r == -EPIPE && link && hub->listener < 0)
-                hub_gone(hub);
-        return r;
+        return r == -EPIPE ? send_broke(channel, hub, link) : r;
 }
 
 static int hub_push(struct leat_channel *channel) {
@@ -276,7 +294,7 @@ static void hub_taken(struct leat_channel *channel, uint64_t id, uint64_t sequen
 /* ---- receiving ---- */
 
 /* What comes whole is dealt with as soon as it is read: one buffer serves all links, but those that hold a part of a frame. */
-static void lend_buffer(struct hub *hub, struct link *link) {
+USUAL void lend_buffer(struct hub *hub, struct link *link) {
         if (link->buffer)
                 return;
         link->buffer = TAKE(hub->buffer);
@@ -284,7 +302,7 @@ static void lend_buffer(struct hub *hub, struct link *link) {
         hub->capacity = 0;
 }
 
-static void take_back_buffer(struct hub *hub, struct link *link) {
+USUAL void take_back_buffer(struct hub *hub, struct link *link) {
         if (link->begin < link->end)
                 return;
         if (hub->buffer)
@@ -297,7 +315,7 @@ static void take_back_buffer(struct hub *hub, struct link *link) {
         link->capacity = 0;
 }
 
-static int receive_from(struct hub *hub, struct link *link, struct incoming *message) {
+USUAL int receive_from(struct hub *hub, struct link *link, struct incoming *message) {
         lend_buffer(hub, link);
         int r = link_receive(link, message);
         if (r == 0)
@@ -309,7 +327,7 @@ static int receive_from(struct hub *hub, struct link *link, struct incoming *mes
         return lose_link(hub, link, r);
 }
 
-static int receive_connected(struct leat_channel *channel, struct hub *hub, struct incoming *message) {
+USUAL int receive_connected(struct leat_channel *channel, struct hub *hub, struct incoming *message) {
         /* The end of the lost one was told when it was read. */
         int r = hub->gone && hub->links[0]->ended ? hub_connect(channel, hub) : 0;
         struct link *link = hub->links[0];
@@ -332,11 +350,10 @@ static bool at_the_end(const struct hub *hub) {
 }
 
 /* Take the next from the links that are ready, one message each in turn. */
-static int receive_in_turn(struct hub *hub, struct incoming *message) {
+USUAL int receive_in_turn(struct hub *hub, struct incoming *message) {
         while (!list_empty(&hub->ready)) {
                 struct link *link = CONTAINER_OF(hub->ready.next, struct link, node);
                 uint64_t id = link->id;
-                list_remove(&link->node);
                 int r = receive_from(hub, link, message);
                 if (!hub_find(hub, id)) { /* it is gone */
                         if (r != -EAGAIN)
@@ -344,11 +361,15 @@ static int receive_in_turn(struct hub *hub, struct incoming *message) {
                         continue;
                 }
                 if (r == -EAGAIN) {
+                        list_remove(&link->node);
                         link->ready = false;
                         hub_bound(hub); /* a part of a message may have come */
                         continue;
                 }
-                list_insert(&hub->ready, &link->node); /* to the end of the ring */
+                if (link->node.next != &hub->ready) {
+                        list_remove(&link->node);
+                        list_insert(&hub->ready, &link->node); /* to the end of the ring */
+                }
                 if (r != -EINPROGRESS)
                         return r;
                 hub_bound(hub);
@@ -359,26 +380,39 @@ static int receive_in_turn(struct hub *hub, struct incoming *message) {
         return -EAGAIN;
 }
 
-/* Who waits looks again, or sleeps until anything comes: may it look at the favourite alone? What no sleep would be ended by must be
- * looked for: the end of a half is not in the epoll. */
-static bool looks_at_one(const struct hub *hub, const struct incoming *message) {
-        if (!message->patient || hub->vain >= VAIN_MOST || hub->accept_blocked || hub->accept_more ||
-            hub->favourite == 0)
-                return false;
-        const struct link *link = hub_find(hub, hub->favourite);
-        return link && !link->half;
+/* Who waits looks again, or sleeps until anything comes: may it look at one link alone, and at which? What no sleep would be ended by must
+ * be looked for: the end of a half is not in the epoll. */
+static struct link *find_favourite(const struct hub *hub, const struct incoming *message) {
+        if (!message->patient || hub->accept_blocked || hub->accept_more || hub->favourite == 0)
+                return NULL;
+        struct link *link = hub_find(hub, hub->favourite);
+        return link && !link->half ? link : NULL;
 }
 
-static void look_at_favourite(struct hub *hub) {
-        struct link *link = hub_find(hub, hub->favourite);
+static bool looks_at_one(const struct hub *hub, const struct incoming *message) {
+        return hub->vain < VAIN_MOST && find_favourite(hub, message);
+}
+
+/* Where the first look goes: after a sleep too it is likely the only link that ended it. All are looked at if it did not. Of one that
+ * the epoll does not know this look is all. */
+static void look_at_favourite(struct hub *hub, const struct incoming *message) {
+        bool likely = hub->vain < VAIN_MOST || hub->links_count == 1;
+        struct link *link = NULL;
+        if (list_empty(&hub->ready) && hub->left_out != 0)
+                link = hub_find(hub, hub->left_out);
+        else if (list_empty(&hub->ready) && likely)
+                link = find_favourite(hub, message);
+        if (!link)
+                return;
+        if (link_wants_out(link))
+                (void)link_flush(link); /* an error shows when it is read */
         link->ready = true;
         list_insert(&hub->ready, &link->node);
 }
 
 static int receive_listening(struct leat_channel *channel, struct hub *hub, struct incoming *message) {
         bool looked = false;
-        if (list_empty(&hub->ready) && looks_at_one(hub, message))
-                look_at_favourite(hub);
+        look_at_favourite(hub, message);
         while (true) {
                 if (hub->turn == 0 || list_empty(&hub->ready)) {
                         int r = hub_look(channel, hub);
@@ -476,10 +510,12 @@ static int hub_arm(struct leat_channel *channel, enum direction direction, struc
                         return 1;
                 wait_look_again(wait, leat_in_ms(BLOCKED_LOOK_AGAIN_MS));
         }
-        hub->vain = VAIN_MOST; /* after the sleep all are looked at */
-        if (direction == DIRECTION_RECEIVE)
+        hub->vain = VAIN_MOST; /* the look after the sleep is at all, if the first one finds nothing */
+        if (direction == DIRECTION_RECEIVE) {
                 wait_add(wait, hub->epoll, POLLIN);
-        else if (hub->links_count == 0 && channel->engaged == 0 && !hub->lost_partner)
+                if (hub->left_out != 0)
+                        arm_link(hub_find(hub, hub->left_out), direction, wait);
+        } else if (hub->links_count == 0 && channel->engaged == 0 && !hub->lost_partner)
                 wait_add_listeners(hub, wait);
         else {
                 const struct link *link = hub_find(hub, channel->engaged ? channel->engaged : channel->send_link);
@@ -511,6 +547,10 @@ static bool hub_unread(struct leat_channel *channel) {
 
 static int hub_poll_fd(struct leat_channel *channel) {
         struct hub *hub = channel->state;
+        hub->may_leave_out = false;
+        int r = hub_take_in(hub);
+        if (r < 0)
+                return r;
         return hub->epoll >= 0 ? hub->epoll : hub->links[0]->in.fd;
 }
 

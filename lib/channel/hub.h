@@ -43,6 +43,8 @@ struct hub {
         struct link_options options;
         int listener, epoll; /* -1: it does not listen */
         int twin;            /* a second listening socket, of another family; -1: there is none */
+        bool may_leave_out; /* the only link need not be in the epoll: one thread uses the hub, and nobody polls leat_fd() */
+        uint64_t left_out;   /* the link that is not; 0: there is none */
         bool one_only;       /* of a pair: a second connection is refused */
         bool had_link;       /* since the end was told last: there is an end to come */
         bool lost_partner;   /* of a pair: it went, and the next send is to be told */
@@ -110,12 +112,19 @@ static inline void hub_look_for_silence(const struct leat_channel *channel, stru
         if (hub->silence_ns != 0)
                 hub_find_silent(channel, hub);
 }
+/* The link that was left out goes into the epoll. 0, or a negative errno. */
+int hub_take_in(struct hub *hub);
 /* The epoll reports room for writing on this link, or no longer. */
 void hub_watch(const struct hub *hub, const struct link *link);
 /* ?reconnect. After the link was made: 0, or no descriptor for what it takes. */
 int hub_reconnects(struct leat_channel *channel, struct hub *hub);
 /* Something came over the link, perhaps after a send found it lost. */
-void hub_heard(struct hub *hub);
+void hub_rests(struct hub *hub);
+static inline void hub_heard(struct hub *hub) {
+        hub->heard = true;
+        if (hub->gone) /* it was good for something */
+                hub_rests(hub);
+}
 /* The one link is lost. */
 void hub_gone(struct hub *hub);
 /* And all that came over it is read. */

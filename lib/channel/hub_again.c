@@ -69,12 +69,9 @@ int hub_reconnects(struct leat_channel *channel, struct hub *hub) {
         return epoll_ctl(hub->epoll, EPOLL_CTL_ADD, hub->links[0]->in.fd, &event) < 0 ? -errno : 0;
 }
 
-void hub_heard(struct hub *hub) {
-        hub->heard = true;
-        if (hub->gone) { /* it was good for something */
-                hub->pause_ns = 0;
-                wait_a_while(hub);
-        }
+void hub_rests(struct hub *hub) {
+        hub->pause_ns = 0;
+        wait_a_while(hub);
 }
 
 void hub_gone(struct hub *hub) {

@@ -36,11 +36,36 @@ static int free_slot(struct hub *hub, size_t *ret_slot) {
         return 0;
 }
 
-static int watch_new(const struct hub *hub, struct link *link) {
-        struct epoll_event event = { .events = EPOLLIN, .data.u64 = link->id };
+static uint32_t events_of(const struct link *link) {
+        return EPOLLIN | (link_wants_out(link) ? (uint32_t)EPOLLOUT : 0);
+}
+
+static int watch(const struct hub *hub, const struct link *link) {
+        struct epoll_event event = { .events = events_of(link), .data.u64 = link->id };
+        return epoll_ctl(hub->epoll, EPOLL_CTL_ADD, link->in.fd, &event) < 0 ? -errno : 0;
+}
+
+int hub_take_in(struct hub *hub) {
+        const struct link *link = hub->left_out ? hub_find(hub, hub->left_out) : NULL;
+        int r = link ? watch(hub, link) : 0;
+        if (r == 0)
+                hub->left_out = 0;
+        return r;
+}
+
+/*
+ * A socket in an epoll tells it of each message, which costs its sender a tenth of a microsecond. So a receiver's only link is
+ * left out, until there is a second one. It is read whenever the hub is, and who sleeps does so on its socket too.
+ */
+static int watch_new(struct hub *hub, struct link *link) {
         if (hub->epoll < 0)
                 return 0;
-        return epoll_ctl(hub->epoll, EPOLL_CTL_ADD, link->in.fd, &event) < 0 ? -errno : 0;
+        if (hub->may_leave_out && hub->links_count == 0) {
+                hub->left_out = link->id;
+                return 0;
+        }
+        int r = hub_take_in(hub);
+        return r < 0 ? r : watch(hub, link);
 }
 
 int hub_add_link(struct hub *hub, struct io in, struct io out, const struct leat_peer *peer, struct link **ret_link) {
@@ -90,9 +115,8 @@ int hub_replace_link(struct hub *hub, struct io io, const struct leat_peer *peer
 }
 
 void hub_watch(const struct hub *hub, const struct link *link) {
-        struct epoll_event event = { .events = EPOLLIN | (link_wants_out(link) ? (uint32_t)EPOLLOUT : 0),
-                                     .data.u64 = link->id };
-        if (hub->epoll >= 0)
+        struct epoll_event event = { .events = events_of(link), .data.u64 = link->id };
+        if (hub->epoll >= 0 && link->id != hub->left_out)
                 (void)epoll_ctl(hub->epoll, EPOLL_CTL_MOD, link->in.fd, &event); /* of a link that is in it */
 }
 
@@ -136,11 +160,14 @@ void hub_cut(struct hub *hub, struct link *link, int refusal) {
         }
         hub->links[HUB_SLOT(link->id)] = NULL;
         hub->links_count--;
+        bool watched = hub->epoll >= 0 && link->id != hub->left_out;
+        if (link->id == hub->left_out)
+                hub->left_out = 0;
         hub->lost_partner = hub->one_only;
         if (link->ready)
                 list_remove(&link->node);
         /* Closing would do, if no one else held it open: a child between fork and exec may. */
-        if (hub->epoll >= 0)
+        if (watched)
                 (void)epoll_ctl(hub->epoll, EPOLL_CTL_DEL, link->in.fd, NULL);
         link_free(link);
         unblock_accept(hub);

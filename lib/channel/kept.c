@@ -11,10 +11,6 @@ static bool from(const struct selection *selection, const struct leat_peer *send
         return selection->from_pid == 0 || (sender->known && sender->pid == selection->from_pid);
 }
 
-bool selection_takes(const struct selection *selection, int64_t type, const struct leat_peer *sender) {
-        return (selection->select == LEAT_ANY || selection->select == type) && from(selection, sender);
-}
-
 struct kept *kept_new(size_t capacity_bytes, const int *descriptors, size_t count) {
         FREE_AT_EXIT struct kept *kept = malloc(sizeof(struct kept) + capacity_bytes);
         if (!kept)

@@ -25,7 +25,10 @@ struct selection {
 
 /* Can this message be taken without looking at those behind it? Of LEAT_AT_MOST never: a lower type may
  * stand behind. */
-bool selection_takes(const struct selection *selection, int64_t type, const struct leat_peer *sender);
+static inline bool selection_takes(const struct selection *selection, int64_t type, const struct leat_peer *sender) {
+        return (selection->select == LEAT_ANY || selection->select == type) &&
+               (selection->from_pid == 0 || (sender->known && sender->pid == selection->from_pid));
+}
 
 struct kept {
         struct list node;
@@ -52,7 +55,8 @@ int kept_append(struct kept **kept, const void *bytes, size_t size);
 struct kept *kept_free(struct kept *kept);
 
 static inline void kept_free_at(struct kept **kept) {
-        *kept = kept_free(*kept);
+        if (*kept)
+                *kept = kept_free(*kept);
 }
 
 /* A list of kept messages in the order of their coming, with what they weigh. */

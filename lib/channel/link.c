@@ -2,6 +2,8 @@
 #include "channel/link.h"
 
 #include "base/cleanup.h"
+#include "base/rare.h"
+#include "channel/describe.h"
 
 #include <errno.h>
 #include <leat/deadline.h>
@@ -68,7 +70,7 @@ static void say_goodbye(const struct link *link) {
 }
 
 static void count(struct link *link, size_t bytes, size_t descriptors) {
-        if (!link->total || (bytes == link->counted.bytes && descriptors == link->counted.descriptors))
+        if (!link->total)
                 return;
         link->total->bytes += bytes - link->counted.bytes;
         link->total->descriptors += descriptors - link->counted.descriptors;
@@ -93,30 +95,8 @@ struct link *link_free(struct link *link) {
         return NULL;
 }
 
-size_t link_held_bytes(const struct link *link) {
-        return link->capacity + (link->assembly ? link->assembly->capacity_bytes : 0);
-}
-
-size_t link_held_descriptors(const struct link *link) {
-        return link->queue_count + (link->assembly ? link->assembly->about.descriptors_count : 0);
-}
-
-void link_count(struct link *link) {
+void link_recount(struct link *link) {
         count(link, link_held_bytes(link), link_held_descriptors(link));
-}
-
-int link_receive(struct link *link, struct incoming *message) {
-        message->link = link->id;
-        message->about.sender = link->peer;
-        message->kept = NULL;
-        message->descriptors_count = 0;
-        if (link->in.fd < 0)
-                return -EAGAIN; /* a pipe that only goes out: nothing ever comes */
-        if (link->landing && (link->landing != message->landing || link->landing->buffer != message->buffer))
-                link_settle(link->landing); /* the other thread waits for it, and this one reads */
-        if (link->failed < 0)
-                return link->failed;
-        return link->options.packets ? link_receive_packet(link, message) : link_receive_stream(link, message);
 }
 
 /* ---- descriptors and credentials ---- */
@@ -176,7 +156,7 @@ ssize_t link_read_message(struct link *link, struct iovec *parts, int count, boo
         *ret_cut = n > 0 && (header.msg_flags & MSG_TRUNC);
         if (n < 0)
                 return n;
-        int r = wanted ? take_control(link, &header, ret_packet) : 0;
+        int r = header.msg_controllen > 0 ? take_control(link, &header, ret_packet) : 0;
         /* With room for all, the control data is cut only when the process has no descriptor left,
          * or a peer that we take none from sent some: those the kernel has closed. */
         if (wanted && (header.msg_flags & MSG_CTRUNC))
@@ -185,11 +165,9 @@ ssize_t link_read_message(struct link *link, struct iovec *parts, int count, boo
 }
 
 /* The next `count` descriptors of the queue, moved to the caller. -EBADMSG: they did not come. */
-static int take_queue(struct link *link, size_t count, int *ret_descriptors) {
+static ASIDE int take_queue(struct link *link, size_t count, int *ret_descriptors) {
         if (count > link->queue_count)
                 return -EBADMSG;
-        if (count == 0)
-                return 0;
         memcpy(ret_descriptors, link->queue, count * sizeof(int));
         link->queue_count -= count;
         memmove(link->queue, link->queue + count, link->queue_count * sizeof(int));
@@ -203,56 +181,38 @@ static void drop_queue(struct link *link) {
 
 /* ---- whole frames ---- */
 
-static void describe(const struct link *link, const struct wire_header *header, struct leat_message *about) {
-        *about = (struct leat_message){
-                .struct_size = sizeof(*about),
-                .size_bytes = header->size,
-                .type = header->type,
-                .priority = header->priority,
-                .flags = (header->flags & WIRE_WANTS_REPLY ? LEAT_WANTS_REPLY : 0) |
-                         (header->flags & WIRE_WANTS_TAKEN ? LEAT_WANTS_TAKEN : 0) |
-                         (header->flags & WIRE_REDELIVERED ? LEAT_REDELIVERED : 0),
-                .sequence = header->sequence,
-                .time_ns = header->time_ns,
-                .deadline = LEAT_NEVER,
-                .sender = link->options.each_sender ? link->last_sender : link->peer,
-                .reply_to = link->id,
-        };
-        if ((header->flags & WIRE_WANTS_REPLY) && header->kind == WIRE_MESSAGE && header->reference > 0)
-                about->deadline = leat_in_ns(header->reference > INT64_MAX ? INT64_MAX : (int64_t)header->reference);
+/* Somebody waits for it to be taken, or for an answer. */
+static ASIDE void describe_wish(const struct wire_header *header, struct leat_message *about) {
+        if (header->flags & WIRE_WANTS_TAKEN)
+                about->flags |= LEAT_WANTS_TAKEN;
+        if (!(header->flags & WIRE_WANTS_REPLY))
+                return;
+        about->flags |= LEAT_WANTS_REPLY;
+        if (header->kind == WIRE_MESSAGE)
+                about->deadline = describe_deadline(header);
+}
+
+USUAL void describe(const struct link *link, const struct wire_header *header, struct leat_message *about) {
+        describe_header(header, about);
+        if (header->flags & (WIRE_WANTS_TAKEN | WIRE_WANTS_REPLY))
+                describe_wish(header, about);
+        about->sender = link->options.each_sender ? link->last_sender : link->peer;
+        about->reply_to = link->id;
+}
+
+USUAL void describe_frame(const struct link *link, const struct wire_header *header, struct incoming *message) {
+        message->kind = header->kind;
+        message->answers = header->kind == WIRE_REPLY ? header->reference : 0;
+        describe(link, header, &message->about);
 }
 
 void link_describe(const struct link *link, const struct found *found, struct incoming *message) {
-        const struct wire_header *header = &found->header;
-        if (link->options.framing == FRAMING_LEAT) {
-                message->kind = header->kind;
-                message->answers = header->kind == WIRE_REPLY ? header->reference : 0;
-                describe(link, header, &message->about);
-                return;
-        }
-        message->kind = WIRE_MESSAGE;
-        message->answers = 0;
-        message->about = (struct leat_message){
-                .struct_size = sizeof(message->about),
-                .size_bytes = found->size_bytes,
-                .type = 1,
-                .deadline = LEAT_NEVER,
-                .sender = link->options.each_sender ? link->last_sender : link->peer,
-                .reply_to = link->id,
-        };
-}
-
-/* Does this message go into the caller's buffer at once? */
-bool incoming_is_wanted(const struct incoming *message) {
-        if (message->kind != message->want || message->about.size_bytes > message->size_bytes)
-                return false;
-        if (message->kind == WIRE_REPLY)
-                return message->answers == message->reference;
-        return selection_takes(&message->selection, message->about.type, &message->about.sender);
+        const struct wire_header plain = { .kind = WIRE_MESSAGE, .size = (uint32_t)found->size_bytes, .type = 1 };
+        describe_frame(link, link->options.framing == FRAMING_LEAT ? &found->header : &plain, message);
 }
 
 /* Keep a message, or the first frame of one, in memory of our own. */
-static int keep(struct link *link, const uint8_t *bytes, size_t size, struct incoming *message) {
+static ASIDE int keep(struct link *link, const uint8_t *bytes, size_t size, struct incoming *message) {
         struct kept *kept = kept_copy(&message->about, bytes, size, message->descriptors, message->descriptors_count);
         if (!kept)
                 return -ENOMEM;
@@ -264,14 +224,14 @@ static int keep(struct link *link, const uint8_t *bytes, size_t size, struct inc
         return 0;
 }
 
-static int close_descriptors(struct incoming *message, int error) {
+static ASIDE int close_descriptors(struct incoming *message, int error) {
         while (message->descriptors_count > 0)
                 close_fd(message->descriptors[--message->descriptors_count]);
         return error;
 }
 
 /* A message whose descriptors could not come for want of room: it cannot be delivered as it was sent. */
-static int lost_descriptors(struct link *link, struct incoming *message) {
+static RARE int lost_descriptors(struct link *link, struct incoming *message) {
         link->descriptors_lost = false;
         drop_queue(link);
         close_descriptors(message, 0);
@@ -279,7 +239,7 @@ static int lost_descriptors(struct link *link, struct incoming *message) {
         return -EMFILE;
 }
 
-static int deliver(struct link *link, const uint8_t *bytes, size_t size, struct incoming *message) {
+USUAL int deliver(struct link *link, const uint8_t *bytes, size_t size, struct incoming *message) {
         if (!incoming_is_wanted(message))
                 return keep(link, bytes, size, message);
         link_settle(message->landing); /* one of another link's, which comes later than this */
@@ -289,7 +249,7 @@ static int deliver(struct link *link, const uint8_t *bytes, size_t size, struct 
 }
 
 /* The first frame of several. */
-static int begin(struct link *link, const struct found *found, const uint8_t *bytes, struct incoming *message) {
+static ASIDE int begin(struct link *link, const struct found *found, const uint8_t *bytes, struct incoming *message) {
         if (link_land(link, found, message)) {
                 memcpy(link->landing->buffer, bytes, found->size_bytes);
                 link->landing->filled = found->size_bytes;
@@ -302,12 +262,14 @@ static int begin(struct link *link, const struct found *found, const uint8_t *by
         return -EINPROGRESS;
 }
 
-static int first_frame(struct link *link, const struct found *found, const uint8_t *bytes, struct incoming *message) {
+USUAL int first_frame(struct link *link, const struct found *found, const uint8_t *bytes, struct incoming *message) {
         const struct wire_header *header = &found->header;
-        link_describe(link, found, message);
-        if (link->descriptors_lost && header->descriptors > 0)
+        int r = 0;
+        describe_frame(link, header, message);
+        if (header->descriptors > 0 && link->descriptors_lost)
                 return lost_descriptors(link, message);
-        int r = take_queue(link, header->descriptors, message->descriptors);
+        if (header->descriptors > 0)
+                r = take_queue(link, header->descriptors, message->descriptors);
         if (r < 0)
                 return r;
         message->descriptors_count = message->about.descriptors_count = header->descriptors;
@@ -318,7 +280,8 @@ static int first_frame(struct link *link, const struct found *found, const uint8
         return r < 0 && r != -EINPROGRESS ? close_descriptors(message, r) : r;
 }
 
-static int next_frame(struct link *link, const struct found *found, const uint8_t *bytes, struct incoming *message) {
+static ASIDE int next_frame(struct link *link, const struct found *found, const uint8_t *bytes,
+                            struct incoming *message) {
         if (link->landing) {
                 memcpy(link->landing->buffer + link->landing->filled, bytes, found->size_bytes);
                 return link_land_frame(link, found->size_bytes, message);
@@ -343,38 +306,43 @@ static bool is_refusal(int64_t error) {
         return error == EBUSY || error == EBADMSG || error == EPROTONOSUPPORT || error == ENOBUFS;
 }
 
-int link_take_frame(struct link *link, const struct found *found, const uint8_t *bytes, struct incoming *message) {
+static RARE int take_back(struct link *link, const struct found *found, struct incoming *message) {
         const struct wire_header *header = &found->header;
-        int r = frame_order_check(&link->order, header);
-        if (r < 0)
-                return r;
         if (found->abandoned)
                 frame_order_abandon(&link->order);
-        if (found->abandoned || header->kind == WIRE_ABANDON) {
-                link_forget_message(link);
-                /* Its own go with it (some may have been lost for want of room); the next one's stay. */
-                if (header->descriptors > 0)
-                        link->descriptors_lost = false;
-                size_t own = header->descriptors < link->queue_count ? header->descriptors : link->queue_count;
-                (void)take_queue(link, own, message->descriptors);
-                message->descriptors_count = own;
-                return close_descriptors(message, -EINPROGRESS);
-        }
-        switch (header->kind) {
-        case WIRE_MESSAGE:
-        case WIRE_REPLY:
-                return first_frame(link, found, bytes, message);
-        case WIRE_CONTINUE:
-                return next_frame(link, found, bytes, message);
-        case WIRE_TAKEN:
+        link_forget_message(link);
+        /* Its own go with it (some may have been lost for want of room); the next one's stay. */
+        if (header->descriptors > 0)
+                link->descriptors_lost = false;
+        size_t own = header->descriptors < link->queue_count ? header->descriptors : link->queue_count;
+        (void)take_queue(link, own, message->descriptors);
+        message->descriptors_count = own;
+        return close_descriptors(message, -EINPROGRESS);
+}
+
+/* TAKEN or REFUSE. */
+static ASIDE int take_control_frame(const struct wire_header *header, struct incoming *message) {
+        if (header->kind == WIRE_TAKEN) {
                 message->kind = WIRE_TAKEN;
                 message->answers = header->reference;
                 return 0;
-        default: /* REFUSE */
-                message->refusal = is_refusal(header->type) ? -(int)header->type : -EBADMSG;
-                message->their_version = header->version;
-                return -ECONNREFUSED;
         }
+        message->refusal = is_refusal(header->type) ? -(int)header->type : -EBADMSG;
+        message->their_version = header->version;
+        return -ECONNREFUSED;
+}
+
+int link_take_frame(struct link *link, const struct found *found, const uint8_t *bytes, struct incoming *message) {
+        enum wire_kind kind = found->header.kind;
+        int r = frame_order_check(&link->order, &found->header);
+        if (r < 0)
+                return r;
+        if (found->abandoned || kind == WIRE_ABANDON)
+                return take_back(link, found, message);
+        if (kind == WIRE_MESSAGE || kind == WIRE_REPLY)
+                return first_frame(link, found, bytes, message);
+        return kind == WIRE_CONTINUE ? next_frame(link, found, bytes, message)
+                                     : take_control_frame(&found->header, message);
 }
 
 int link_take_plain(struct link *link, const uint8_t *bytes, size_t size, struct incoming *message) {

@@ -101,7 +101,13 @@ struct incoming {
 };
 
 /* Does what came go into that buffer at once? */
-bool incoming_is_wanted(const struct incoming *message);
+static inline bool incoming_is_wanted(const struct incoming *message) {
+        if (message->kind != message->want || message->about.size_bytes > message->size_bytes)
+                return false;
+        if (message->kind == WIRE_REPLY)
+                return message->answers == message->reference;
+        return selection_takes(&message->selection, message->about.type, &message->about.sender);
+}
 
 struct link_options {
         enum framing framing;
@@ -215,14 +221,6 @@ int link_taken(struct link *link, uint64_t sequence);
 /* Tell the peer why it is cut off; as far as it can be written at once. error: a negative errno. */
 void link_refuse(struct link *link, int error);
 
-/*
- * Receive. Returns 0: message->kind came. -EAGAIN: nothing more at present. -EINPROGRESS: frames of a long
- * message came, there may be more. -ENODATA: the end. -EBADMSG, -EPROTONOSUPPORT: a breach. -ECONNREFUSED: the peer
- * refused us (message->refusal). -EMFILE: descriptors came that the process has no room for, and their
- * message is lost (message->about says whose). -ENOMEM: no memory for what came; like a breach it ends the link.
- */
-int link_receive(struct link *link, struct incoming *message);
-
 /* The call whose message lands ends without it, or its buffer is wanted for another: what came is kept, as if it had been from the
  * beginning. Takes a landing of none. */
 void link_settle_landing(struct landing *landing);
@@ -231,14 +229,45 @@ static inline void link_settle(struct landing *landing) {
                 link_settle_landing(landing);
 }
 
+int link_receive_stream(struct link *link, struct incoming *message);
+int link_receive_packet(struct link *link, struct incoming *message);
+
+/*
+ * Receive. Returns 0: message->kind came. -EAGAIN: nothing more at present. -EINPROGRESS: frames of a long
+ * message came, there may be more. -ENODATA: the end. -EBADMSG, -EPROTONOSUPPORT: a breach. -ECONNREFUSED: the peer
+ * refused us (message->refusal). -EMFILE: descriptors came that the process has no room for, and their
+ * message is lost (message->about says whose). -ENOMEM: no memory for what came; like a breach it ends the link.
+ */
+static inline int link_receive(struct link *link, struct incoming *message) {
+        message->link = link->id;
+        message->about.sender = link->peer;
+        message->kept = NULL;
+        message->descriptors_count = 0;
+        if (link->in.fd < 0)
+                return -EAGAIN; /* a pipe that only goes out: nothing ever comes */
+        if (link->landing && (link->landing != message->landing || link->landing->buffer != message->buffer))
+                link_settle(link->landing); /* the other thread waits for it, and this one reads */
+        if (link->failed < 0)
+                return link->failed;
+        return link->options.packets ? link_receive_packet(link, message) : link_receive_stream(link, message);
+}
+
 /* Bytes that this link holds for messages that are not complete. */
-size_t link_held_bytes(const struct link *link);
+static inline size_t link_held_bytes(const struct link *link) {
+        return link->capacity + (link->assembly ? link->assembly->capacity_bytes : 0);
+}
 
 /* Descriptors that it holds for frames and messages that are not complete. */
-size_t link_held_descriptors(const struct link *link);
+static inline size_t link_held_descriptors(const struct link *link) {
+        return link->queue_count + (link->assembly ? link->assembly->about.descriptors_count : 0);
+}
 
-/* Put these into the total. link_free() takes them out. */
-void link_count(struct link *link);
+/* Put these into the total. link_free() takes them out. The first: they have changed. */
+void link_recount(struct link *link);
+static inline void link_count(struct link *link) {
+        if (link_held_bytes(link) != link->counted.bytes || link_held_descriptors(link) != link->counted.descriptors)
+                link_recount(link);
+}
 
 /* ---- between the files of the link ---- */
 
@@ -260,9 +289,6 @@ static inline bool link_is_loss(int error) {
 
 #define LINK_LARGE 16384u /* a smaller message comes whole with one read into the link's buffer */
 
-int link_receive_stream(struct link *link, struct incoming *message);
-int link_receive_packet(struct link *link, struct incoming *message);
-
 /* May this message, of which the header came, land? Then it does from here on. That it is in order was looked at. */
 bool link_land(struct link *link, const struct found *found, struct incoming *message);
 /* The next frame of a message that lands has come whole where it belongs. As link_take_frame(). The second: and its order was checked. */
@@ -270,8 +296,11 @@ int link_landed(struct link *link, const struct found *found, struct incoming *m
 int link_land_frame(struct link *link, size_t size, struct incoming *message);
 /* The message under way is taken back, or its link is at its end. */
 void link_forget_message(struct link *link);
-/* Make room for `size` bytes in the buffer from `begin` on. 0 or -ENOMEM. */
-int link_make_room(struct link *link, size_t size);
+/* Make room for `size` bytes in the buffer from `begin` on. 0 or -ENOMEM. The first: there is none yet. */
+int link_find_room(struct link *link, size_t size);
+static inline int link_make_room(struct link *link, size_t size) {
+        return link->capacity - link->begin >= size ? 0 : link_find_room(link, size);
+}
 /* Does this frame keep the rules among frames? It is not taken in. */
 bool link_in_order(const struct link *link, const struct wire_header *header);
 /* A message of a framing without headers, or of its first frame. */

@@ -3,6 +3,7 @@
 /* Receiving on sequenced packets: each is one frame, or with raw framing one message. */
 
 #include "base/cleanup.h"
+#include "base/rare.h"
 #include "channel/link.h"
 
 #include <errno.h>
@@ -12,15 +13,17 @@
 #include <sys/socket.h>
 
 /* The buffer takes what does not fit into the caller's. */
-static int overflow(struct link *link, size_t size) {
-        if (link->capacity >= size)
-                return 0;
+static ASIDE int grow(struct link *link, size_t size) {
         uint8_t *buffer = realloc(link->buffer, size);
         if (!buffer)
                 return -ENOMEM;
         link->buffer = buffer;
         link->capacity = size;
         return 0;
+}
+
+USUAL int overflow(struct link *link, size_t size) {
+        return link->capacity >= size ? 0 : grow(link, size);
 }
 
 /* How long is the next packet? The end and an empty packet look alike (0). */
@@ -32,7 +35,7 @@ static ssize_t peek(const struct link *link) {
         return n < 0 ? -errno : n;
 }
 
-static int receive_raw(struct link *link, struct incoming *message) {
+static ASIDE int receive_raw(struct link *link, struct incoming *message) {
         bool packet, cut;
         ssize_t size = peek(link);
         if (size < 0)
@@ -51,7 +54,7 @@ static int receive_raw(struct link *link, struct incoming *message) {
 }
 
 /* The frame at `at`, which must lie whole in the packet. */
-static int find(const struct link *link, size_t at, struct found *ret_found) {
+USUAL int find(const struct link *link, size_t at, struct found *ret_found) {
         size_t left = link->end - at;
         ret_found->header.version = 0;
         int r = left < WIRE_HEADER_BYTES
@@ -67,7 +70,7 @@ static int find(const struct link *link, size_t at, struct found *ret_found) {
 }
 
 /* Several frames in one packet are whole messages without descriptors. */
-static int check_several(const struct link *link, uint8_t *ret_version) {
+static ASIDE int check_several(const struct link *link, uint8_t *ret_version) {
         struct frame_order order = link->order; /* the frames' own places in it come when they are taken */
         struct found found = { 0 };
         int r = 0;
@@ -85,7 +88,7 @@ static int check_several(const struct link *link, uint8_t *ret_version) {
 }
 
 /* One frame of any kind, or several messages: *ret_found is the first. Nothing is taken of a packet that is neither (rule 7). */
-static int check_packet(const struct link *link, struct found *ret_found, uint8_t *ret_version) {
+USUAL int check_packet(const struct link *link, struct found *ret_found, uint8_t *ret_version) {
         const struct wire_header *header = &ret_found->header;
         int r = find(link, 0, ret_found);
         *ret_version = header->version;
@@ -145,7 +148,7 @@ static void put_back(const struct link *link, size_t size, size_t room) {
 }
 
 /* Read the next packet, whose bytes may land. As recvmsg(). */
-static ssize_t read_packet(struct link *link, struct incoming *message, bool *ret_cut) {
+static ASIDE ssize_t read_large(struct link *link, struct incoming *message, bool *ret_cut) {
         bool packet;
         uint8_t head[WIRE_HEADER_BYTES];
         bool begins = !link->landing;
@@ -169,12 +172,19 @@ static ssize_t read_packet(struct link *link, struct incoming *message, bool *re
         return n;
 }
 
+USUAL ssize_t read_packet(struct link *link, struct incoming *message, bool *ret_cut) {
+        struct iovec part = { .iov_base = link->buffer, .iov_len = link->capacity };
+        bool packet;
+        return link->landing || link->large ? read_large(link, message, ret_cut)
+                                            : link_read_message(link, &part, 1, &packet, ret_cut);
+}
+
 static bool frame_landed(const struct link *link) {
         return link->landing && link->landing->in_frame;
 }
 
 /* Read the next packet, and find its first frame. */
-static int fill(struct link *link, struct incoming *message, struct found *ret_found) {
+USUAL int fill(struct link *link, struct incoming *message, struct found *ret_found) {
         bool cut;
         if (link->ended)
                 return -ENODATA;

@@ -3,6 +3,7 @@
 /* Sending: messages to frames, and what to do with a frame that was written in part. */
 
 #include "base/cleanup.h"
+#include "base/rare.h"
 #include "channel/link.h"
 
 #include <assert.h>
@@ -41,7 +42,7 @@ static size_t frame_around(const struct link *link) {
         return WIRE_HEADER_BYTES + (link->options.packets ? 0 : sizeof(stands));
 }
 
-static void encode_frame(const struct outgoing *message, size_t at, uint8_t *ret_header) {
+USUAL void encode_frame(const struct outgoing *message, size_t at, uint8_t *ret_header) {
         const struct wire_header header = outgoing_header(message, at);
         wire_encode(&header, ret_header);
 }
@@ -85,7 +86,7 @@ static size_t gathered_bytes(const struct gathering *gathering) {
 }
 
 /* The words of the contract for a connection whose other end is gone. */
-static ssize_t translate(struct link *link, ssize_t n) {
+static RARE ssize_t translate(struct link *link, ssize_t n) {
         if (link->options.network && link_is_loss((int)n)) {
                 link->lost = (int)n;
                 return -EPIPE;
@@ -113,9 +114,9 @@ static bool is_in_burst(struct link *link, const struct outgoing *message) {
         return link->unlooked > 0;
 }
 
-static int look_ahead(struct link *link, const struct outgoing *message) {
+static ASIDE int look_ahead(struct link *link, const struct outgoing *message) {
         struct pollfd state = { .fd = link->out.fd, .events = POLLOUT | POLLRDHUP };
-        if (!link->options.network || is_in_burst(link, message))
+        if (is_in_burst(link, message))
                 return 0;
         (void)poll(&state, 1, 0); /* 0: neither */
         if (link->options.framing == FRAMING_LEAT && (state.revents & (POLLRDHUP | POLLHUP)))
@@ -123,13 +124,17 @@ static int look_ahead(struct link *link, const struct outgoing *message) {
         return state.revents == 0 ? -EAGAIN : 0;
 }
 
-static ssize_t write_parts(struct link *link, const struct gathering *gathering, const int *descriptors, size_t count) {
+static ssize_t write_plain(struct link *link, const struct iovec *parts, int count) {
+        ssize_t n = io_write(&link->out, parts, count);
+        return n < 0 ? translate(link, n) : n;
+}
+
+static ASIDE ssize_t write_descriptors(struct link *link, const struct gathering *gathering, const int *descriptors,
+                                       size_t count) {
         union {
                 struct cmsghdr align;
                 char bytes[CMSG_SPACE(LEAT_DESCRIPTORS_MAX * sizeof(int))];
         } control;
-        if (count == 0)
-                return translate(link, io_write(&link->out, gathering->parts, gathering->count));
         struct msghdr header = { .msg_iov = (struct iovec *)gathering->parts, .msg_iovlen = (size_t)gathering->count };
         header.msg_control = control.bytes;
         header.msg_controllen = CMSG_SPACE(count * sizeof(int));
@@ -139,7 +144,13 @@ static ssize_t write_parts(struct link *link, const struct gathering *gathering,
         rights->cmsg_type = SCM_RIGHTS;
         rights->cmsg_len = CMSG_LEN(count * sizeof(int));
         memcpy(CMSG_DATA(rights), descriptors, count * sizeof(int));
-        return translate(link, io_send_message(link->out.fd, &header));
+        ssize_t n = io_send_message(link->out.fd, &header);
+        return n < 0 ? translate(link, n) : n;
+}
+
+static ssize_t write_parts(struct link *link, const struct gathering *gathering, const int *descriptors, size_t count) {
+        return count == 0 ? write_plain(link, gathering->parts, gathering->count)
+                          : write_descriptors(link, gathering, descriptors, count);
 }
 
 static bool within_frame(const struct link *link, const struct outgoing *message) {
@@ -147,7 +158,7 @@ static bool within_frame(const struct link *link, const struct outgoing *message
 }
 
 /* The message is out; what waited for its last frame goes too, or stays for the next time. */
-static int finish(struct link *link, const struct outgoing *message) {
+USUAL int finish(struct link *link, const struct outgoing *message) {
         link->sent_ns = message->time_ns;
         if (link_has_rest(link))
                 (void)link_flush(link);
@@ -166,10 +177,10 @@ static void make_roomy(struct link *link, const struct outgoing *message) {
 }
 
 /* May this message go, or go on? What waits goes first. */
-static int prepare(struct link *link, const struct outgoing *message) {
+USUAL int prepare(struct link *link, const struct outgoing *message) {
         if (link->out.fd < 0)
                 return -EPIPE;
-        int r = message->sent == 0 ? look_ahead(link, message) : 0;
+        int r = link->options.network && message->sent == 0 ? look_ahead(link, message) : 0;
         return r == 0 && link_wants_out(link) ? link_flush(link) : r;
 }
 
@@ -202,12 +213,6 @@ int link_send(struct link *link, struct outgoing *message) {
 
 /* ---- several at once ---- */
 
-/* Messages one behind the other, for one write. */
-struct batch {
-        size_t used;
-        uint8_t bytes[TOGETHER_BYTES];
-};
-
 static bool is_small(const struct link *link, const struct outgoing *message) {
         return message->sent == 0 && message->size_bytes <= TOGETHER_SMALL && message->descriptors_count == 0 &&
                link->options.framing != FRAMING_RAW;
@@ -218,28 +223,30 @@ static bool shares(const struct link *link, const struct outgoing *message) {
         return !link->options.packets || (message->kind == WIRE_MESSAGE && !(message->flags & WIRE_WANTS_TAKEN));
 }
 
-/* Add a message with what stands around it. Returns how many bytes, or 0: there is no room left. */
-static size_t batch_add(const struct link *link, const struct outgoing *message, struct batch *batch) {
-        int suffix = link->options.packets ? -1 : stands;
-        size_t prefix = WIRE_HEADER_BYTES;
-        if (TOGETHER_BYTES - batch->used < message->size_bytes + FRAMING_AROUND_BYTES)
-                return 0;
-        uint8_t *at = batch->bytes + batch->used;
-        if (link->options.framing == FRAMING_LEAT)
-                encode_frame(message, 0, at);
-        else
-                prefix = framing_around(link->options.framing, message->size_bytes, at, &suffix);
-        size_t size = prefix + message->size_bytes + (suffix >= 0);
+/* Write a message with what stands around it. Returns how many bytes. */
+USUAL size_t write_frame(const struct link *link, const struct outgoing *message, uint8_t *ret_bytes) {
+        encode_frame(message, 0, ret_bytes);
         if (message->size_bytes > 0)
-                memcpy(at + prefix, message->bytes, message->size_bytes);
+                memcpy(ret_bytes + WIRE_HEADER_BYTES, message->bytes, message->size_bytes);
+        size_t size = WIRE_HEADER_BYTES + message->size_bytes;
+        if (!link->options.packets)
+                ret_bytes[size++] = stands;
+        return size;
+}
+
+static ASIDE size_t write_framed(const struct link *link, const struct outgoing *message, uint8_t *ret_bytes) {
+        int suffix;
+        size_t size = framing_around(link->options.framing, message->size_bytes, ret_bytes, &suffix);
+        if (message->size_bytes > 0)
+                memcpy(ret_bytes + size, message->bytes, message->size_bytes);
+        size += message->size_bytes;
         if (suffix >= 0)
-                at[size - 1] = (uint8_t)suffix;
-        batch->used += size;
+                ret_bytes[size++] = (uint8_t)suffix;
         return size;
 }
 
 /* `written` bytes of a batch went out: how many messages are whole? A next one may have begun. */
-static int account(struct link *link, struct outgoing *messages, const size_t *sizes, int count, size_t written) {
+USUAL int account(struct link *link, struct outgoing *messages, const size_t *sizes, int count, size_t written) {
         int whole = 0;
         for (; whole < count && sizes[whole] <= written; whole++) {
                 messages[whole].sent = sizes[whole];
@@ -253,38 +260,40 @@ static int account(struct link *link, struct outgoing *messages, const size_t *s
         return whole > 0 ? whole : -EAGAIN;
 }
 
-static int gather_batch(const struct link *link, const struct outgoing *messages, int count, struct batch *batch,
-                        size_t *ret_sizes) {
+/* Copy small messages one behind the other, for one write. Returns how many. */
+USUAL int gather_batch(const struct link *link, const struct outgoing *messages, int count, uint8_t *ret_bytes,
+                       size_t *ret_sizes, size_t *ret_used) {
+        bool leat = link->options.framing == FRAMING_LEAT;
+        size_t used = 0;
         int n = 0;
-        batch->used = 0;
         for (; n < count && n < TOGETHER_MAX && is_small(link, &messages[n]); n++) {
                 if (n > 0 && !(shares(link, &messages[n]) && shares(link, &messages[0])))
                         break;
-                ret_sizes[n] = batch_add(link, &messages[n], batch);
-                if (ret_sizes[n] == 0)
+                if (TOGETHER_BYTES - used < messages[n].size_bytes + FRAMING_AROUND_BYTES)
                         break;
+                ret_sizes[n] = leat ? write_frame(link, &messages[n], ret_bytes + used)
+                                    : write_framed(link, &messages[n], ret_bytes + used);
+                used += ret_sizes[n];
         }
+        *ret_used = used;
         return n;
 }
 
-static int send_first(struct link *link, struct outgoing *messages) {
+static ASIDE int send_first(struct link *link, struct outgoing *messages) {
         int r = link_send(link, messages);
         return r == 0 ? 1 : r;
 }
 
 int link_send_many(struct link *link, struct outgoing *messages, int count) {
-        struct batch batch;
-        struct gathering gathering;
-        size_t sizes[TOGETHER_MAX];
-        int n = gather_batch(link, messages, count, &batch, sizes);
+        uint8_t bytes[TOGETHER_BYTES];
+        size_t sizes[TOGETHER_MAX], used;
+        int n = gather_batch(link, messages, count, bytes, sizes, &used);
         if (n == 0)
                 return send_first(link, messages);
         int r = prepare(link, messages);
         if (r < 0)
                 return r;
-        gathering.count = 1;
-        gathering.parts[0] = (struct iovec){ .iov_base = batch.bytes, .iov_len = batch.used };
-        ssize_t written = write_parts(link, &gathering, NULL, 0);
+        ssize_t written = write_plain(link, &(struct iovec){ .iov_base = bytes, .iov_len = used }, 1);
         if (written == -EMSGSIZE) /* so many make a packet that is too large for the socket's buffer */
                 return send_first(link, messages);
         return written < 0 ? (int)written : account(link, messages, sizes, n, (size_t)written);
@@ -332,12 +341,10 @@ int link_park(struct link *link, struct outgoing *message) {
 }
 
 static int write_rest(struct link *link) {
-        struct gathering gathering;
         while (link->rest_begin < link->rest_end) {
-                gathering.count = 1;
-                gathering.parts[0] = (struct iovec){ .iov_base = link->rest + link->rest_begin,
-                                                     .iov_len = link->rest_end - link->rest_begin };
-                ssize_t n = write_parts(link, &gathering, NULL, 0);
+                const struct iovec part = { .iov_base = link->rest + link->rest_begin,
+                                            .iov_len = link->rest_end - link->rest_begin };
+                ssize_t n = write_plain(link, &part, 1);
                 if (n < 0)
                         return (int)n;
                 link->rest_begin += (size_t)n;
@@ -355,7 +362,7 @@ static int write_control(struct link *link, const struct wire_header *header) {
         gathering.count = 0;
         wire_encode(header, gathering.headers[0]);
         gather(&gathering, gathering.headers[0], WIRE_HEADER_BYTES, &skip);
-        ssize_t n = write_parts(link, &gathering, NULL, 0);
+        ssize_t n = write_plain(link, gathering.parts, gathering.count);
         if (n < 0)
                 return (int)n;
         if (n == WIRE_HEADER_BYTES)

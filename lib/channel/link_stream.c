@@ -3,6 +3,7 @@
 /* Receiving on a byte stream: read what is there, find messages in it. */
 
 #include "base/cleanup.h"
+#include "base/rare.h"
 #include "channel/link.h"
 
 #include <assert.h>
@@ -19,8 +20,8 @@ static bool has_control(const struct link *link) {
         return link->in.kind == IO_SOCKET && (link->options.descriptors || link->options.credentials);
 }
 
-int link_make_room(struct link *link, size_t size) {
-        if (link->begin > 0 && link->capacity - link->begin < size) {
+int link_find_room(struct link *link, size_t size) {
+        if (link->begin > 0) {
                 memmove(link->buffer, link->buffer + link->begin, link->end - link->begin);
                 link->end -= link->begin;
                 link->begin = 0;
@@ -38,16 +39,19 @@ int link_make_room(struct link *link, size_t size) {
         return 0;
 }
 
+static ASIDE void forget_buffer(struct link *link) {
+        free(link->buffer);
+        link->buffer = NULL;
+        link->capacity = 0;
+}
+
 /* An idle link holds no more than the first buffer. */
 static void shrink(struct link *link) {
         if (link->begin < link->end)
                 return;
         link->begin = link->end = 0;
-        if (link->capacity > 8 * FIRST_BYTES) {
-                free(link->buffer);
-                link->buffer = NULL;
-                link->capacity = 0;
-        }
+        if (link->capacity > 8 * FIRST_BYTES)
+                forget_buffer(link);
 }
 
 /*
@@ -70,7 +74,7 @@ static ssize_t read_parts(struct link *link, struct iovec *parts, int count) {
 }
 
 /* What a read said: how many bytes came (0 also of an end, noted), or an error. */
-static ssize_t account(struct link *link, ssize_t n) {
+static ASIDE ssize_t account_none(struct link *link, ssize_t n) {
         if (n == -ECONNRESET)
                 return 0; /* not the end: read on */
         if (link->options.network && link_is_loss((int)n)) {
@@ -79,6 +83,13 @@ static ssize_t account(struct link *link, ssize_t n) {
         }
         if (n >= 0)
                 link->ended = n == 0;
+        return n;
+}
+
+USUAL ssize_t account(struct link *link, ssize_t n) {
+        if (n <= 0)
+                return account_none(link, n);
+        link->ended = false;
         return n;
 }
 
@@ -92,7 +103,7 @@ static size_t bound(const struct link *link, size_t size) {
 }
 
 /* Read what there is, at least towards `size` bytes in the buffer. */
-static int fill(struct link *link, size_t size, struct spin *spin) {
+USUAL int fill(struct link *link, size_t size, struct spin *spin) {
         if (link->ended)
                 return -ENODATA;
         /* After a large message no more than what stands before the bytes of the next: these may land. */
@@ -122,7 +133,7 @@ static bool may_read(struct incoming *message) {
 }
 
 /* Is there a byte at least? -EMSGSIZE; -EAGAIN; -ENODATA: the end. */
-static int look_for_bytes(struct link *link, struct incoming *message) {
+static ASIDE int look_for_bytes(struct link *link, struct incoming *message) {
         struct pollfd state = { .fd = link->in.fd, .events = POLLIN };
         int bytes = 0;
         bool readable = poll(&state, 1, 0) > 0;
@@ -136,7 +147,7 @@ static int look_for_bytes(struct link *link, struct incoming *message) {
 }
 
 /* Raw: what a read gives is the message; it goes straight to the caller. */
-static int receive_raw(struct link *link, struct incoming *message) {
+static ASIDE int receive_raw(struct link *link, struct incoming *message) {
         if (message->size_bytes == 0)
                 return look_for_bytes(link, message);
         struct iovec part = { .iov_base = message->buffer, .iov_len = message->size_bytes };
@@ -163,7 +174,7 @@ static bool has_strays(const struct link *link, const struct found *found) {
         return link->queue_count > found->header.descriptors + next;
 }
 
-static int take(struct link *link, const struct found *found, struct incoming *message) {
+USUAL int take(struct link *link, const struct found *found, struct incoming *message) {
         const uint8_t *bytes = link->buffer + link->begin + found->at;
         const struct wire_header *header = &found->header;
         link->begin += found->consumed;
@@ -184,10 +195,8 @@ static size_t tail_bytes(const struct found *frame) {
         return frame->consumed - frame->at - frame->size_bytes;
 }
 
-/* What stands before this frame's bytes is there, the rest is not. May they go where they belong at once? */
-static bool may_land(struct link *link, const struct found *found, struct incoming *message) {
-        if (found->at == 0)
-                return false;
+/* What stands before this frame's bytes is there (found->at), the rest is not. May they go where they belong at once? */
+static ASIDE bool may_land(struct link *link, const struct found *found, struct incoming *message) {
         /* Calls that ended without it put so much back: it is not moved to and fro by each one. */
         if (!link->landing && link->end - link->begin - found->at > WIRE_FRAME_BYTES)
                 return false;
@@ -199,7 +208,7 @@ static bool may_land(struct link *link, const struct found *found, struct incomi
 }
 
 /* What of them came already moves there; only the head of the frame stays in the buffer, until it is whole. */
-static void begin_part(struct link *link, const struct found *found) {
+static ASIDE void begin_part(struct link *link, const struct found *found) {
         struct landing *landing = link->landing;
         size_t came = link->end - link->begin - found->at;
         assert(came <= found->size_bytes); /* else it would be whole */
@@ -211,7 +220,7 @@ static void begin_part(struct link *link, const struct found *found) {
 }
 
 /* Read the rest of the frame, and behind it its trailer and the next head; more of the next would have to be copied. */
-static int fill_part(struct link *link, struct spin *spin) {
+static ASIDE int fill_part(struct link *link, struct spin *spin) {
         struct landing *landing = link->landing;
         const struct found *frame = &landing->frame;
         size_t most = 2 * frame->at + tail_bytes(frame), rest = frame->size_bytes - landing->part;
@@ -236,7 +245,7 @@ static int fill_part(struct link *link, struct spin *spin) {
 }
 
 /* The frame that lands is whole: its trailer tells whether it stands. */
-static int take_part(struct link *link, struct incoming *message) {
+static ASIDE int take_part(struct link *link, struct incoming *message) {
         struct found found = link->landing->frame;
         if (tail_bytes(&found) > 0) {
                 uint8_t trailer = link->buffer[link->begin + found.at];
@@ -256,7 +265,7 @@ static bool part_is_whole(const struct link *link) {
         return landing->part == frame->size_bytes && link->end - link->begin >= frame->at + tail_bytes(frame);
 }
 
-static int receive_part(struct link *link, struct incoming *message) {
+static ASIDE int receive_part(struct link *link, struct incoming *message) {
         while (!part_is_whole(link)) {
                 int r = may_read(message) ? fill_part(link, message->spin) : -EAGAIN;
                 if (r < 0)
@@ -265,29 +274,57 @@ static int receive_part(struct link *link, struct incoming *message) {
         return take_part(link, message);
 }
 
+#define LOOK_AGAIN 1
+
+USUAL int find(struct link *link, struct found *ret_found) {
+        const uint8_t *bytes = link->buffer + link->begin;
+        size_t size = link->end - link->begin;
+        uint64_t largest = link->options.largest_bytes;
+        return link->options.framing == FRAMING_LEAT ? framing_find_frame(bytes, size, largest, ret_found)
+                                                     : framing_find(link->options.framing, bytes, size, &link->scanned,
+                                                                    link->ended, largest, ret_found);
+}
+
+/* As link_receive(); or LOOK_AGAIN: what came makes no whole one yet. *ret_size bytes do, or 0: what is to come goes where it belongs. */
+USUAL int take_what_came(struct link *link, struct incoming *message, size_t *ret_size) {
+        struct found found;
+        int r = find(link, &found);
+        message->their_version = found.header.version;
+        if (r > 0)
+                return take(link, &found, message);
+        if (r < 0)
+                return r;
+        *ret_size = found.consumed;
+        if (found.at > 0 && may_land(link, &found, message)) {
+                begin_part(link, &found);
+                *ret_size = 0;
+        }
+        return LOOK_AGAIN;
+}
+
+/* As link_receive(), or LOOK_AGAIN. */
+USUAL int receive_next(struct link *link, struct incoming *message) {
+        size_t size = framing_least(link->options.framing);
+        int r = LOOK_AGAIN;
+        if (link->landing && link->landing->in_frame)
+                return receive_part(link, message);
+        if (link->begin < link->end)
+                r = take_what_came(link, message, &size);
+        if (r != LOOK_AGAIN || size == 0)
+                return r;
+        if (!may_read(message))
+                return -EAGAIN;
+        r = fill(link, size, message->spin);
+        return r < 0 ? r : LOOK_AGAIN;
+}
+
 int link_receive_stream(struct link *link, struct incoming *message) {
+        int r;
         if (link->options.framing == FRAMING_RAW)
                 return receive_raw(link, message);
-        int r = 0;
-        while (r == 0) {
-                struct found found;
-                if (link->landing && link->landing->in_frame) {
-                        r = receive_part(link, message);
-                        break;
-                }
-                const uint8_t *bytes = link->buffer ? link->buffer + link->begin : NULL; /* NULL + 0 is undefined */
-                r = framing_find(link->options.framing, bytes, link->end - link->begin, &link->scanned, link->ended,
-                                 link->options.largest_bytes, &found);
-                message->their_version = found.header.version;
-                if (r > 0) {
-                        r = take(link, &found, message);
-                        break;
-                }
-                if (r == 0 && may_land(link, &found, message))
-                        begin_part(link, &found);
-                else if (r == 0)
-                        r = may_read(message) ? fill(link, found.consumed, message->spin) : -EAGAIN;
-        }
+        do
+                r = receive_next(link, message);
+        while (r == LOOK_AGAIN);
         shrink(link);
         return r;
 }

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/options.h"
+#include "base/rare.h"
 #include "channel/channel.h"
 
 #include <errno.h>
@@ -19,15 +20,15 @@ struct wish {
         struct leat_message *ret_about;
 };
 
-static void say_taken(struct leat_channel *channel, const struct leat_message *about) {
+USUAL void say_taken(struct leat_channel *channel, const struct leat_message *about) {
         channel->counters.received++;
         if ((about->flags & LEAT_WANTS_TAKEN) && !channel->acknowledges && channel->operations->taken)
                 channel->operations->taken(channel, about->reply_to, about->sequence);
 }
 
 /* From what was set aside. -EAGAIN: nothing there that is wanted. */
-static ssize_t take_aside(struct leat_channel *channel, const struct wish *wish) {
-        struct kept *kept = list_empty(&channel->aside.head) ? NULL : kept_list_find(&channel->aside, &wish->selection);
+static ASIDE ssize_t take_kept(struct leat_channel *channel, const struct wish *wish) {
+        struct kept *kept = kept_list_find(&channel->aside, &wish->selection);
         if (!kept)
                 return -EAGAIN;
         const struct leat_message about = kept->about;
@@ -38,16 +39,22 @@ static ssize_t take_aside(struct leat_channel *channel, const struct wish *wish)
         return n;
 }
 
+USUAL ssize_t take_aside(struct leat_channel *channel, const struct wish *wish) {
+        return list_empty(&channel->aside.head) ? -EAGAIN : take_kept(channel, wish);
+}
+
 /* A message that went straight into the caller's buffer. */
-static ssize_t take_direct(struct leat_channel *channel, struct incoming *message, const struct wish *wish) {
+USUAL ssize_t take_direct(struct leat_channel *channel, struct incoming *message, const struct wish *wish) {
         say_taken(channel, &message->about);
         message->about.descriptors_count = message->descriptors_count;
-        channel_tell(&message->about, message->descriptors_count ? message->descriptors : NULL, wish->ret_about);
+        if (wish->ret_about || message->descriptors_count > 0)
+                channel_tell(&message->about, message->descriptors_count ? message->descriptors : NULL,
+                             wish->ret_about);
         return (ssize_t)message->about.size_bytes;
 }
 
 /* Descriptors that do not fit: the message is kept, like one whose bytes do not. */
-static int keep_direct(struct incoming *message, const void *buffer) {
+static ASIDE int keep_direct(struct incoming *message, const void *buffer) {
         struct kept *kept = kept_copy(&message->about, buffer, message->about.size_bytes, message->descriptors,
                                       message->descriptors_count);
         if (!kept)
@@ -58,7 +65,8 @@ static int keep_direct(struct incoming *message, const void *buffer) {
         return 0;
 }
 
-static ssize_t refused(struct leat_channel *channel, struct incoming *message, const struct wish *wish, int error) {
+static ASIDE ssize_t refused(struct leat_channel *channel, struct incoming *message, const struct wish *wish,
+                             int error) {
         if (error == -ECONNREFUSED)
                 error = message->refusal;
         if (error != -EBADMSG && error != -EPROTONOSUPPORT && error != -EMFILE)
@@ -81,24 +89,50 @@ static ssize_t refused(struct leat_channel *channel, struct incoming *message, c
         return error;
 }
 
-/* A call that does not wait; the first look of one that does, which is at all there is, however soon the deadline comes; the others. */
+/* A call that does not wait; the first look of one that does, which is at all there is, however soon the deadline comes; the others, and the
+ * first one where there is no deadline: what it leaves out ends the sleep. */
 enum look { LOOK_NOW, LOOK_FIRST, LOOK_AGAIN };
 
-static int receive_or_tell(struct leat_channel *channel, struct incoming *message) {
+/* What the other thread learned is told first. */
+static ASIDE int tell_filed(struct leat_channel *channel, struct incoming *message) {
         int r = channel->filed_error;
-        message->end_stays = false;
-        if (r == 0) {
-                r = channel->operations->receive(channel, message, 1);
-                channel->end_stays = r == -ENODATA && message->end_stays;
-                return r;
-        }
         channel->filed_error = 0;
         message->about.sender = channel->filed_sender;
         return r;
 }
 
+USUAL int receive_or_tell(struct leat_channel *channel, struct incoming *message) {
+        if (channel->filed_error != 0)
+                return tell_filed(channel, message);
+        int r = channel->operations->receive(channel, message, 1);
+        channel->end_stays = r == -ENODATA && message->end_stays;
+        return r;
+}
+
+/* It is not in the caller's buffer, or cannot stay there. */
+static ASIDE ssize_t file_next(struct leat_channel *channel, struct incoming *message, const struct wish *wish) {
+        int r = message->kind == WIRE_MESSAGE && !message->kept ? keep_direct(message, wish->buffer) : 0;
+        if (r < 0) {
+                while (message->descriptors_count > 0)
+                        close_fd(message->descriptors[--message->descriptors_count]);
+                return r;
+        }
+        bool wanted = message->kind == WIRE_MESSAGE &&
+                      (channel->operations->selects ||
+                       selection_takes(&wish->selection, message->about.type, &message->about.sender));
+        channel_file(channel, DIRECTION_RECEIVE, message);
+        return wanted ? take_aside(channel, wish) : -EINPROGRESS;
+}
+
+static ASIDE ssize_t took_none(struct leat_channel *channel, struct incoming *message, const struct wish *wish,
+                               int error) {
+        if (error == -EMSGSIZE)
+                channel_tell(&message->about, NULL, wish->ret_about);
+        return refused(channel, message, wish, error);
+}
+
 /* One thing from the transport. The size of a message that was wanted; -EINPROGRESS: something else, now filed. */
-static ssize_t take_next(struct leat_channel *channel, const struct wish *wish, enum look look, unsigned *reads) {
+USUAL ssize_t take_next(struct leat_channel *channel, const struct wish *wish, enum look look, unsigned *reads) {
         struct incoming message;
         message.buffer = wish->buffer;
         message.size_bytes = wish->size_bytes;
@@ -111,38 +145,26 @@ static ssize_t take_next(struct leat_channel *channel, const struct wish *wish, 
         message.spin = channel->both_ways || look == LOOK_NOW ? NULL : &channel->spins[DIRECTION_RECEIVE];
         message.refusal = -EBADMSG;
         message.patient = look == LOOK_AGAIN;
+        message.end_stays = false;
         int r = receive_or_tell(channel, &message);
         if (channel->engaged != 0 && !channel->operations->lives(channel, channel->engaged))
                 wake_signal(&channel->wakes[DIRECTION_SEND]);
-        if (r == -EMSGSIZE)
-                channel_tell(&message.about, NULL, wish->ret_about);
         if (r < 0)
-                return refused(channel, &message, wish, r);
-        if (message.kind == WIRE_MESSAGE && !message.kept) {
-                if (channel_has_place(wish->ret_about, message.descriptors_count))
-                        return take_direct(channel, &message, wish);
-                r = keep_direct(&message, wish->buffer);
-                if (r < 0) {
-                        while (message.descriptors_count > 0)
-                                close_fd(message.descriptors[--message.descriptors_count]);
-                        return r;
-                }
-        }
-        bool wanted = message.kind == WIRE_MESSAGE &&
-                      (channel->operations->selects ||
-                       selection_takes(&wish->selection, message.about.type, &message.about.sender));
-        channel_file(channel, DIRECTION_RECEIVE, &message);
-        return wanted ? take_aside(channel, wish) : -EINPROGRESS;
+                return took_none(channel, &message, wish, r);
+        if (message.kind == WIRE_MESSAGE && !message.kept &&
+            channel_has_place(wish->ret_about, message.descriptors_count))
+                return take_direct(channel, &message, wish);
+        return file_next(channel, &message, wish);
 }
 
-static int aside_is_full(struct leat_channel *channel) {
+static RARE int aside_is_full(struct leat_channel *channel) {
         return channel_refuse(channel, -ENOBUFS, LEAT_ROW_TYPES,
                               "messages of other types fill what may be set aside; receive them, or raise ?aside=");
 }
 
 /* *ret_more: there may be more to read, but others want to be looked after. */
-static ssize_t try_receive(struct leat_channel *channel, const struct wish *wish, enum look look, bool *ret_more,
-                           unsigned *ret_until) {
+USUAL ssize_t try_receive(struct leat_channel *channel, const struct wish *wish, enum look look, bool *ret_more,
+                          unsigned *ret_until) {
         unsigned reads = READS_AT_ONCE;
         ssize_t n;
         channel_lock(channel);
@@ -178,12 +200,8 @@ static ssize_t try_receive(struct leat_channel *channel, const struct wish *wish
         return n;
 }
 
-static int check(struct leat_channel *channel, const struct wish *wish) {
+static ASIDE int check_selection(struct leat_channel *channel, const struct wish *wish) {
         const struct leat_row_declaration *rows = channel->declaration->rows;
-        if ((!wish->buffer && wish->size_bytes > 0) || wish->selection.select == INT64_MIN ||
-            wish->selection.from_pid < 0 || (wish->ret_about && wish->ret_about->struct_size < sizeof(size_t)))
-                return channel_refuse(channel, -EINVAL, LEAT_ROW_NONE,
-                                      "the buffer, the selection or the structure for what came is not right");
         if (wish->selection.select != LEAT_ANY && rows[LEAT_ROW_TYPES].verdict == LEAT_NO)
                 return channel_refuse(channel, -ENOTSUP, LEAT_ROW_TYPES, rows[LEAT_ROW_TYPES].why);
         if (wish->selection.select != LEAT_ANY && channel->operations->competes &&
@@ -202,9 +220,18 @@ static int check(struct leat_channel *channel, const struct wish *wish) {
         return 0;
 }
 
-static ssize_t receive(struct leat_channel *channel, const struct wish *wish, int64_t deadline) {
+USUAL int check(struct leat_channel *channel, const struct wish *wish) {
+        const struct selection *selection = &wish->selection;
+        if ((!wish->buffer && wish->size_bytes > 0) || selection->select == INT64_MIN || selection->from_pid < 0 ||
+            (wish->ret_about && wish->ret_about->struct_size < sizeof(size_t)))
+                return channel_refuse(channel, -EINVAL, LEAT_ROW_NONE,
+                                      "the buffer, the selection or the structure for what came is not right");
+        return selection->select == LEAT_ANY && selection->from_pid == 0 ? 0 : check_selection(channel, wish);
+}
+
+USUAL ssize_t receive_here(struct leat_channel *channel, const struct wish *wish, int64_t deadline) {
         ssize_t n = check(channel, wish);
-        enum look look = deadline == LEAT_NOW ? LOOK_NOW : LOOK_FIRST;
+        enum look look = deadline == LEAT_NOW ? LOOK_NOW : deadline == LEAT_NEVER ? LOOK_AGAIN : LOOK_FIRST;
         bool cleared = false, more;
         unsigned tries = 0, until;
         if (n < 0)
@@ -232,6 +259,10 @@ static ssize_t receive(struct leat_channel *channel, const struct wish *wish, in
         return n;
 }
 
+static ssize_t receive(struct leat_channel *channel, const struct wish *wish, int64_t deadline) {
+        return receive_here(channel, wish, deadline);
+}
+
 static ssize_t receive_plain(struct leat_channel *channel, const struct selection *selection, void *buffer,
                              size_t size_bytes, int64_t deadline, struct leat_message *ret_about) {
         const struct wish wish = {
@@ -255,7 +286,7 @@ ssize_t leat_receive(struct leat_channel *channel, int64_t select, void *buffer,
         const struct wish wish = {
                 .selection = { .select = select }, .buffer = buffer, .size_bytes = size_bytes, .ret_about = ret_about
         };
-        return receive_any(channel, &wish, deadline);
+        return channel->over ? receive_any(channel, &wish, deadline) : receive_here(channel, &wish, deadline);
 }
 
 ssize_t leat_receive_with(struct leat_channel *channel, void *buffer, size_t size_bytes,

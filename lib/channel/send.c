@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* Why did the other end go? It may have said so before it closed. */
-static int ask_refusal(struct leat_channel *channel) {
+static RARE int ask_refusal(struct leat_channel *channel) {
         unsigned reads = READS_AT_ONCE;
         struct incoming message = { .selection = SELECT_ANY, .reads = &reads }; /* nothing is wanted: all is kept */
         int r = 0;
@@ -26,7 +26,7 @@ static int ask_refusal(struct leat_channel *channel) {
 }
 
 /* It is full: the oldest goes, and others may be quicker to use the room. */
-static int send_in_its_place(struct leat_channel *channel, struct outgoing *message) {
+static ASIDE int send_in_its_place(struct leat_channel *channel, struct outgoing *message) {
         int r = -EAGAIN;
         for (unsigned tries = 0; tries < READS_AT_ONCE && r == -EAGAIN; tries++) {
                 r = channel->operations->drop_oldest(channel);
@@ -67,16 +67,15 @@ static int find_room(struct leat_channel *channel, const struct outgoing *messag
 }
 
 /* How long the caller still waits, counted when the request goes out: its own wait for room is over by then. */
-static void tell_what_is_left(struct outgoing *message) {
-        if (!(message->flags & WIRE_WANTS_REPLY) || message->sent > 0)
-                return;
+static ASIDE void tell_what_is_left(struct outgoing *message) {
         int64_t left_ns = message->deadline - leat_now();
         message->reference = message->deadline == LEAT_NEVER ? 0 : left_ns > 0 ? (uint64_t)left_ns : 1;
 }
 
 /* How many went out. */
-static int send_now(struct leat_channel *channel, struct outgoing *messages, int count) {
-        tell_what_is_left(messages);
+USUAL int send_now(struct leat_channel *channel, struct outgoing *messages, int count) {
+        if ((messages->flags & WIRE_WANTS_REPLY) && messages->sent == 0)
+                tell_what_is_left(messages);
         int r = channel->operations->send(channel, messages, count);
         if (r == -EAGAIN && messages->drop_oldest)
                 r = send_in_its_place(channel, messages);
@@ -84,7 +83,8 @@ static int send_now(struct leat_channel *channel, struct outgoing *messages, int
         return r;
 }
 
-static int send_again(struct leat_channel *channel, struct outgoing *message, struct kept **copy, unsigned *ret_until) {
+static ASIDE int send_again(struct leat_channel *channel, struct outgoing *message, struct kept **copy,
+                            unsigned *ret_until) {
         int r = find_connection(channel, message);
         if (r == 0)
                 r = find_room(channel, message, ret_until);
@@ -99,8 +99,8 @@ static int send_again(struct leat_channel *channel, struct outgoing *message, st
 }
 
 /* How many went out; what is to survive the connection goes one by one. */
-static int try_send(struct leat_channel *channel, struct outgoing *messages, int count, struct kept **copy,
-                    unsigned *ret_until) {
+USUAL int try_send(struct leat_channel *channel, struct outgoing *messages, int count, struct kept **copy,
+                   unsigned *ret_until) {
         bool again = channel->again.on;
         channel_lock(channel);
         channel->send_link = messages->link;
@@ -116,7 +116,7 @@ static int try_send(struct leat_channel *channel, struct outgoing *messages, int
 }
 
 /* A caller that waits for room reads what comes meanwhile: late replies may be what its peer is stuck on. */
-static int make_way(struct leat_channel *channel) {
+static ASIDE int make_way(struct leat_channel *channel) {
         unsigned reads = READS_AT_ONCE;
         struct incoming message = { .selection = SELECT_ANY, .reads = &reads }; /* nothing is wanted: all is kept */
         int r = 0;
@@ -127,12 +127,13 @@ static int make_way(struct leat_channel *channel) {
         return r;
 }
 
-static int send_until(struct leat_channel *channel, struct outgoing *messages, int count, struct kept **copy,
-                      int64_t deadline) {
+/* There was no room; `only`: what to wait for, if not for that. */
+static int keep_trying(struct leat_channel *channel, struct outgoing *messages, int count, struct kept **copy,
+                       unsigned only, int64_t deadline) {
         bool reads = (channel->flags & LEAT_CALL) || (channel->again.on && !(channel->flags & LEAT_RECEIVE));
-        unsigned until = UNTIL_OUT | (reads ? UNTIL_IN : 0), only = 0;
+        unsigned until = UNTIL_OUT | (reads ? UNTIL_IN : 0);
         int r;
-        while ((r = try_send(channel, messages, count, copy, &only)) == -EAGAIN) {
+        do {
                 r = channel_wait(channel, DIRECTION_SEND, only ? only : until, deadline);
                 if (r < 0)
                         break;
@@ -140,7 +141,17 @@ static int send_until(struct leat_channel *channel, struct outgoing *messages, i
                 if ((until & UNTIL_IN) && make_way(channel) != -EAGAIN && !channel->again.on)
                         until = UNTIL_OUT;
                 only = 0;
-        }
+                r = try_send(channel, messages, count, copy, &only);
+        } while (r == -EAGAIN);
+        return r;
+}
+
+USUAL int send_until(struct leat_channel *channel, struct outgoing *messages, int count, struct kept **copy,
+                     int64_t deadline) {
+        unsigned only = 0;
+        int r = try_send(channel, messages, count, copy, &only);
+        if (r == -EAGAIN)
+                r = keep_trying(channel, messages, count, copy, only, deadline);
         channel_waited(channel, DIRECTION_SEND);
         if (r > 1) /* each was worth its part of the wait */
                 channel->spins[DIRECTION_SEND].run += (unsigned)r - 1;
@@ -168,7 +179,14 @@ static int take_unsaid(struct leat_channel *channel) {
         return error;
 }
 
-int channel_send(struct leat_channel *channel, struct outgoing *message, int64_t deadline) {
+/* It did not go: why, and what is to become of the part that did. */
+static RARE int send_failed(struct leat_channel *channel, struct outgoing *message, int error) {
+        error = again_explain(channel, error);
+        give_up(channel, message);
+        return error;
+}
+
+USUAL int send_one(struct leat_channel *channel, struct outgoing *message, int64_t deadline) {
         CLEANUP(kept_free_at) struct kept *copy = NULL;
         int unsaid = message->kind == WIRE_MESSAGE ? take_unsaid(channel) : 0;
         if (unsaid < 0) {
@@ -181,11 +199,11 @@ int channel_send(struct leat_channel *channel, struct outgoing *message, int64_t
         int r = channel->again.on ? again_copy(channel, message, &copy) : 0;
         if (r == 0)
                 r = send_until(channel, message, 1, &copy, deadline);
-        if (r >= 0)
-                return 0;
-        r = again_explain(channel, r);
-        give_up(channel, message);
-        return r;
+        return r < 0 ? send_failed(channel, message, r) : 0;
+}
+
+int channel_send(struct leat_channel *channel, struct outgoing *message, int64_t deadline) {
+        return send_one(channel, message, deadline);
 }
 
 /* ---- until it is taken ---- */
@@ -302,7 +320,7 @@ int leat_flush(struct leat_channel *channel, int64_t deadline) {
 
 /* ---- the public face ---- */
 
-int channel_check_message(struct leat_channel *channel, int64_t type, const void *bytes, size_t size_bytes) {
+USUAL int check_message(struct leat_channel *channel, int64_t type, const void *bytes, size_t size_bytes) {
         enum framing framing = (enum framing)channel->address.framing;
         if (type < 1 || (!bytes && size_bytes > 0))
                 return channel_refuse(channel, -EINVAL, LEAT_ROW_TYPES,
@@ -314,11 +332,15 @@ int channel_check_message(struct leat_channel *channel, int64_t type, const void
         if (framing != FRAMING_LEAT && type != 1 && !channel->operations->native_types)
                 return channel_refuse(channel, -ENOTSUP, LEAT_ROW_TYPES,
                                       "this framing carries no types; use the framing of Leat");
-        if (!framing_allows(framing, bytes, size_bytes))
+        if (framing != FRAMING_LEAT && !framing_allows(framing, bytes, size_bytes))
                 return channel_refuse(
                         channel, -EINVAL, LEAT_ROW_BOUNDARIES,
                         "the message holds the byte that ends messages in this framing; use ?framing=length");
         return 0;
+}
+
+int channel_check_message(struct leat_channel *channel, int64_t type, const void *bytes, size_t size_bytes) {
+        return check_message(channel, type, bytes, size_bytes);
 }
 
 /* An option of this call against what is declared. */
@@ -410,19 +432,26 @@ int leat_send_with(struct leat_channel *channel, const void *bytes, size_t size_
         return sync ? wait_for_taken(channel, options.deadline) : 0;
 }
 
+/* The last of a burst, which goes with the others, or behind them. 1: they went, and it is still to be sent. */
+static ASIDE int end_burst(struct leat_channel *channel, int64_t type, const void *bytes, size_t size_bytes,
+                           int64_t deadline) {
+        const struct leat_send_options options = { .type = type, .deadline = deadline };
+        const struct leat_outgoing last = { .type = type, .bytes = bytes, .size_bytes = size_bytes };
+        if (goes_with_others(channel, &options, size_bytes))
+                return burst_send(channel, &last, false, deadline);
+        int r = burst_flush(channel, deadline);
+        return r < 0 ? r : 1;
+}
+
 int leat_send(struct leat_channel *channel, int64_t type, const void *bytes, size_t size_bytes, int64_t deadline) {
         int r = channel_guard(channel, LEAT_SEND);
         if (r == 0)
-                r = channel_check_message(channel, type, bytes, size_bytes);
+                r = check_message(channel, type, bytes, size_bytes);
         if (r < 0)
                 return r;
         if (burst_begun(channel->burst)) {
-                const struct leat_send_options options = { .type = type, .deadline = deadline };
-                const struct leat_outgoing last = { .type = type, .bytes = bytes, .size_bytes = size_bytes };
-                if (goes_with_others(channel, &options, size_bytes))
-                        return burst_send(channel, &last, false, deadline);
-                r = burst_flush(channel, deadline);
-                if (r < 0)
+                r = end_burst(channel, type, bytes, size_bytes, deadline);
+                if (r <= 0)
                         return r;
         }
         struct outgoing message = {
@@ -432,7 +461,7 @@ int leat_send(struct leat_channel *channel, int64_t type, const void *bytes, siz
                 .bytes = bytes,
                 .size_bytes = size_bytes,
         };
-        return channel_send(channel, &message, deadline);
+        return send_one(channel, &message, deadline);
 }
 
 /* ---- several ---- */

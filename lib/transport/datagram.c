@@ -206,7 +206,8 @@ static int deliver(struct datagram *datagram, struct incoming *message) {
                 if (size > 0)
                         memcpy(message->buffer, datagram->frame.bytes, size);
                 message->descriptors_count = (size_t)arrival->descriptors_count;
-                memcpy(message->descriptors, arrival->descriptors, message->descriptors_count * sizeof(int));
+                if (message->descriptors_count > 0)
+                        memcpy(message->descriptors, arrival->descriptors, message->descriptors_count * sizeof(int));
         }
         if (r < 0)
                 return r;

@@ -4,8 +4,9 @@
 
 #include "transport/datagram.h"
 
+#include "channel/describe.h"
+
 #include <errno.h>
-#include <leat/deadline.h>
 #include <string.h>
 
 /* ---- out ---- */
@@ -34,34 +35,25 @@ int datagram_bundle(const struct outgoing *messages, int count, size_t most, uin
 /* ---- in ---- */
 
 static void describe_raw(const uint8_t *bytes, size_t size, struct datagram_frame *ret_frame) {
+        const struct wire_header plain = { .kind = WIRE_MESSAGE, .type = 1 };
         *ret_frame = (struct datagram_frame){ .kind = WIRE_MESSAGE, .bytes = bytes, .whole_bytes = size };
-        ret_frame->about = (struct leat_message){
-                .struct_size = sizeof(ret_frame->about), .size_bytes = size, .type = 1, .deadline = LEAT_NEVER
-        };
-}
-
-static int64_t deadline_of(const struct wire_header *header) {
-        bool told = (header->flags & WIRE_WANTS_REPLY) && header->reference > 0;
-        return told ? leat_in_ns(header->reference > INT64_MAX ? INT64_MAX : (int64_t)header->reference) : LEAT_NEVER;
+        describe_header(&plain, &ret_frame->about);
+        ret_frame->about.size_bytes = size;
 }
 
 static void describe(const struct wire_header *header, const uint8_t *bytes, struct datagram_frame *ret_frame) {
-        bool request = header->kind == WIRE_MESSAGE && (header->flags & WIRE_WANTS_REPLY);
-        *ret_frame = (struct datagram_frame){ .kind = header->kind,
-                                              .answers = header->kind == WIRE_REPLY ? header->reference : 0,
-                                              .bytes = bytes + WIRE_HEADER_BYTES,
-                                              .whole_bytes = WIRE_HEADER_BYTES + header->size };
+        ret_frame->kind = header->kind;
+        ret_frame->answers = header->kind == WIRE_REPLY ? header->reference : 0;
+        ret_frame->refusal = 0;
+        ret_frame->bytes = bytes + WIRE_HEADER_BYTES;
+        ret_frame->their_version = 0;
+        ret_frame->whole_bytes = WIRE_HEADER_BYTES + header->size;
         /* That it waits until it is taken (WIRE_WANTS_TAKEN) is not told: there is nothing that would answer. */
-        ret_frame->about = (struct leat_message){
-                .struct_size = sizeof(ret_frame->about),
-                .size_bytes = header->size,
-                .type = header->type,
-                .priority = header->priority,
-                .flags = (request ? LEAT_WANTS_REPLY : 0) | (header->flags & WIRE_REDELIVERED ? LEAT_REDELIVERED : 0),
-                .sequence = header->sequence,
-                .time_ns = header->time_ns,
-                .deadline = request ? deadline_of(header) : LEAT_NEVER,
-        };
+        describe_header(header, &ret_frame->about);
+        if (header->kind == WIRE_MESSAGE && (header->flags & WIRE_WANTS_REPLY)) {
+                ret_frame->about.flags |= LEAT_WANTS_REPLY;
+                ret_frame->about.deadline = describe_deadline(header);
+        }
 }
 
 /* The reasons that the other end of a pair may give. */

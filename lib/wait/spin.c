@@ -23,6 +23,8 @@
 #define TRIES 3u
 
 #define FORESEEN_MOST 16
+#define SLICE_NS 500000 /* a third program that has our core keeps it for longer */
+#define WARY_WAITS 64
 
 void spin_init(struct spin *spin, enum spin_mode mode) {
         *spin = (struct spin){ .mode = mode, .budget_ns = SPIN_MOST_NS, .gap = GAP_FIRST };
@@ -168,18 +170,21 @@ static void learn(struct spin *spin) {
         }
 }
 
+/* A wait begins. Returns how long it is to go by before the first look. */
+static int64_t begin(struct spin *spin, int64_t now) {
+        learn(spin);
+        int64_t delay = choose_delay(spin);
+        spin->since = now;
+        spin->vain++;
+        spin->until = spin->mode == SPIN_ALWAYS ? INT64_MAX : now + allowance(spin);
+        spin->away_ns = 0;
+        return delay;
+}
+
 bool spin_again(struct spin *spin) {
         if (spin->mode == SPIN_NEVER)
                 return false;
-        int64_t now = leat_now(), delay = 0;
-        if (spin->since == 0) {
-                learn(spin);
-                delay = choose_delay(spin);
-                spin->since = now;
-                spin->vain++;
-                spin->until = spin->mode == SPIN_ALWAYS ? INT64_MAX : now + allowance(spin);
-                spin->away_ns = 0;
-        }
+        int64_t now = leat_now(), delay = spin->since == 0 ? begin(spin, now) : 0;
         spin->looked = 0;
         if (now >= spin->until)
                 return false;
@@ -193,16 +198,36 @@ bool spin_again(struct spin *spin) {
         return true;
 }
 
+/*
+ * The core is given away, and nobody asks for how long: a clock is a hundredth of a short dialogue. It was no longer than what passed since
+ * the wait before. If that may hold a slice of a third program, the next ones are measured again.
+ */
+static void give_away(struct spin *spin) {
+        (void)sched_yield();
+        int64_t now = leat_now();
+        (void)begin(spin, now);
+        spin->looked = now;
+        if (now - spin->ended > SLICE_NS)
+                spin->wary = WARY_WAITS;
+}
+
 /* One in FORESEEN_MOST looks first all the same: that is how it is seen that something is there again. */
 void spin_foresee(struct spin *spin) {
-        if (spin->mode == SPIN_ADAPTIVE && !spin->poor && !spin->apart && spin->since == 0 &&
-            spin->vain >= FORESEEN_MOST && spin->vain % FORESEEN_MOST != 0)
-                (void)spin_again(spin);
+        if (spin->mode != SPIN_ADAPTIVE || spin->poor || spin->apart || spin->since != 0 ||
+            spin->vain < FORESEEN_MOST || spin->vain % FORESEEN_MOST == 0)
+                return;
+        if (spin->wary == 0) {
+                give_away(spin);
+                return;
+        }
+        spin->wary--;
+        (void)spin_again(spin);
 }
 
 void spin_over(struct spin *spin) {
         /* The clock is a tenth of a short wait: where the last look brought it, that one's time will do. */
-        int64_t took = (spin->looked != 0 ? spin->looked : leat_now()) - spin->since;
+        spin->ended = spin->looked != 0 ? spin->looked : leat_now();
+        int64_t took = spin->ended - spin->since;
         spin->took_ns = took > 0 ? took : 1;
         spin->since = 0;
         spin->run = 1;

@@ -28,11 +28,13 @@ struct spin {
         uint32_t tries;    /* of a longer one, without success */
         bool trying;       /* this one is */
         uint32_t vain;     /* in a row: nothing was there yet when it was looked for */
+        uint32_t wary;     /* so many that are foreseen are measured: a third program may have had the core */
         int64_t budget_ns; /* of a wait */
         int64_t delay_ns;  /* before each look: for more than one to come */
         int64_t took_ns;   /* the last wait; 0: nothing is to be learned of it any more */
         int64_t since;     /* when the wait under way began; 0: none is */
         int64_t until;     /* how long it spins */
+        int64_t ended;     /* when the wait before was over */
         int64_t looked;    /* when it looked again last; 0: it sleeps */
         int64_t away_ns;   /* how long our core was away when it was given away last, in this wait */
 };

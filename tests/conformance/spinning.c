@@ -175,6 +175,34 @@ CONFORMS(LEAT_ROW_WAITING, a_spin_sees_all_senders, .traits = MANY | FRAMED, .wi
         leat_close(receiver);
 }
 
+/* A receive without a deadline looks only where the last message came from, and sleeps on the rest: that ends the sleep. */
+CONFORMS(LEAT_ROW_WAITING, a_wait_without_end_sees_all_senders, .traits = MANY | FRAMED, .without = LOSSY) {
+        for (size_t mode = 0; mode < MODES; mode++) {
+                struct place place;
+                struct leat_channel *senders[3] = { NULL };
+                char buffer[RECORD_BYTES];
+                place_new(&place, subject, modes[mode]);
+                struct leat_channel *receiver = place_receiver(&place);
+                senders[0] = place_sender(&place);
+                for (uint64_t i = 0; i < RECORDS; i++) {
+                        size_t who = i % 4 / 2 + (i > RECORDS / 2); /* the third comes late */
+                        if (!senders[who])
+                                senders[who] = place_sender(&place);
+                        send_record(senders[who], i);
+                        CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NEVER, NULL),
+                                 RECORD_BYTES);
+                }
+                leat_close(senders[0]);
+                leat_close(senders[1]);
+                send_record(senders[2], RECORDS);
+                CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NEVER, NULL), RECORD_BYTES);
+                leat_close(senders[2]);
+                if (promises(subject, LEAT_ROW_END))
+                        CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NEVER, NULL), -ENODATA);
+                leat_close(receiver);
+        }
+}
+
 /* What is there is found however soon the deadline comes, also behind another than the last sender. */
 CONFORMS(LEAT_ROW_WAITING, the_first_look_is_at_all_senders, .traits = MANY | FRAMED, .without = LOSSY | NUMBERED) {
         struct place place;

@@ -142,6 +142,23 @@ static void sleeps_once(void *argument) {
         ends_close(&ends);
 }
 
+/* Nor is a listener's epoll asked by who sleeps on it anyway, while one link brings all there is. */
+static void sleeps_without_a_question(void *argument) {
+        struct ends ends;
+        pthread_t thread;
+        ends_open(&ends, argument, "wait=sleep");
+        CHECK_EQ(leat_send(ends.sender, 1, "x", 1, SOON), 0);
+        CHECK_EQ(receive(&ends, SOON), 1);
+        torture_count("epoll_wait");
+        for (int i = 0; i < 3; i++) {
+                CHECK_EQ(pthread_create(&thread, NULL, send_when_asleep, &ends), 0);
+                CHECK_EQ(receive(&ends, LEAT_NEVER), 1);
+                CHECK_EQ(pthread_join(thread, NULL), 0);
+        }
+        CHECK_EQ(torture_counted(), 0);
+        ends_close(&ends);
+}
+
 static int64_t used_ns(void) {
         struct timespec used;
         CHECK_EQ(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used), 0);
@@ -189,6 +206,7 @@ static void add_tests(void) {
                 add("allocates-nothing", allocates_nothing, &kinds[i]);
                 add("waits-in-vain", waits_in_vain, &kinds[i]);
                 add("waits-for-nothing", waits_for_nothing, &kinds[i]);
+                add("sleeps-without-a-question", sleeps_without_a_question, &kinds[i]);
                 add("idles", idles, &kinds[i]);
                 if (!kinds[i].address)
                         add("sleeps-once", sleeps_once, &kinds[i]);

@@ -392,6 +392,30 @@ TEST(what_was_in_vain_each_time_is_foreseen) {
                 CHECK(!receive_late(&spin));
 }
 
+/* How long the core was away is asked for only where much time passed since the wait before: a third program may have had it. */
+TEST(what_is_foreseen_is_measured_behind_a_long_time) {
+        struct spin spin;
+        spin_init(&spin, SPIN_ADAPTIVE);
+        spin.vain = 17;
+        spin.ended = INT64_MAX / 2; /* no time at all, however slow this machine is */
+        CHECK(receive_late(&spin));
+        CHECK_EQ(spin.away_ns, 0);
+        CHECK(spin.ended <= leat_now());
+        spin.ended = 0;
+        CHECK(receive_late(&spin));
+        CHECK_EQ(spin.away_ns, 0); /* it is learned too late for this one */
+        for (int measured = 0; measured < 64; measured++) {
+                spin.vain = 17;
+                spin.ended = INT64_MAX / 2;
+                CHECK(receive_late(&spin));
+                CHECK(spin.away_ns > 0);
+        }
+        spin.vain = 17;
+        spin.ended = INT64_MAX / 2;
+        CHECK(receive_late(&spin));
+        CHECK_EQ(spin.away_ns, 0);
+}
+
 TEST(only_who_gives_its_core_away_foresees) {
         for (int what = 0; what < 4; what++) {
                 struct spin spin;
