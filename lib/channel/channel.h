@@ -71,6 +71,13 @@ static inline int channel_guard(struct leat_channel *channel, unsigned does) {
         return ours && (!does || (channel->flags & does)) ? 0 : channel_forbid(channel);
 }
 
+/* Will an interrupt end its next wait? */
+static inline bool channel_is_interrupted(const struct leat_channel *channel) {
+        const struct leat_channel *whose = channel->owner ? channel->owner : channel;
+        /* Relaxed: one that comes later ends the wait. */
+        return atomic_load_explicit(&whose->interrupted, memory_order_relaxed) != 0;
+}
+
 static inline void channel_lock(struct leat_channel *channel) {
         if (channel->both_ways)
                 (void)pthread_mutex_lock(&channel->lock);

@@ -299,6 +299,9 @@ int hub_look(struct leat_channel *channel, struct hub *hub) {
         int r = 0, n;
         if (hub->epoll < 0)
                 return 0;
+        struct link *alone = hub->left_out ? hub_find(hub, hub->left_out) : NULL;
+        if (alone && link_wants_out(alone)) /* the epoll does not tell of room for it */
+                (void)link_flush(alone);
         if (hub->accept_blocked) /* a program that never sleeps here asks this way */
                 r = hub_accept(channel, hub);
         do {

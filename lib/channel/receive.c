@@ -90,7 +90,7 @@ static ASIDE ssize_t refused(struct leat_channel *channel, struct incoming *mess
 }
 
 /* A call that does not wait; the first look of one that does, which is at all there is, however soon the deadline comes; the others, and the
- * first one where there is no deadline: what it leaves out ends the sleep. */
+ * first one where there is no deadline: what it leaves out ends the sleep. Not if an interrupt is to end the first wait: what is there needs none. */
 enum look { LOOK_NOW, LOOK_FIRST, LOOK_AGAIN };
 
 /* What the other thread learned is told first. */
@@ -144,7 +144,8 @@ USUAL ssize_t take_next(struct leat_channel *channel, const struct wish *wish, e
         /* With two threads the lock is held meanwhile. */
         message.spin = channel->both_ways || look == LOOK_NOW ? NULL : &channel->spins[DIRECTION_RECEIVE];
         message.refusal = -EBADMSG;
-        message.patient = look == LOOK_AGAIN;
+        /* The lowest of several types is known only when all that is there was seen. */
+        message.patient = look == LOOK_AGAIN && wish->selection.select >= 0;
         message.end_stays = false;
         int r = receive_or_tell(channel, &message);
         if (channel->engaged != 0 && !channel->operations->lives(channel, channel->engaged))
@@ -231,7 +232,9 @@ USUAL int check(struct leat_channel *channel, const struct wish *wish) {
 
 USUAL ssize_t receive_here(struct leat_channel *channel, const struct wish *wish, int64_t deadline) {
         ssize_t n = check(channel, wish);
-        enum look look = deadline == LEAT_NOW ? LOOK_NOW : deadline == LEAT_NEVER ? LOOK_AGAIN : LOOK_FIRST;
+        enum look look = deadline == LEAT_NOW                                         ? LOOK_NOW
+                         : deadline == LEAT_NEVER && !channel_is_interrupted(channel) ? LOOK_AGAIN
+                                                                                      : LOOK_FIRST;
         bool cleared = false, more;
         unsigned tries = 0, until;
         if (n < 0)

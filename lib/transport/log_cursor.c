@@ -122,7 +122,9 @@ static int fill(struct log_cursor *cursor, unsigned *reads) {
         if (r < 0)
                 return r;
         size_t kept = cursor->end;
-        bool lands = cursor->landing && cursor->large && cursor->refused_at != cursor->at && kept < RECORD_HEADER_BYTES;
+        /* Not while noise is skipped: that goes by large steps, and what it says of sizes is not believed. */
+        bool lands = cursor->landing && cursor->large && !cursor->in_noise && cursor->refused_at != cursor->at &&
+                     kept < RECORD_HEADER_BYTES;
         const struct iovec part = { cursor->buffer + kept, (lands ? RECORD_HEADER_BYTES : cursor->capacity) - kept };
         ssize_t n = read_file(cursor, &part, 1, cursor->at + kept, reads);
         if (n <= 0)
@@ -155,7 +157,7 @@ void log_cursor_copy(const struct log_cursor *cursor, void *ret_bytes) {
 
 /* Its header is there, and some of its bytes are still to be read. */
 static bool can_land(const struct log_cursor *cursor) {
-        return cursor->landing && large_is_begun(cursor) && cursor->refused_at != cursor->at &&
+        return cursor->landing && !cursor->in_noise && large_is_begun(cursor) && cursor->refused_at != cursor->at &&
                cursor->found.record.size <= cursor->landing_size &&
                cursor->end - cursor->begin < RECORD_HEADER_BYTES + cursor->found.record.size;
 }
@@ -196,7 +198,8 @@ static int land(struct log_cursor *cursor, unsigned *reads, bool thorough) {
 /* The large record of which not all was there: is it now? */
 static bool has_come(const struct log_cursor *cursor) {
         uint8_t last;
-        return cursor->awaited == 0 || pread(cursor->fd, &last, 1, (off_t)(cursor->at + cursor->awaited - 1)) != 0;
+        return cursor->has || cursor->awaited == 0 ||
+               pread(cursor->fd, &last, 1, (off_t)(cursor->at + cursor->awaited - 1)) != 0;
 }
 
 /* ---- the next record ---- */

@@ -56,8 +56,8 @@ enum log_owner {
 };
 enum log_owner log_file_owner(const struct log *log, int fd, uint64_t number);
 
-/* Is there a PATH.N that is ours? */
-bool log_file_exists(const struct log *log, uint64_t number);
+/* Is there a PATH.N that is ours? 1, 0, or a negative errno: it cannot be told. */
+int log_file_exists(const struct log *log, uint64_t number);
 
 /* Open file `number`, or another name beside PATH, with these flags of open(2) beside O_CLOEXEC. O_CREAT: with PATH's mode.
  * -EXDEV: what has that name is no file, or is a stranger's who might not write to PATH. */

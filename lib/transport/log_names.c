@@ -127,13 +127,13 @@ int log_oldest(const struct log *log, uint64_t from, uint64_t *ret_number) {
         return 0;
 }
 
-bool log_file_exists(const struct log *log, uint64_t number) {
+int log_file_exists(const struct log *log, uint64_t number) {
         char name[NAME_MAX + 1];
         if (!log_file_name(&log->place, number, name, sizeof(name)))
-                return false;
+                return 0;
         /* Most often there is none, and one call says so. */
         CLOSE_AT_EXIT int fd = open_ours(log, name, number);
-        return fd >= 0;
+        return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM ? fd : fd >= 0; /* not known is not: it is not there */
 }
 
 /* ---- one of them ---- */

@@ -284,10 +284,11 @@ static bool may_be_sealed(int fd) {
 static int look_for_lost_end(struct log_reader *reader, unsigned *reads, const struct record **ret_record) {
         if (reader->looked_beyond && !may_be_sealed(reader->fd))
                 return -EAGAIN;
-        reader->looked_beyond = true;
-        if (!log_file_exists(reader->log, reader->number + 1))
+        int r = log_file_exists(reader->log, reader->number + 1);
+        reader->looked_beyond = r == 0; /* only if it is known; one that is there is tried again */
+        if (r <= 0)
                 return -EAGAIN;
-        int r = look_in_file(reader, reads, ret_record);
+        r = look_in_file(reader, reads, ret_record);
         if (r != -EAGAIN)
                 return r;
         r = open_from(reader, reader->number + 1);

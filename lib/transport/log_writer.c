@@ -162,6 +162,8 @@ static int leave_sealed(struct log_writer *writer) {
 
 /* The file is, or is to be, sealed. end: of a record of ours in it, or 0. 1: that counts; 0: it does not. */
 static int leave_file(struct log_writer *writer, uint64_t end) {
+        if (end > 0) /* somebody else is here: what it did meanwhile was not counted */
+                writer->count = (struct log_count){ .at = writer->header.bytes };
         int64_t seal = find_seal(writer);
         /* Where there is no SEAL yet it will come behind our record, whoever makes it. */
         bool counts = end > 0 && seal >= 0 && (seal == 0 || end < (uint64_t)seal);
@@ -253,6 +255,8 @@ static uint64_t room_left(const struct log_writer *writer) {
  * is full is then left without being read. */
 static void count_own(struct log_writer *writer, const struct log_piece *pieces, int count, size_t bytes,
                       uint64_t size) {
+        if (size < writer->size + bytes) /* another program cut it: what was counted is gone */
+                writer->count = (struct log_count){ .at = writer->header.bytes };
         if (writer->count.at != writer->size || size != writer->size + bytes)
                 return;
         writer->count.at = size;

@@ -65,6 +65,60 @@ TEST(cut_below_a_reader) {
         leat_close(receiver);
 }
 
+/* However much there is of it, and whatever stands before it. */
+TEST(noise_behind_a_large_message_is_skipped_at_once) {
+        static char large[20000], buffer[20000], noise[1 << 16];
+        struct leat_channel *sender = log_sender("");
+        CHECK_EQ(leat_send(sender, 1, large, sizeof large, SOON), 0);
+        for (int i = 0; i < 64; i++)
+                log_scribble(log_path(), -1, noise, sizeof noise);
+        log_say(sender, "after");
+        struct leat_channel *receiver = log_receiver("?from=start");
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NOW, NULL), sizeof large);
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NOW, NULL), 5);
+        leat_close(receiver);
+        leat_close(sender);
+}
+
+/* A sender counts what it writes; when another program cuts the file it counts anew, so that the numbers behind are right. */
+TEST(numbers_are_right_behind_a_cut) {
+        char text[300] = "", buffer[300];
+        struct leat_channel *sender = log_sender("?rotate=4K");
+        for (int i = 0; i < 10; i++)
+                CHECK_EQ(leat_send(sender, 1, text, sizeof text, SOON), 0);
+        CHECK_EQ(truncate(log_path(), 64), 0);
+        for (int i = 1; i <= 60; i++)
+                CHECK_EQ(leat_send(sender, i, text, 100, SOON), 0);
+        struct leat_channel *receiver = log_receiver("?from=41");
+        struct leat_message about = LEAT_MESSAGE_INIT;
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NOW, &about), 100);
+        CHECK_EQ(about.type, 41);
+        leat_close(receiver);
+        leat_close(sender);
+}
+
+/* Another sender's SEAL is found, though the file was cut and has grown since this one counted. */
+TEST(a_seal_behind_a_cut_is_seen) {
+        static char text[150000], buffer[150000];
+        struct leat_channel *idle = log_sender("");
+        for (int i = 0; i < 100; i++)
+                CHECK_EQ(leat_send(idle, 1, text, 1000, SOON), 0);
+        CHECK_EQ(truncate(log_path(), 64), 0);
+        struct leat_channel *other = log_sender("?rotate=4K");
+        for (int i = 0; i < 40; i++)
+                CHECK_EQ(leat_send(other, 2, text, 100, SOON), 0);
+        CHECK_EQ(leat_send(idle, 3, text, sizeof text, SOON), 0);
+        struct leat_channel *receiver = log_receiver("?from=start");
+        struct leat_message about = LEAT_MESSAGE_INIT;
+        for (int i = 0; i < 40; i++)
+                CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NOW, &about), 100);
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NOW, &about), sizeof text);
+        CHECK_EQ(about.type, 3);
+        leat_close(receiver);
+        leat_close(other);
+        leat_close(idle);
+}
+
 static void wait_for_removal(void *event) {
         struct leat_channel *receiver = log_receiver("");
         harness_event_signal(event);
@@ -508,6 +562,34 @@ TEST(a_forged_position_is_not_believed) {
         log_position_encode(&position, bytes);
         log_scribble(log_path_of(".position"), 0, bytes, sizeof bytes);
         log_hear(receiver, "one"); /* as if there were none */
+        leat_close(receiver);
+}
+
+/* Neither the SEAL nor its announcement is on the disk, and the next file is: once it can be looked for, it is found. */
+TEST(the_next_file_is_found_when_there_is_a_descriptor_again) {
+        char text[100] = "";
+        struct leat_channel *sender = log_sender("?rotate=4K");
+        for (int i = 0; i < 30; i++)
+                CHECK_EQ(leat_send(sender, 1, text, sizeof text, SOON), 0);
+        leat_close(sender);
+        CHECK_EQ(truncate(log_path(), log_size_of(log_path()) - 72), 0);
+        log_scribble(log_path(), 60, "\0\0\0\0", 4);
+        struct leat_channel *receiver = log_receiver("?from=start");
+        struct rlimit usual, none;
+        int first = dup(0), before = 0, behind = 0, r;
+        CHECK_EQ(getrlimit(RLIMIT_NOFILE, &usual), 0);
+        none = usual;
+        none.rlim_cur = (rlim_t)first;
+        close(first);
+        CHECK_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+        while ((r = log_hear_now(receiver)) >= 0)
+                before++;
+        CHECK_EQ(r, -EAGAIN);
+        CHECK_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
+        CHECK_EQ(log_hear_now(receiver), -ESTALE);
+        while (log_hear_now(receiver) >= 0)
+                behind++;
+        CHECK(before > 0 && behind > 0 && before + behind == 30);
         leat_close(receiver);
 }
 
