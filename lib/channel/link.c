@@ -168,6 +168,8 @@ ssize_t link_read_message(struct link *link, struct iovec *parts, int count, boo
 static ASIDE int take_queue(struct link *link, size_t count, int *ret_descriptors) {
         if (count > link->queue_count)
                 return -EBADMSG;
+        if (count == 0) /* nor need there be a queue */
+                return 0;
         memcpy(ret_descriptors, link->queue, count * sizeof(int));
         link->queue_count -= count;
         memmove(link->queue, link->queue + count, link->queue_count * sizeof(int));
