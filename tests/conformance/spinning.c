@@ -37,9 +37,9 @@ CONFORMS(LEAT_ROW_WAITING, handlers_do_not_end_a_spin) {
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, deadline, NULL), -ETIMEDOUT);
         CHECK(leat_now() >= deadline);
         if (promises(subject, LEAT_ROW_FULL)) {
-                fill_up(sender, 0);
+                uint64_t count = fill_up(sender, 0);
                 deadline = leat_in_ms(5);
-                CHECK_EQ(leat_send(sender, 1, "one record more.", RECORD_BYTES, deadline), -ETIMEDOUT);
+                CHECK_EQ(send_beyond(sender, &count, 0, deadline), -ETIMEDOUT);
                 CHECK(leat_now() >= deadline);
         }
         set_alarms(0);
@@ -65,9 +65,9 @@ CONFORMS(LEAT_ROW_WAITING, a_thread_interrupts_a_spin) {
                 CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, leat_in_us(200), NULL), -ETIMEDOUT);
         }
         if (promises(subject, LEAT_ROW_FULL)) {
-                fill_up(sender, 0);
+                uint64_t count = fill_up(sender, 0);
                 CHECK_EQ(pthread_create(&thread, NULL, interrupt, sender), 0);
-                CHECK_EQ(leat_send(sender, 1, "one record more.", RECORD_BYTES, SOON), -ECANCELED);
+                CHECK_EQ(send_beyond(sender, &count, 0, SOON), -ECANCELED);
                 CHECK_EQ(pthread_join(thread, NULL), 0);
         }
         leat_close(sender);
