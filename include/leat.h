@@ -8,7 +8,8 @@
  * This includes the whole public face. Begin with <leat/channel.h>: its opening says how a channel
  * lives. <leat/address.h> says where channels are, <leat/message.h> what travels, <leat/error.h>
  * what can go wrong, <leat/deadline.h> how long to wait, <leat/peer.h> who is at the other end and
- * <leat/transport.h> what each mechanism promises.
+ * <leat/transport.h> what each mechanism promises. <leat/process.h> starts programs and joins them, and <leat/signal.h>
+ * sends and receives signals.
  */
 
 #include <leat/address.h>
@@ -17,6 +18,8 @@
 #include <leat/error.h>
 #include <leat/message.h>
 #include <leat/peer.h>
+#include <leat/process.h>
+#include <leat/signal.h>
 #include <leat/transport.h>
 
 #endif
