@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/crc32c.h"
 
-#include <string.h>
+#include "base/processor.h"
 
+#include <string.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -139,13 +140,11 @@ WIDE_FOLDING static uint32_t wide_folding(uint32_t crc, const uint8_t *at, size_
 }
 
 uint32_t crc32c_by(enum crc32c_way way, uint32_t crc, const void *bytes, size_t size) {
-        if (way >= CRC32C_WIDE_FOLDING && size >= 512 && __builtin_cpu_supports("avx512f") &&
-            __builtin_cpu_supports("vpclmulqdq"))
+        if (way >= CRC32C_WIDE_FOLDING && size >= 512 && processor_has(PROCESSOR_WIDE))
                 return ~wide_folding(~crc, bytes, size);
-        if (way >= CRC32C_THREE_STREAMS && size >= 3 * 256 && __builtin_cpu_supports("sse4.2") &&
-            __builtin_cpu_supports("pclmul"))
+        if (way >= CRC32C_THREE_STREAMS && size >= 3 * 256 && processor_has(PROCESSOR_SSE42 | PROCESSOR_PCLMUL))
                 return ~three_streams(~crc, bytes, size);
-        if (way >= CRC32C_INSTRUCTION && __builtin_cpu_supports("sse4.2"))
+        if (way >= CRC32C_INSTRUCTION && processor_has(PROCESSOR_SSE42))
                 return ~one_stream(~crc, bytes, size);
         return by_table(crc, bytes, size);
 }

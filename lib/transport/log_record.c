@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "base/processor.h"
 
 #include <errno.h>
 #include <leat/message.h>
@@ -49,7 +50,7 @@ __attribute__((target("avx2"))) static size_t pass_steps(const uint8_t *bytes, s
  * Large messages are not text: each value of a byte occurs every 256 bytes, and memchr stops there. */
 static size_t pass_clean(const uint8_t *bytes, size_t from, size_t last, size_t *ret_end) {
         *ret_end = last;
-        if (last - from < STEP_BYTES || !__builtin_cpu_supports("avx2"))
+        if (last - from < STEP_BYTES || !processor_has(PROCESSOR_AVX2))
                 return from;
         from = pass_steps(bytes, from, last);
         *ret_end = last - from < STEP_BYTES ? last : from + STEP_BYTES;
