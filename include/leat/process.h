@@ -10,8 +10,8 @@
  * next; a *coprocess* is one whose input and output are the caller's.
  *
  *     const char *const argv[] = { "sort", "-r", NULL };
- *     struct leat_command *command;
- *     struct leat_process *process;
+ *     struct leat_command *command = NULL;
+ *     struct leat_process *process = NULL;
  *     struct leat_status status = LEAT_STATUS_INIT;
  *
  *     int r = leat_command_new(argv, &command);
@@ -22,16 +22,17 @@
  *     command = leat_command_free(command);
  *     if (r == 0)
  *             r = leat_process_wait(process, leat_in_s(10), &status);
+ *     process = leat_process_free(process);
  *
  * A CLEAN START. A child has every signal at its default action and none blocked, whatever its parent does with them. It has
- * the descriptors 0, 1 and 2 of its parent, those that its command gives it, and no other. Its environment and directory are the parent's,
+ * the descriptors 0, 1 and 2 of its parent unless they are close-on-exec, those that its command gives it, and no other. Its environment and directory are the parent's,
  * changed as the command says. It is in its parent's process group unless the command says otherwise.
  *
  * NO EXIT CODE 127. A program that cannot be found, or not be executed, is an error of leat_spawn(), with its errno; so is a file
  * that cannot be opened. There is no child then, and nothing to wait for.
  *
- * COST. The child is made as by vfork(2), so that it does not grow with the memory of the parent. The thread that starts it waits until it has
- * executed its program. Files are opened by the parent before that; a FIFO is waited for until the deadline.
+ * COST. The child begins in the memory of its parent, as by vfork(2), so that the cost does not grow with that. The thread that starts it waits until it
+ * has executed its program; a signal that stops it before that stops the program instead, and does not hold the thread up. Files are opened by the parent before that; a FIFO is waited for until the deadline.
  *
  * EVIDENCE. A process is held by a pidfd (pidfd_open(2)): a signal never reaches another that got its number. A program that reaps all
  * children by itself (wait(2), or SIGCHLD ignored) takes the status away: then it is told as unknown, and not made up.
@@ -74,18 +75,19 @@ struct leat_status {
         size_t struct_size; /* set by LEAT_STATUS_INIT */
         enum leat_how how;
         int code;
-        bool expired;          /* it was ended because its deadline, or the pipeline's, had passed */
-        int64_t wall_ns;       /* from its start to when its end was seen; so far, if it runs */
-        int64_t user_ns;       /* CPU time, with the children that it waited for (getrusage(2)); 0 until it has ended */
+        bool expired;    /* it was ended because its deadline, or the pipeline's, had passed */
+        int64_t wall_ns; /* from its start to when its end was seen; so far, if it runs */
+        int64_t user_ns; /* CPU time, with the children that it waited for (getrusage(2)); 0 until it has ended */
         int64_t system_ns;
         uint64_t memory_bytes; /* the largest resident set, likewise */
+        unsigned redirection;  /* LEAT_HOW_NOT_STARTED: which redirection failed, counted from 1; 0: the program */
 };
 #define LEAT_STATUS_INIT                                                                                               \
-        { sizeof(struct leat_status), LEAT_HOW_RUNNING, 0, false, 0, 0, 0, 0 }
+        { sizeof(struct leat_status), LEAT_HOW_RUNNING, 0, false, 0, 0, 0, 0, 0 }
 
 /*
  * The exit code by which a shell tells of this status: the code of one that exited, 128 and the signal of one that was killed or stopped, 127
- * or 126 of one that was not found or could not be executed, 255 of what is unknown or runs. Does not block. Since 0.1.
+ * or 126 of one that was not found or could not be executed, 1 of one whose redirection failed, 255 of what is unknown or runs. Does not block. Since 0.1.
  */
 int leat_status_code(const struct leat_status *status);
 
@@ -127,7 +129,7 @@ int leat_command_limit(struct leat_command *command, int resource, rlim_t soft, 
  * leat_command_file: open a file with these flags (O_CREAT and O_CLOEXEC as open(2); O_CLOEXEC is understood) and mode.
  *      < is O_RDONLY, > is O_WRONLY | O_CREAT | O_TRUNC, >> is O_WRONLY | O_CREAT | O_APPEND, each with 0666.
  * leat_command_descriptor: the child's `fd` is what the caller's `source` is, which is borrowed until leat_spawn() has returned. Its flags
- *      are not changed.
+ *      are not changed. (command, 0, 0) gives the child a 0 that is close-on-exec here.
  * leat_command_duplicate: the child's `fd` is what its `other` is by then: 2>&1 is (command, 2, 1).
  * leat_command_text: the child reads these bytes (a here-string), which are copied to a sealed memory file.
  * leat_command_close: the child's `fd` is closed.
@@ -143,7 +145,7 @@ int leat_command_close(struct leat_command *command, int fd);
  * it: LISTEN_FDS says how many there are, LISTEN_FDNAMES what they are called (a channel of two pipes has its name twice), LISTEN_PID for
  * whom. A program that knows nothing of Leat finds them there too.
  *
- * name: 1 to 255 printable ASCII characters without ':'; copied.
+ * name: 1 to 255 printable ASCII characters without ':' and '?'; copied.
  * channel: consumed on success (leat_detach()). It goes to the first child that this command starts; another start is -EINVAL.
  * Returns 0, -EINVAL (also: the numbers from 3 on are redirected), -ENOMEM, -ENOTSUP (a channel that leat_detach() refuses), -ECHILD. Since 0.1.
  */
@@ -155,8 +157,9 @@ int leat_command_channel(struct leat_command *command, const char *name, struct 
  * name: as it was handed down; options of the address may follow: "jobs?framing=lines".
  * flags: what this end does: LEAT_SEND, LEAT_RECEIVE, LEAT_CALL, LEAT_REPLY.
  * ret_reason: on failure, why; or NULL.
- * Each can be opened once; its descriptors are close-on-exec from then on. The environment is not changed.
- * Returns 0, -ENOENT (none of that name was handed down to this process), -EALREADY (it was opened before), and the errors of leat_open().
+ * Each can be opened once; its descriptors are close-on-exec from then on. The environment is not changed. One that cannot be opened is still there, unless
+ * memory ran out (-ENOMEM): then it may be closed.
+ * Returns 0, -ENOENT (none of that name was handed down to this process), -EALREADY (it was opened before, or closed as said), and the errors of leat_open().
  * Does not block. Safe with threads. Since 0.1.
  */
 int leat_inherit(const char *name, unsigned flags, struct leat_reason *ret_reason, struct leat_channel **ret_channel);
@@ -171,8 +174,8 @@ int leat_inherit(const char *name, unsigned flags, struct leat_reason *ret_reaso
  * ret_reason: on failure, why, and in `column` which redirection it was, counted from 1; or NULL.
  * ret_process: the caller's, until leat_process_free() or leat_process_detach().
  * Returns 0, or: -ENOENT (no such program, or its interpreter), -EACCES, -ENOEXEC, -E2BIG and what else execve(2) says; what open(2), chdir(2),
- * setrlimit(2), setpgid(2) say; -EAGAIN and -ETIMEDOUT (a FIFO without its other end; RLIMIT_NPROC, with its name), -EMFILE, -ENFILE, -ENOMEM, and
- * what leat_command_...() had returned. There is no child then.
+ * setrlimit(2), setpgid(2) say; -EAGAIN and -ETIMEDOUT (a FIFO without its other end; RLIMIT_NPROC, with its name), -EMFILE, -ENFILE, -ENOMEM,
+ * -EINTR (a signal killed it before it had executed its program), and what leat_command_...() had returned. There is no child then.
  * Blocks until the program is executed, or the deadline. Safe with threads. Since 0.1.
  */
 int leat_spawn(struct leat_command *command, int64_t deadline, struct leat_reason *ret_reason,
@@ -209,8 +212,10 @@ pid_t leat_process_pid(const struct leat_process *process);
 int leat_process_fd(const struct leat_process *process);
 
 /*
- * Send it a signal: a number of <signal.h>; 0 only looks.
- * Returns 0, -ESRCH (it has ended), -EPERM, -EINVAL (no signal). Does not block. Since 0.1.
+ * Send it a signal: a number of <signal.h>; 0 only looks. A real-time one goes with the value 0, as leat_signal_queue() sends it: without, the kernel
+ * would lose it in silence where the queue is full.
+ * Returns 0, -ESRCH (it has ended), -EPERM, -EINVAL (no signal), -EAGAIN (a real-time one, and the queue is full; leat_signal_queue() tells the
+ * limit). Does not block. Since 0.1.
  */
 int leat_process_signal(struct leat_process *process, int number);
 
@@ -235,8 +240,8 @@ int leat_process_end(struct leat_process *process, int number, int64_t grace_ns,
                      struct leat_status *ret_status);
 
 /*
- * Free a process; NULL is taken. A child that was not waited for is killed and reaped first, so that nothing is left behind; one that was
- * only opened (leat_process_open()) is left alone. Returns NULL. Since 0.1.
+ * Free a process; NULL is taken. A child that was not waited for is killed and reaped first, so that nothing is left behind; one that may not be
+ * killed (a set-uid program) is let go as by leat_process_detach(); one that was only opened (leat_process_open()) is left alone. Returns NULL. Since 0.1.
  */
 struct leat_process *leat_process_free(struct leat_process *process);
 
@@ -247,14 +252,16 @@ void leat_process_detach(struct leat_process *process);
 
 /* leat_pipeline_start, flags */
 #define LEAT_PIPELINE_SAME_GROUP 1u /* the stages stay in the caller's process group; else they have one of their own */
-#define LEAT_PIPELINE_REST 2u       /* a stage that cannot be started is LEAT_HOW_NOT_STARTED, and the others run; else none does */
-#define LEAT_PIPELINE_FOREGROUND 4u /* their group takes the foreground of `terminal` */
+#define LEAT_PIPELINE_REST                                                                                             \
+        2u /* a stage that cannot be started is LEAT_HOW_NOT_STARTED, and the others run; else none does */
+#define LEAT_PIPELINE_FOREGROUND                                                                                       \
+        4u /* their group takes the foreground of `terminal`, which goes back when all have ended */
 
 struct leat_pipeline_options {
         size_t struct_size; /* set by LEAT_PIPELINE_OPTIONS_INIT */
         unsigned flags;
         int terminal;     /* with LEAT_PIPELINE_FOREGROUND */
-        int64_t deadline; /* of the whole: then SIGTERM goes to all of the group */
+        int64_t deadline; /* of the whole: then SIGTERM goes to all of the group, and to each stage that has left it */
         int64_t grace_ns; /* and SIGKILL so much later */
 };
 #define LEAT_PIPELINE_OPTIONS_INIT                                                                                     \
@@ -273,7 +280,9 @@ int leat_pipeline_stage(struct leat_pipeline *pipeline, const char *const argv[]
 
 /*
  * What the stage that was added last puts out goes to this descriptor as well, as by tee(1); more than one may be said. One that breaks (its
- * reader is gone) is left out from then on. The data passes through this process while it is in leat_pipeline_wait().
+ * reader is gone) is left out from then on; when the next stage takes no more, the stage gets EPIPE, as without. Of the last stage it goes to the
+ * caller's standard output, too, if that is open. The slowest holds the others up. The data passes through this process while it is in
+ * leat_pipeline_wait().
  *
  * fd: copied. Returns 0, -EBADF, -EINVAL (no stage, or it has started), -EMFILE, -ENOMEM. Since 0.1.
  */
@@ -281,8 +290,9 @@ int leat_pipeline_tee(struct leat_pipeline *pipeline, int fd);
 
 /*
  * Start all stages. options: borrowed, or NULL. ret_reason: on failure, why, or NULL; ret_stage: which stage it was, counted from 0, or NULL.
- * Returns 0, or what leat_spawn() says: then what had been started is killed and reaped, unless LEAT_PIPELINE_REST was said. Blocks as
- * leat_spawn(), until options->deadline. Since 0.1.
+ * Returns 0, or what leat_spawn() says, -EINVAL (no stage, started before, options that do not go together), -ENOTTY (the terminal): then
+ * what had been started is killed and reaped, and the pipeline can only be freed. With LEAT_PIPELINE_REST a stage that cannot be started is no failure:
+ * its status is LEAT_HOW_NOT_STARTED, or LEAT_HOW_KILLED where a signal was first (-EINTR); 0, and ret_reason (its error is not 0 then) and ret_stage tell of the first. Blocks as leat_spawn(), until options->deadline. Since 0.1.
  */
 int leat_pipeline_start(struct leat_pipeline *pipeline, const struct leat_pipeline_options *options,
                         struct leat_reason *ret_reason, size_t *ret_stage);
@@ -305,7 +315,7 @@ int leat_pipeline_status(struct leat_pipeline *pipeline, size_t stage, struct le
 /* The process group of its stages, or 0 if they have none of their own. Since 0.1. */
 pid_t leat_pipeline_group(const struct leat_pipeline *pipeline);
 
-/* Send a signal to all of its group; with LEAT_PIPELINE_SAME_GROUP to each stage. Returns 0, -ESRCH (all have ended), -EPERM, -EINVAL. Since 0.1. */
+/* Send a signal to all of its group, and to each stage that has left it; with LEAT_PIPELINE_SAME_GROUP to each stage. Returns 0, -ESRCH (all have ended), -EPERM, -EINVAL. Since 0.1. */
 int leat_pipeline_signal(struct leat_pipeline *pipeline, int number);
 
 /*
@@ -313,7 +323,8 @@ int leat_pipeline_signal(struct leat_pipeline *pipeline, int number);
  */
 int leat_pipeline_code(struct leat_pipeline *pipeline);
 
-/* Free a pipeline; NULL is taken. Its group is killed if a stage still runs, and all stages are reaped. Returns NULL. Since 0.1. */
+/* Free a pipeline; NULL is taken. Its group is killed if a stage still runs, and all stages are reaped. What stages that have ended
+ * left running in the group goes on, as with a shell. Returns NULL. Since 0.1. */
 struct leat_pipeline *leat_pipeline_free(struct leat_pipeline *pipeline);
 
 /* ---- coprocesses: both directions at once ---- */
@@ -329,7 +340,7 @@ int leat_coprocess_start(struct leat_command *command, size_t keep_bytes, int64_
 
 /*
  * Write all of these bytes to its input, and keep what it puts out meanwhile.
- * Returns 0, or: -EPIPE (it takes no more), -ENOBUFS (it put out more than is kept; read, and go on from *ret_done), -EAGAIN, -ETIMEDOUT, -ECHILD.
+ * Returns 0, or: -EPIPE (it takes no more), -ENOBUFS (it put out more than is kept; read, and go on from *ret_done), -ENOMEM, -EAGAIN, -ETIMEDOUT, -ECHILD.
  * ret_done: how many bytes went out, also on failure; or NULL. Blocks until the deadline. Since 0.1.
  */
 int leat_coprocess_write(struct leat_coprocess *coprocess, const void *bytes, size_t size_bytes, int64_t deadline,

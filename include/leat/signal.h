@@ -18,9 +18,11 @@
  *
  * MAKE IT FIRST. Signals are blocked by thread, and a new thread inherits what its maker blocks. So a source is made before threads are started;
  * where a thread has one of its signals unblocked, leat_signals_open() says -EBUSY, since that thread would take it.
+ * And so it does where another source of the process has one of them: of two, each would get some.
  *
  * WHAT IS LOST. An ordinary signal that is pending already is not made pending twice: two SIGTERM may be one. Real-time signals (SIGRTMIN to
- * SIGRTMAX) are queued, each with its value, up to RLIMIT_SIGPENDING of the receiver's user; what exceeds that is refused to the sender (-EAGAIN). Of several
+ * SIGRTMAX) are queued, each with its value, up to RLIMIT_SIGPENDING of the receiver's user; what exceeds that is refused to the sender (-EAGAIN), save
+ * what goes to a group, or comes by kill(2): the kernel drops that, and says that it was sent. Of several
  * that are pending the lowest number comes first, and those of one number in the order in which they were sent. With
  * LEAT_SIGNALS_CHILDREN the end of each child is told, though SIGCHLD is an ordinary signal.
  *
@@ -35,10 +37,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/select.h> /* sigset_t, also in a program that asks for ISO C alone (-std=c11) ... */
 #include <sys/types.h>
 
 #ifdef __cplusplus
 extern "C" {
+#endif
+
+#ifndef SIGEV_SIGNAL /* ... where <signal.h> keeps this back too */
+union sigval {
+        int sival_int;
+        void *sival_ptr;
+};
 #endif
 
 /* ---- the table ---- */
@@ -53,8 +63,8 @@ enum leat_action {
 
 struct leat_signal_entry {
         int number;
-        const char *name;    /* "SIGTERM", "SIGRTMIN+3" */
-        const char *meaning; /* one clause, for people */
+        const char *name;        /* "SIGTERM", "SIGRTMIN+3" */
+        const char *meaning;     /* one clause, for people */
         enum leat_action action; /* what it does where nothing was said */
         bool catchable;          /* may it be caught, blocked, ignored? */
         bool real_time;          /* queued, with a value */
@@ -66,19 +76,20 @@ struct leat_signal_entry {
  */
 const struct leat_signal_entry *leat_signal_entry(int number);
 
-/* Its name, "SIGTERM", or "signal N" for a number that is none; static text, never NULL. Safe with threads and signals. Since 0.1. */
+/* Its name, "SIGTERM", or "signal 33" for a number that is none, "no signal" beyond 39; static text, never NULL. Safe with threads and signals. Since 0.1. */
 const char *leat_signal_name(int number);
 
-/* "terminate", "core", "stop", "continue", "ignore". Since 0.1. */
+/* "terminate", "core", "stop", "continue", "ignore"; NULL for another number. Since 0.1. */
 const char *leat_action_name(enum leat_action action);
 
 /*
- * The number of a signal: "TERM", "SIGTERM", "sigterm", "RTMIN", "RTMIN+3", "RTMAX-1", "15". -EINVAL if there is none of that name. Since 0.1.
+ * The number of a signal: "TERM", "SIGTERM", "sigterm", "RTMIN", "RTMIN+3", "RTMAX-1", "15"; and "CLD", "IOT", "POLL". -EINVAL if there is none of that
+ * name, 0 among them. Since 0.1.
  */
 int leat_signal_number(const char *name);
 
 /*
- * Several at once, with spaces or commas between: "INT TERM RTMIN+3"; "all" is every one that may be blocked. -EINVAL. Since 0.1.
+ * Several at once, with spaces or commas between: "INT TERM RTMIN+3"; "all" is every one that may be blocked; "" is none. -EINVAL. Since 0.1.
  */
 int leat_signal_set(const char *names, sigset_t *ret_set);
 
@@ -94,11 +105,15 @@ const char *leat_signal_code_name(int number, int code);
  * Send to a process that is held, with a value as sigqueue(3) does; real-time signals are queued.
  *
  * ret_reason: on failure, why (-EAGAIN: RLIMIT_SIGPENDING and its value); or NULL.
- * Returns 0, -ESRCH (it has ended), -EPERM, -EINVAL, -EAGAIN (the queue is full). Does not block. leat_process_signal() sends without. Since 0.1.
+ * Returns 0, -ESRCH (it has ended), -EPERM, -EINVAL, -EAGAIN (the queue is full), -ECHILD. An ordinary signal is never refused so: where the queue is
+ * full it comes without its value. Does not block. leat_process_signal() sends ordinary ones without, real-time ones with 0. Since 0.1.
  */
 int leat_signal_queue(struct leat_process *process, int number, union sigval value, struct leat_reason *ret_reason);
 
-/* To all processes of a group. -ESRCH, -EPERM, -EINVAL. Since 0.1. */
+/*
+ * To all processes of a group, from 2 on; number 0 only looks. -ESRCH, -EPERM, -EINVAL. Without a value: the kernel has no such call for a group. So a
+ * real-time one is lost to a process whose user's queue is full, and 0 is returned all the same. Since 0.1.
+ */
 int leat_signal_group(pid_t group, int number);
 
 /* To one thread of a process; value may be NULL. -ESRCH, -EPERM, -EINVAL, -EAGAIN. Since 0.1. */
@@ -107,7 +122,8 @@ int leat_signal_thread(pid_t pid, pid_t thread, int number, const union sigval *
 /* ---- blocking for a while ---- */
 
 /*
- * Block these in this thread, and keep what was blocked before for leat_signals_restore(). Returns 0 or -EINVAL. Since 0.1.
+ * Block these in this thread, and keep what was blocked before for leat_signals_restore(). Returns 0 or -EINVAL (SIGKILL and SIGSTOP cannot be
+ * blocked either). Since 0.1.
  */
 int leat_signals_block(const char *names, sigset_t *ret_before);
 void leat_signals_restore(const sigset_t *before);
@@ -123,9 +139,9 @@ struct leat_signals;
 struct leat_signal {
         size_t struct_size; /* set by LEAT_SIGNAL_INIT */
         int number;
-        int code;           /* SI_USER, SI_QUEUE, CLD_EXITED, ...: leat_signal_code_name() */
-        pid_t pid;          /* who sent it, or which child it is about; 0: the kernel, or not nameable here */
-        uid_t uid;
+        int code;  /* SI_USER, SI_QUEUE, CLD_EXITED, ...: leat_signal_code_name() */
+        pid_t pid; /* who sent it, or which child it is about; 0: the kernel, or not nameable here; with SI_QUEUE ... */
+        uid_t uid; /* ... both are what the sender says: nobody checks them */
         bool has_value;
         union sigval value; /* with sigqueue(3), a timer, a message queue's notice */
         int status;         /* of SIGCHLD: the exit code, or the signal, by `code` */
@@ -139,9 +155,13 @@ struct leat_signal {
  * Make a source of signals.
  *
  * names: as for leat_signal_set(); without SIGKILL and SIGSTOP.
- * flags: LEAT_SIGNALS_CHILDREN. Children that leat_spawn() started are told too, and leat_process_wait() knows their status all the same.
+ * flags: LEAT_SIGNALS_CHILDREN. Children that leat_spawn() started are told too, and leat_process_wait() knows their status all the same; those that
+ *      ended before are told, those that somebody else reaped are not. Stops coalesce as SIGCHLD does, and may be told again: look at all children when one
+ *      is told. SIGCHLD that somebody just sends is not told. A program that ignores SIGCHLD has it at its default until leat_signals_close().
  * ret_reason: on failure, why; or NULL.
- * Returns 0, -EINVAL, -EBUSY (a thread of this process has one of them unblocked; ret_reason->limit_value is its id), -EMFILE, -ENOMEM.
+ * Returns 0, -EINVAL, -EBUSY, -EMFILE, -ENOMEM, and -ENOENT or -EACCES where /proc cannot be read, so that the threads cannot be looked at. -EBUSY: a
+ * thread of this process has one of them unblocked, or has ended as the first one and ignored it (ret_reason->limit is "thread", limit_value its id as
+ * /proc has it); or another source of this process has one of them ("signal", and its number).
  * They are blocked in this thread until leat_signals_close(). Does not block. Since 0.1.
  */
 int leat_signals_open(const char *names, unsigned flags, struct leat_reason *ret_reason,
@@ -153,12 +173,16 @@ int leat_signals_open(const char *names, unsigned flags, struct leat_reason *ret
  */
 int leat_signals_receive(struct leat_signals *signals, int64_t deadline, struct leat_signal *ret_signal);
 
-/* Readable when leat_signals_receive() would not block. Level-triggered; poll it, do nothing else with it. -EMFILE, -ECHILD. Since 0.1. */
+/*
+ * Readable when leat_signals_receive() would not block; with LEAT_SIGNALS_CHILDREN it may be readable when there is nothing. Level-triggered; poll it, do
+ * nothing else with it. -EINVAL, -ECHILD. Since 0.1.
+ */
 int leat_signals_fd(struct leat_signals *signals);
 
 /*
  * Handlers that run outside of signal context: leat_signals_dispatch() waits for one signal and calls what was said for it, in this thread, as an
- * ordinary function. function NULL: none. Returns 0, -EINVAL (the source has not that signal), -ENOMEM. Since 0.1.
+ * ordinary function, which may close the source too. function NULL: none; such a signal is taken all the same. Returns 0, -EINVAL (the source has not that
+ * signal), -ECHILD; dispatch as leat_signals_receive(). Since 0.1.
  */
 int leat_signals_handle(struct leat_signals *signals, int number,
                         void (*function)(const struct leat_signal *signal, void *context), void *context);
@@ -174,7 +198,7 @@ struct leat_signals *leat_signals_close(struct leat_signals *signals);
 struct leat_timer;
 
 /*
- * A timer as a source (timerfd_create(2)): first at a deadline, then every `period_ns` (0: once).
+ * A timer as a source (timerfd_create(2)): first at a deadline, or at once if that is past, then every `period_ns` (0: once).
  * Returns 0, -EINVAL, -EMFILE, -ENOMEM. Since 0.1.
  */
 int leat_timer_open(int64_t first, int64_t period_ns, struct leat_timer **ret_timer);
@@ -199,7 +223,7 @@ struct leat_signal_state {
         uint64_t blocked;
         uint64_t ignored;
         uint64_t caught;
-        uint64_t queued;       /* signals that wait for its user, and the most there may be (RLIMIT_SIGPENDING) */
+        uint64_t queued; /* signals that wait for its user, and the most there may be (RLIMIT_SIGPENDING) */
         uint64_t queued_limit;
 };
 #define LEAT_SIGNAL_STATE_INIT                                                                                         \
@@ -207,12 +231,12 @@ struct leat_signal_state {
 
 /*
  * Tell what a thread does with signals, from /proc, touching nothing. thread: its id; 0: the first thread.
- * Returns 0, -ESRCH, -EACCES, -EINVAL. Since 0.1.
+ * Returns 0, -ESRCH (also: the number is that of a thread and not of a process), -EACCES, -EINVAL, -ENOENT (no /proc). Since 0.1.
  */
 int leat_signal_look(pid_t pid, pid_t thread, struct leat_signal_state *ret_state);
 
 /*
- * The threads of a process. ret_threads: an array, to be freed with free(). Returns how many, or -ESRCH, -EACCES, -ENOMEM. Since 0.1.
+ * The threads of a process, in rising order. ret_threads: an array, to be freed with free(). Returns how many, or -ESRCH, -EACCES, -ENOMEM. Since 0.1.
  */
 ssize_t leat_signal_threads(pid_t pid, pid_t **ret_threads);
 

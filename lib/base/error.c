@@ -93,9 +93,8 @@ static const struct {
         const char *name;
         int resource;
 } rlimits[] = {
-        { "RLIMIT_NOFILE", RLIMIT_NOFILE },
-        { "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE },
-        { "RLIMIT_FSIZE", RLIMIT_FSIZE },
+        { "RLIMIT_NOFILE", RLIMIT_NOFILE }, { "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE }, { "RLIMIT_FSIZE", RLIMIT_FSIZE },
+        { "RLIMIT_NPROC", RLIMIT_NPROC },   { "RLIMIT_STACK", RLIMIT_STACK },
 };
 
 static int64_t limit_value(const char *name) {

@@ -29,7 +29,7 @@ static ASIDE void describe_foreign(const uint8_t *bytes, size_t size, struct ent
 }
 
 int entry_look(enum framing framing, const uint8_t *bytes, size_t size, struct entry *ret_entry) {
-        struct wire_header header;
+        struct wire_header header = { 0 };
         int r = -EBADMSG;
         if (framing == FRAMING_LEAT && size >= WIRE_HEADER_BYTES)
                 r = wire_decode(bytes, WIRE_LARGEST_BYTES, &header);

@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 /* clang-format off: a table */
@@ -23,6 +24,8 @@ static const struct leat_declaration declarations[] = {
         DECLARE("pipe", "length", "1", LARGEST_DEFAULT, 0, 0, ROWS_PIPE_LENGTH),
 };
 /* clang-format on */
+
+#define PACKET_AROUND_BYTES 32 /* of SO_SNDBUF, which a unix socket keeps for itself */
 
 /* ---- the address: nothing, "fd=N" or "fd=IN,OUT" ---- */
 
@@ -83,23 +86,36 @@ static int set_capacity(int fd, const struct address *address, struct leat_reaso
         if (errno == EPERM)
                 return reason_limit(reason, -EPERM, "fs.pipe-max-size",
                                     "a larger ?capacity= needs CAP_SYS_RESOURCE or a higher limit");
+        if (errno == EBUSY)
+                return reason_set(reason, -EBUSY, LEAT_ROW_FULL,
+                                  "more waits in this pipe than ?capacity= holds: take a larger one, or read first");
         return errno == EBADF ? 0 : -errno; /* a socket that was given in a pipe's place */
 }
 
+/* A socket of packets that was given in a pipe's place: each of its packets is a frame, or in the framing raw a message. Only credentials tell an
+ * empty one from the end. */
+static void know_packets(struct leat_channel *channel, struct link_options *options, int fd) {
+        int type = 0, on = 1, room = 0;
+        socklen_t size = sizeof(type);
+        options->packets = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
+        if (!options->packets || options->framing != FRAMING_RAW)
+                return;
+        options->credentials = setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0;
+        /* What one packet takes is all that can be sent; one that comes may be larger, by the other end's buffer. */
+        size = sizeof(room);
+        if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, &size) == 0 && room > PACKET_AROUND_BYTES &&
+            channel->largest_bytes > (uint64_t)room - PACKET_AROUND_BYTES && DOES_SEND(channel->flags))
+                channel->largest_bytes = (uint64_t)room - PACKET_AROUND_BYTES;
+}
+
 /* The hub of one link; it owns the descriptors from here on, also on failure. */
-static int install(struct leat_channel *channel, struct io in, struct io out, bool ours, struct leat_reason *reason) {
+static int install(struct leat_channel *channel, struct io in, struct io out, bool ours) {
         struct link_options options = hub_link_options(channel);
         options.restarts = true; /* (leat send pipe:fd=1 a; leat send pipe:fd=1 b) | leat recv pipe:fd=0 */
         options.roomy = ours && !address_given(&channel->address, OPTION_CAPACITY);
+        if (!ours)
+                know_packets(channel, &options, in.fd >= 0 ? in.fd : out.fd);
         const struct leat_peer nobody = { 0 };
-        int r = set_capacity(in.fd, &channel->address, reason);
-        if (r == 0)
-                r = set_capacity(out.fd, &channel->address, reason);
-        if (r < 0) {
-                close_fd(in.fd);
-                close_fd(out.fd);
-                return r;
-        }
         return hub_new_connected(channel, &kind, NULL, &options, in, out, &nobody);
 }
 
@@ -159,6 +175,23 @@ static int assign(const struct leat_channel *channel, int count, const int fds[2
         return 0;
 }
 
+/* On failure both stay open, unless they were moved. */
+static int take_both(int in_fd, int out_fd, const struct address *address, struct leat_reason *reason, struct io *in,
+                     struct io *out) {
+        int r = in_fd >= 0 ? take_over(in_fd, true, reason, in) : 0;
+        if (r == 0 && out_fd >= 0 && out_fd != in_fd)
+                r = take_over(out_fd, false, reason, out);
+        if (r == 0)
+                r = set_capacity(in->fd, address, reason);
+        if (r == 0)
+                r = set_capacity(out->fd, address, reason);
+        if (r < 0 && in->fd != in_fd)
+                close_fd(in->fd);
+        if (r < 0 && out->fd != out_fd)
+                close_fd(out->fd);
+        return r;
+}
+
 static int open_pipe(struct leat_channel *channel, int64_t deadline, struct leat_reason *reason) {
         int fds[2] = { -1, -1 }, in_fd = -1, out_fd = -1;
         struct io in = IO_NONE, out = IO_NONE;
@@ -168,24 +201,23 @@ static int open_pipe(struct leat_channel *channel, int64_t deadline, struct leat
                 return reason_at(reason, -EINVAL, channel->address.rest_column,
                                  "a new pipe is made with both ends (leat_pair); one that was given is pipe:fd=3");
         int r = assign(channel, count, fds, reason, &in_fd, &out_fd);
-        if (r == 0 && in_fd >= 0)
-                r = take_over(in_fd, true, reason, &in);
-        if (r == 0 && out_fd >= 0 && out_fd != in_fd)
-                r = take_over(out_fd, false, reason, &out);
-        if (r < 0) {
-                if (in.fd != in_fd) /* moved: what was given stays the caller's */
-                        close_fd(in.fd);
-                return r;
-        }
-        return install(channel, in, out_fd == in_fd ? in : out, false, reason);
+        if (r == 0)
+                r = take_both(in_fd, out_fd, &channel->address, reason, &in, &out);
+        return r < 0 ? r : install(channel, in, out_fd == in_fd ? in : out, false);
 }
 
 /* ---- both ends at once ---- */
 
-static int new_pipe(struct io *ret_in, struct io *ret_out) {
+static int new_pipe(const struct address *address, struct leat_reason *reason, struct io *ret_in, struct io *ret_out) {
         int fds[2] = { -1, -1 };
         if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
                 return -errno;
+        int r = set_capacity(fds[0], address, reason);
+        if (r < 0) {
+                close_fd(fds[0]);
+                close_fd(fds[1]);
+                return r;
+        }
         *ret_in = (struct io){ .fd = fds[0], .kind = IO_NONBLOCKING };
         *ret_out = (struct io){ .fd = fds[1], .kind = IO_NONBLOCKING };
         return 0;
@@ -194,23 +226,23 @@ static int new_pipe(struct io *ret_in, struct io *ret_out) {
 static int pair_pipe(struct leat_channel *receiver, struct leat_channel *sender, struct leat_reason *reason) {
         struct io there_in = IO_NONE, there_out = IO_NONE, back_in = IO_NONE, back_out = IO_NONE;
         bool back = (receiver->flags & LEAT_SEND) || (receiver->address.need & (UINT64_C(1) << LEAT_ROW_SYNC));
-        int r = new_pipe(&there_in, &there_out);
+        int r = new_pipe(&receiver->address, reason, &there_in, &there_out);
         if (r < 0)
                 return r;
         if (back)
-                r = new_pipe(&back_in, &back_out);
+                r = new_pipe(&receiver->address, reason, &back_in, &back_out);
         if (r < 0) {
                 close_fd(there_in.fd);
                 close_fd(there_out.fd);
                 return r;
         }
-        r = install(receiver, there_in, back_out, true, reason);
+        r = install(receiver, there_in, back_out, true);
         if (r < 0) {
                 close_fd(there_out.fd);
                 close_fd(back_in.fd);
                 return r;
         }
-        return install(sender, back_in, there_out, true, reason);
+        return install(sender, back_in, there_out, true);
 }
 
 const struct transport transport_pipe = {
