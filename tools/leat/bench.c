@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/leat/bench.h"
 
+#include "tools/leat/bench_processes.h"
 #include "tools/leat/folder.h"
 #include "tools/leat/progress.h"
 #include "tools/leat/report.h"
@@ -152,6 +153,8 @@ static int check(const struct options *options) {
         for (size_t i = 0; i < options->operands_count; i++)
                 if (!is_subject(options->operands[i]))
                         return refuse_subject(options->operands[i]);
+        if (bench->memory_said)
+                return complain_usage("--memory", "it belongs to 'leat bench processes'; write --size for messages");
         if (bench->once)
                 return check_once(options);
         if (bench->bare)
@@ -165,10 +168,20 @@ static int check_file(const char *path) {
         return path && fd < 0 ? report(path, -errno, WRITING_OUTPUT, NULL) : DONE;
 }
 
+static bool is_of_processes(const struct options *options) {
+        for (size_t i = 0; i < options->operands_count; i++)
+                if (is_processes(options->operands[i]))
+                        return true;
+        return false;
+}
+
 static int run_bench(const struct options *options) {
-        int code = check(options);
+        bool processes = is_of_processes(options);
+        int code = processes ? check_processes(options) : check(options);
         if (code == DONE)
                 code = check_file(options->bench.json_file);
+        if (code == DONE && processes)
+                return bench_processes(options);
         if (code == DONE)
                 code = check_file(options->bench.plot_file);
         return code ? code : folder_run("bench", run_in, options);
@@ -176,7 +189,7 @@ static int run_bench(const struct options *options) {
 
 const struct command command_bench = {
         .name = "bench",
-        .operands = "[TRANSPORT]...",
+        .operands = "[TRANSPORT]...|processes",
         .summary = "Measure each transport beside the bare mechanism of the kernel that it uses",
         .takes = TAKES_BENCH,
         .operands_min = 0,
@@ -191,6 +204,7 @@ const struct command command_bench = {
                 "and back, one by one, and many at once; larger ones one by one. The claim of the lectures (\"pipes\n"
                 "fastest, queues slower, sockets slowest\") ends it. All transports take some minutes. leat-bench(1)\n"
                 "says what is compared.\n\n"
+                "With 'processes': starting programs and pipelines, beside posix_spawn, a bare vfork and dash.\n\n"
                 "Exit: 0 measured; 1 something was not, or the files cannot be written; 2 usage; 71 the system "
                 "refused;\n"
                 "128+n stopped by signal n, with what was measured until then.\n\n"

@@ -2,6 +2,8 @@
 
 /* All that was measured, round by round. */
 
+#include "tools/leat/bench_json.h"
+
 #include "tools/leat/bench.h"
 
 #include "tools/leat/output.h"
@@ -14,7 +16,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-static json_t *numbers_json(const double *values, size_t count) {
+json_t *bench_numbers_json(const double *values, size_t count) {
         json_t *list = json_array();
         for (size_t i = 0; i < count; i++)
                 json_array_append_new(list, json_real(values[i]));
@@ -31,8 +33,9 @@ static json_t *entrant_json(const struct cell *cell, const struct entrant *entra
                                                       : entrant->contender->what,
                           "unit", trips ? "ns" : "messages/s", "measured", rounds > 0, "messages_per_round",
                           (json_int_t)entrant->count, "median", spread.median, "quartile_low", spread.low,
-                          "quartile_high", spread.high, "rounds", numbers_json(entrant->values, rounds), "cpu_ns",
-                          numbers_json(entrant->cpu, rounds), "sleeps", numbers_json(entrant->sleeps, rounds));
+                          "quartile_high", spread.high, "rounds", bench_numbers_json(entrant->values, rounds), "cpu_ns",
+                          bench_numbers_json(entrant->cpu, rounds), "sleeps",
+                          bench_numbers_json(entrant->sleeps, rounds));
         if (object && trips) {
                 json_object_set_new(object, "p50_ns", json_real(histogram_part(entrant->all_ns, 0.5)));
                 json_object_set_new(object, "p99_ns", json_real(histogram_part(entrant->all_ns, 0.99)));
@@ -100,25 +103,30 @@ static void read_processor(char *name, size_t size) {
                 fclose(file);
 }
 
-static json_t *bench_json(const struct bench *bench) {
+json_t *bench_begin_json(const struct bench_options *options, bool stopped) {
         struct utsname system = { 0 };
         char processor[128];
-        json_t *cells = json_array(), *absent = json_array();
         (void)uname(&system);
         read_processor(processor, sizeof(processor));
+        return json_pack("{s:s, s:s, s:s, s:s, s:I, s:f, s:b}", "leat", LEAT_VERSION, "kernel", system.release,
+                         "machine", system.machine, "processor", processor, "rounds", (json_int_t)options->rounds,
+                         "round_ms", (double)options->round_ns / 1e6, "stopped", (int)stopped);
+}
+
+static json_t *bench_json(const struct bench *bench) {
+        json_t *value = bench_begin_json(bench->options, bench->stopped), *cells = json_array(), *absent = json_array();
         for (size_t i = 0; i < bench->cells_count; i++)
                 json_array_append_new(cells, cell_json(bench->cells[i]));
         if (bench->options->peers)
                 peers_absent(absent_json, absent);
-        return json_pack("{s:s, s:s, s:s, s:s, s:I, s:f, s:I, s:b, s:o, s:o, s:o}", "leat", LEAT_VERSION, "kernel",
-                         system.release, "machine", system.machine, "processor", processor, "rounds",
-                         (json_int_t)bench->options->rounds, "round_ms", (double)bench->options->round_ns / 1e6,
-                         "batch", (json_int_t)bench->options->batch, "stopped", (int)bench->stopped, "cells", cells,
-                         "claims", claims_json(bench), "absent", absent);
+        json_object_set_new(value, "batch", json_integer((json_int_t)bench->options->batch));
+        json_object_set_new(value, "cells", cells);
+        json_object_set_new(value, "claims", claims_json(bench));
+        json_object_set_new(value, "absent", absent);
+        return value;
 }
 
-int bench_write_json(const struct bench *bench, const char *path) {
-        json_t *value = bench_json(bench);
+int bench_write_value(json_t *value, const char *path) {
         if (!value)
                 return report(path, -ENOMEM, WRITING_OUTPUT, NULL);
         FILE *file = fopen(path, "we");
@@ -129,4 +137,8 @@ int bench_write_json(const struct bench *bench, const char *path) {
                 r = r < 0 ? r : -errno;
         json_decref(value);
         return r < 0 ? report(path, r, WRITING_OUTPUT, NULL) : DONE;
+}
+
+int bench_write_json(const struct bench *bench, const char *path) {
+        return bench_write_value(bench_json(bench), path);
 }

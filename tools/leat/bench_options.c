@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define LARGEST_SIZE (64u << 20)
+#define LARGEST_MEMORY (INT64_C(64) << 30)
 
 /* Digits from `text` up to a comma or the end; with a unit if `units`. Returns what follows, or NULL. */
 static const char *read_number(const char *text, bool units, int64_t least, int64_t most, int64_t *ret_number) {
@@ -15,7 +16,7 @@ static const char *read_number(const char *text, bool units, int64_t least, int6
         if (*text < '0' || *text > '9')
                 return NULL;
         long long number = strtoll(text, &end, 10);
-        int shift = !units ? 0 : *end == 'k' ? 10 : *end == 'M' ? 20 : 0;
+        int shift = !units ? 0 : *end == 'k' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
         end += shift != 0;
         if ((*end && *end != ',') || number > (most >> shift) || number << shift < least)
                 return NULL;
@@ -86,6 +87,12 @@ const char *bench_set_round_time(struct options *options, const char *value) {
                 return "is not the time of a round; write it in us or ms, from 100us to 10000ms, as 20ms";
         options->bench.round_ns = number * scale;
         return NULL;
+}
+
+const char *bench_set_memory(struct options *options, const char *value) {
+        const char *end = read_number(value, true, 4096, LARGEST_MEMORY, &options->bench.memory_bytes);
+        options->bench.memory_said = true;
+        return end && !*end ? NULL : "is not a size; write one from 4k to 64G, as 1G";
 }
 
 const char *bench_set_wait(struct options *options, const char *value) {

@@ -18,12 +18,13 @@ struct bench_options {
         unsigned placements; /* PLACE_..., 0: not said */
         int64_t rounds, batch, once;
         int64_t round_ns;
+        int64_t memory_bytes;
         const char *wait; /* or NULL, as the next */
         const char *json_file, *plot_file;
-        bool peers, bare, batch_said;
+        bool peers, bare, batch_said, memory_said;
 };
 #define BENCH_OPTIONS_INIT                                                                                             \
-        { .rounds = 21, .batch = 64, .round_ns = 20000000 }
+        { .rounds = 21, .batch = 64, .round_ns = 20000000, .memory_bytes = 1 << 30 }
 
 struct options;
 
@@ -33,6 +34,7 @@ const char *bench_set_rounds(struct options *options, const char *value);
 const char *bench_set_batch(struct options *options, const char *value);
 const char *bench_set_once(struct options *options, const char *value);
 const char *bench_set_round_time(struct options *options, const char *value);
+const char *bench_set_memory(struct options *options, const char *value);
 const char *bench_set_wait(struct options *options, const char *value);
 const char *bench_set_json(struct options *options, const char *value);
 const char *bench_set_plot(struct options *options, const char *value);

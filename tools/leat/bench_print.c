@@ -4,6 +4,7 @@
 
 #include "tools/leat/bench.h"
 
+#include "tools/leat/bench_text.h"
 #include "tools/leat/output.h"
 #include "tools/leat/report.h"
 #include "tools/leat/table.h"
@@ -11,42 +12,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CELL 48
-
-/* Three digits and a unit, as "1.24 M". */
-static const char *short_number(double number, char text[CELL]) {
-        static const char units[] = " kMG";
-        size_t unit = 0;
-        while (number >= 999.5 && units[unit + 1]) {
-                number /= 1000;
-                unit++;
-        }
-        int digits = number >= 99.95 ? 0 : number >= 9.995 ? 1 : 2;
-        (void)snprintf(text, CELL, "%.*f%s%.1s", digits, number, unit ? " " : "", unit ? &units[unit] : "");
-        return text;
-}
-
-static const char *short_time(double ns, char text[CELL]) {
-        static const char *const units[] = { "ns", "us", "ms", "s" };
-        size_t unit = 0;
-        for (; ns >= 999.5 && unit < 3; unit++)
-                ns /= 1000;
-        int digits = unit == 0 || ns >= 99.95 ? 0 : ns >= 9.995 ? 1 : 2;
-        (void)snprintf(text, CELL, "%.*f %s", digits, ns, units[unit]);
-        return text;
-}
-
-static const char *ratio_text(double ratio, char text[CELL]) {
-        (void)snprintf(text, CELL, ratio >= 10 ? "%.1f" : ratio < 0.1 ? "%.3f" : "%.2f", ratio);
-        return text;
-}
-
 static void ratio_row(struct libscols_table *table, const struct cell *cell, const struct comparison *comparison) {
-        char size[CELL], ratio[CELL], low[CELL], high[CELL], spread[2 * CELL + 4], cpu[CELL], pair[2 * CELL];
+        char size[BENCH_CELL], ratio[BENCH_CELL], spread[BENCH_CELL], cpu[BENCH_CELL], pair[2 * BENCH_CELL];
         (void)snprintf(size, sizeof(size), "%zu", cell->size);
         (void)snprintf(pair, sizeof(pair), "%s / %s", comparison->of->name, comparison->to->name);
-        (void)snprintf(spread, sizeof(spread), "%s .. %s", ratio_text(comparison->ratio.low, low),
-                       ratio_text(comparison->ratio.high, high));
+        spread_text(comparison->ratio.low, comparison->ratio.high, spread);
         const char *cells[] = { cell->scheme, size,
                                 pair,         ratio_text(comparison->ratio.median, ratio),
                                 spread,       ratio_text(comparison->cpu_ratio.median, cpu) };
@@ -77,7 +47,7 @@ static int print_ratios(const struct bench *bench, const struct placement *place
 }
 
 static void trip_row(struct libscols_table *table, const struct cell *cell, const struct entrant *entrant) {
-        char size[CELL], p50[CELL], p99[CELL], p999[CELL], cpu[CELL], sleeps[CELL];
+        char size[BENCH_CELL], p50[BENCH_CELL], p99[BENCH_CELL], p999[BENCH_CELL], cpu[BENCH_CELL], sleeps[BENCH_CELL];
         double median = spread_of(entrant->values, cell->rounds).median;
         (void)snprintf(size, sizeof(size), "%zu", cell->size);
         (void)snprintf(sleeps, sizeof(sleeps), "%.2f", spread_of(entrant->sleeps, cell->rounds).median);
@@ -93,7 +63,7 @@ static void trip_row(struct libscols_table *table, const struct cell *cell, cons
 }
 
 static void flow_row(struct libscols_table *table, const struct cell *cell, const struct entrant *entrant) {
-        char size[CELL], messages[CELL], bytes[CELL], cpu[CELL], sleeps[CELL];
+        char size[BENCH_CELL], messages[BENCH_CELL], bytes[BENCH_CELL], cpu[BENCH_CELL], sleeps[BENCH_CELL];
         double median = spread_of(entrant->values, cell->rounds).median;
         (void)snprintf(size, sizeof(size), "%zu", cell->size);
         (void)snprintf(sleeps, sizeof(sleeps), "%.3f", spread_of(entrant->sleeps, cell->rounds).median);

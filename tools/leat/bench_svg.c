@@ -11,8 +11,8 @@
 #include "tools/leat/report.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WIDTH 820
@@ -43,6 +43,44 @@ struct plot {
         struct panel panels[PANELS_MAX];
         size_t panels_count;
 };
+
+static double smaller(double a, double b) {
+        return a < b ? a : b;
+}
+
+static double larger(double a, double b) {
+        return a > b ? a : b;
+}
+
+/* The natural one, to twelve digits, of a positive, finite number: halved or doubled to 1 to 2, and then by the series of 2 artanh t. That of libm
+ * would have libm loaded as each command starts (docs/dependencies.md). */
+static double logarithm(double number) {
+        int twos = 0;
+        while (number >= 2) {
+                number /= 2;
+                twos++;
+        }
+        while (number < 1) {
+                number *= 2;
+                twos--;
+        }
+        double t = (number - 1) / (number + 1), power = t, sum = 0;
+        for (int n = 1; n < 24; n += 2, power *= t * t)
+                sum += power / n;
+        return twos * 0.69314718055994531 + 2 * sum;
+}
+
+static double power_of(double base, int exponent) {
+        double power = 1;
+        for (int i = abs(exponent); i > 0; i--)
+                power *= base;
+        return exponent < 0 ? 1 / power : power;
+}
+
+static int rounded_up(double number) {
+        int whole = (int)number;
+        return whole + (number > whole);
+}
 
 /* More is faster, whatever is measured. */
 static struct spread speed_of(const struct cell *cell, const struct comparison *comparison) {
@@ -82,15 +120,15 @@ static void find_panels(struct plot *plot) {
                         struct panel *panel = panel_of(plot, plot->bench->cells[i], &comparison);
                         if (!panel || speed.low <= 0)
                                 continue;
-                        panel->least = fmin(panel->least, speed.low);
-                        panel->most = fmax(panel->most, speed.high);
+                        panel->least = smaller(panel->least, speed.low);
+                        panel->most = larger(panel->most, speed.high);
                 }
 }
 
 static double place(const struct panel *panel, double ratio) {
-        double least = log(panel->least), most = log(panel->most);
-        double at = ratio > 0 ? (log(ratio) - least) / (most - least) : 0;
-        return LEFT + (RIGHT - LEFT) * fmin(fmax(at, 0), 1);
+        double least = logarithm(panel->least), most = logarithm(panel->most);
+        double at = ratio > 0 ? (logarithm(ratio) - least) / (most - least) : 0;
+        return LEFT + (RIGHT - LEFT) * smaller(larger(at, 0), 1);
 }
 
 static const char *colour_of(const struct bench *bench, const struct placement *placement) {
@@ -105,7 +143,8 @@ static void draw_row(const struct plot *plot, const struct panel *panel, const s
         fprintf(plot->file, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s <tspan class=\"m\">%s</tspan></text>\n",
                 LEFT - 8, y + 13, cell->scheme, cell->placement->name);
         fprintf(plot->file, "<rect class=\"%s\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>\n",
-                colour_of(plot->bench, cell->placement), fmin(at, one), y + 3, fmax(fabs(at - one), 1), ROW - 6);
+                colour_of(plot->bench, cell->placement), smaller(at, one), y + 3,
+                larger(at > one ? at - one : one - at, 1), ROW - 6);
         fprintf(plot->file, "<line class=\"s\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>\n",
                 place(panel, speed.low), place(panel, speed.high), y + ROW / 2, y + ROW / 2);
         fprintf(plot->file, "<text x=\"%d\" y=\"%d\">%.3g <tspan class=\"m\">%.3g .. %.3g</tspan></text>\n", RIGHT + 8,
@@ -132,10 +171,10 @@ static int draw_rows(const struct plot *plot, const struct panel *panel, int y) 
 /* Lines at round numbers: 1, and powers of 2 or of 10. */
 static void draw_grid(const struct plot *plot, const struct panel *panel, int y, int height) {
         double step = panel->most / panel->least > 40 ? 10 : 2;
-        int first = (int)ceil(log(panel->least) / log(step) - 1e-9),
-            last = (int)floor(log(panel->most) / log(step) + 1e-9);
+        int first = rounded_up(logarithm(panel->least) / logarithm(step) - 1e-9),
+            last = -rounded_up(-logarithm(panel->most) / logarithm(step) - 1e-9);
         for (int power = first; power <= last; power++) {
-                double at = pow(step, power);
+                double at = power_of(step, power);
                 bool one = power == 0;
                 fprintf(plot->file, "<line class=\"%s\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>\n",
                         one ? "one" : "g", place(panel, at), place(panel, at), y, y + height);

@@ -18,9 +18,11 @@ struct command {
         int operands_max;                          /* -1: any number */
         const char *details;                       /* what --help says beyond the options; ends with a newline */
         int (*run)(const struct options *options); /* returns the exit code, having said what failed */
+        const struct command *const *parts; /* or NULL; up to a NULL: its subcommands, whose names begin with its own */
 };
 
 extern const struct command command_send, command_recv, command_call, command_reply, command_create, command_set,
-        command_rm, command_info, command_log, command_transports, command_demo, command_bench;
+        command_rm, command_info, command_log, command_transports, command_demo, command_bench, command_signal,
+        command_run;
 
 #endif

@@ -21,9 +21,8 @@ void descriptors_raise(void) {
         (void)setrlimit(RLIMIT_NOFILE, &asked); /* refused: then it stays as it was */
 }
 
-void descriptors_lower(void) {
-        if (asked.rlim_cur)
-                (void)setrlimit(RLIMIT_NOFILE, &granted);
+int descriptors_grant(struct leat_command *command) {
+        return asked.rlim_cur ? leat_command_limit(command, RLIMIT_NOFILE, granted.rlim_cur, granted.rlim_max) : 0;
 }
 
 /* With port 0 the kernel chose one: senders are to know it. */

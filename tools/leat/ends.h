@@ -9,6 +9,8 @@
 
 #include "base/cleanup.h"
 
+#include <leat/process.h>
+
 static inline void channel_close_at(struct leat_channel **channel) {
         leat_close(*channel);
 }
@@ -27,10 +29,10 @@ int end_open_existing(const char *address, int64_t deadline, struct leat_channel
 /* Whether an address has this option; also one with a value: "mode=0600". */
 bool address_has(const char *address, const char *option);
 
-/* The soft limit of descriptors as it was before end_open() raised it, and back: for programs that are started, some
- * of which cannot stand more (select(2)). */
-void descriptors_lower(void);
+/* As many descriptors as the system grants; and for a program that is started the limit as it was before, since some cannot stand
+ * more (select(2)). Returns as leat_command_limit(). */
 void descriptors_raise(void);
+int descriptors_grant(struct leat_command *command);
 
 /* The largest message that it carries. */
 size_t end_largest(struct leat_channel *channel);

@@ -3,33 +3,29 @@
 #define LEAT_TOOL_EXCHANGE_H
 
 /*
- * One run of a program: bytes into its standard input, bytes out of its standard output, both at once, so that
- * neither waits for the other however much there is.
+ * One run of a program: bytes into its standard input, bytes out of its standard output (leat_exchange(3)).
  *
  * It is over when its output has ended (also in programs that it started) and it has itself.
  */
 
 #include "tools/leat/ends.h"
 
+#include <leat/process.h>
+
 struct exchange {
         /* set by the caller */
         const char *input; /* borrowed until it is over */
         size_t input_bytes;
         struct space *output;
-        size_t largest_bytes; /* of output; what is more is counted and dropped */
+        size_t largest_bytes; /* of output; a program that writes more is killed */
         int64_t deadline;     /* then it is killed */
         /* told */
         size_t output_bytes;
-        int status; /* as waitpid(2) */
-        /* its own */
-        pid_t pid;
-        int to, from, pidfd; /* -1: closed */
+        bool started; /* an error is that of a program that ran */
+        struct leat_status status;
 };
 
-/* Start it. Returns 0 or a negative errno of process_spawn(), and then nothing is to be finished. */
-int exchange_start(struct exchange *exchange, char *const argv[]);
-
-/* Carry the bytes until it is over. Returns 0, -ETIMEDOUT, -ENOMEM; the program is gone and waited for in any case. */
-int exchange_finish(struct exchange *exchange);
+/* Returns 0, -EMSGSIZE (it wrote more), -ETIMEDOUT, or a negative errno of leat_spawn(); the program is gone in any case. */
+int exchange_run(struct exchange *exchange, char *const argv[]);
 
 #endif

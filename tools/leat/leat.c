@@ -11,8 +11,9 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-        &command_send, &command_recv, &command_call, &command_reply,      &command_create, &command_set,
-        &command_rm,   &command_info, &command_log,  &command_transports, &command_demo,   &command_bench,
+        &command_send, &command_recv,  &command_call, &command_reply,  &command_create,
+        &command_set,  &command_rm,    &command_info, &command_log,    &command_transports,
+        &command_demo, &command_bench, &command_run,  &command_signal,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -35,8 +36,36 @@ static int print_version(void) {
         return DONE;
 }
 
+static int print_parts(const struct command *command) {
+        printf("Usage: leat %s %s\n%s.\n\n", command->name, command->operands, command->summary);
+        for (size_t i = 0; command->parts[i]; i++)
+                printf("  %-13s  %s\n", command->parts[i]->name, command->parts[i]->summary);
+        printf("\n%s", command->details);
+        return DONE;
+}
+
+/* What of a command its next word chooses. Returns DONE, or the exit code after saying what is wrong. */
+static int choose(const struct command **command, int *argc, char ***argv) {
+        const struct command *whole = *command;
+        if (*argc < 2)
+                return complain_usage(NULL, "what to do is missing; 'leat %s --help' lists it", whole->name);
+        for (size_t i = 0; whole->parts[i]; i++)
+                if (strcmp((*argv)[1], strrchr(whole->parts[i]->name, ' ') + 1) == 0) {
+                        *command = whole->parts[i];
+                        (*argc)--, (*argv)++;
+                        return DONE;
+                }
+        return complain_usage((*argv)[1], "is nothing that it does; 'leat %s --help' lists what is", whole->name);
+}
+
 static int run(const struct command *command, int argc, char **argv) {
         struct options options;
+        report_from(command->name);
+        if (command->parts && argc > 1 && strcmp(argv[1], "--help") == 0)
+                return print_parts(command);
+        int chosen = command->parts ? choose(&command, &argc, &argv) : DONE;
+        if (chosen)
+                return chosen;
         report_from(command->name);
         int code = options_parse(command, argc, argv, &options);
         if (code)

@@ -62,7 +62,7 @@ static const char *set_mode(struct options *options, const char *value) {
 }
 
 /* Decimals are for people: 1.5s. What is more than int64_t nanoseconds, 292 years, is never. */
-static const char *set_timeout(struct options *options, const char *value) {
+const char *options_duration(const char *value, int64_t *ret_ns) {
         static const struct {
                 const char *name;
                 double ns;
@@ -74,10 +74,18 @@ static const char *set_timeout(struct options *options, const char *value) {
                         double ns = strtod(value, &end) * units[i].ns;
                         if (end != value + digits || strcmp(end, units[i].name) != 0)
                                 continue;
-                        options->deadline = ns < 9.2e18 ? leat_in_ns((int64_t)ns) : LEAT_NEVER;
+                        *ret_ns = ns < 9.2e18 ? (int64_t)ns : INT64_MAX;
                         return NULL;
                 }
         return "is not a duration; write 250ms, 3s or 1m";
+}
+
+static const char *set_timeout(struct options *options, const char *value) {
+        int64_t ns;
+        const char *wrong = options_duration(value, &ns);
+        if (!wrong)
+                options->deadline = leat_in_ns(ns);
+        return wrong;
 }
 
 /* The index of a word in a list that ends with NULL, or -1. */
@@ -156,6 +164,8 @@ FLAG_SETTER(follow)
 FLAG_SETTER(create_new)
 FLAG_SETTER(why)
 FLAG_SETTER(help)
+FLAG_SETTER(status)
+FLAG_SETTER(unbuffered)
 
 static const struct row {
         unsigned taken_by; /* 0: by all */
@@ -184,11 +194,22 @@ static const struct row {
         { TAKES_NEW, "new", NULL, set_create_new, "it must not be there yet" },
         { TAKES_WHY, "why", NULL, set_why, "say why each 'no' and 'peer', and what to use instead" },
         { TAKES_JSON, "json", NULL, set_json, "answer in JSON" },
+        { TAKES_RUN, "status", NULL, set_status, "say how each command ended, and what it took" },
+        { TAKES_RUN, "unbuffered", NULL, set_unbuffered,
+          "lines go on when they are printed: output is a pseudo-terminal" },
+        { TAKES_TIMES, "count", "N", set_count, "how many; 1 if not said" },
+        { TAKES_SENDING, "value", "N", signal_set_value,
+          "with this value, as sigqueue(3); a real-time signal is queued" },
+        { TAKES_SENDING, "wait", NULL, signal_set_wait, "until each process has ended" },
+        { TAKES_SENDING, "then", "SIGNAL", signal_set_then, "send this one to what has not ended; KILL, say; waits" },
+        { TAKES_SENDING, "after", "D", signal_set_after, "so much later; 5s if not said" },
+        { TAKES_INTERVAL, "interval", "D", signal_set_interval, "look so often; 100ms if not said" },
         { TAKES_BENCH, "size", "N,...", bench_set_sizes, "bytes of a message; 64,64k,1M if not said" },
         { TAKES_BENCH, "placement", "WHERE", bench_set_placement,
           "one-core, two-cores or free; both first ones if not said" },
         { TAKES_BENCH, "rounds", "N", bench_set_rounds, "how often all take turns; 21 if not said" },
         { TAKES_BENCH, "round-time", "D", bench_set_round_time, "how long a round takes, about; 20ms if not said" },
+        { TAKES_BENCH, "memory", "N", bench_set_memory, "'processes': bytes touched, and carried; 1G if not said" },
         { TAKES_BENCH, "batch", "N", bench_set_batch, "messages handed over at once by 'many'; 64 if not said" },
         { TAKES_BENCH, "wait", "HOW", bench_set_wait, "?wait= of leat: spin, adaptive or sleep" },
         { TAKES_BENCH, "peers", NULL, bench_set_peers, "beside other libraries too, those that are installed" },
@@ -227,35 +248,65 @@ static int refuse_option(const struct command *command, char **argv, int answer)
                               command->name);
 }
 
+static int set_option_of(struct options *options, const struct row *row, const char *value) {
+        char name[32];
+        const char *wrong = row->set(options, value);
+        if (!wrong)
+                return DONE;
+        snprintf(name, sizeof(name), "--%s", row->name);
+        return complain_usage(name, "'%s' %s", value, wrong);
+}
+
 static int set_options(struct options *options, int argc, char **argv) {
         struct option list[LENGTH(rows) + 1];
-        int answer;
+        int answer, code = DONE;
         list_options(options->command, list);
         opterr = 0;
-        while ((answer = getopt_long(argc, argv, ":", list, NULL)) != -1) {
-                if (answer < 256)
-                        return refuse_option(options->command, argv, answer);
-                const struct row *row = &rows[answer - 256];
-                const char *wrong = row->set(options, optarg);
-                if (wrong) {
-                        char name[32];
-                        snprintf(name, sizeof(name), "--%s", row->name);
-                        return complain_usage(name, "'%s' %s", optarg, wrong);
-                }
+        while (!code && (answer = getopt_long(argc, argv, ":", list, NULL)) != -1)
+                code = answer < 256 ? refuse_option(options->command, argv, answer)
+                                    : set_option_of(options, &rows[answer - 256], optarg);
+        options->operands = argv + optind;
+        options->operands_count = (size_t)(argc - optind);
+        return code;
+}
+
+/*
+ * The same where -N is an operand. getopt is asked for all in the order in which they stand ("-"), and takes the digits of -N for letters:
+ * the argument is known when the last one is behind it. Operands are put to the front of argv, which getopt has read by then.
+ */
+static int set_options_among_numbers(struct options *options, int argc, char **argv) {
+        struct option list[LENGTH(rows) + 1];
+        int answer, code = DONE, operands = 1, before = optind;
+        list_options(options->command, list);
+        opterr = 0;
+        for (; !code && (answer = getopt_long(argc, argv, "-:0123456789", list, NULL)) != -1; before = optind) {
+                if (answer == 1 || (answer >= '0' && answer <= '9' && optind > before))
+                        argv[operands++] = argv[optind - 1];
+                else if (answer >= 256)
+                        code = set_option_of(options, &rows[answer - 256], optarg);
+                else if (answer < '0' || answer > '9')
+                        code = refuse_option(options->command, argv, answer);
         }
-        return DONE;
+        while (!code && optind < argc)
+                argv[operands++] = argv[optind++];
+        options->operands = argv + 1;
+        options->operands_count = (size_t)operands - 1;
+        return code;
 }
 
 int options_parse(const struct command *command, int argc, char **argv, struct options *ret_options) {
         struct options options = {
-                .command = command, .deadline = LEAT_NEVER, .mode = 0666, .bench = BENCH_OPTIONS_INIT
+                .command = command,
+                .deadline = LEAT_NEVER,
+                .mode = 0666,
+                .bench = BENCH_OPTIONS_INIT,
+                .signal = SIGNAL_OPTIONS_INIT,
         };
-        int code = set_options(&options, argc, argv);
+        int code = command->takes & TAKES_SENDING ? set_options_among_numbers(&options, argc, argv)
+                                                  : set_options(&options, argc, argv);
         if (code)
                 return code;
-        options.operands = argv + optind;
-        options.operands_count = (size_t)(argc - optind);
-        int count = argc - optind;
+        int count = (int)options.operands_count;
         if (!options.help &&
             (count < command->operands_min || (command->operands_max >= 0 && count > command->operands_max)))
                 return complain_usage(NULL, "too %s operands; write leat %s [OPTION]... %s",

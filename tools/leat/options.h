@@ -9,6 +9,7 @@
 
 #include "tools/leat/bench_options.h"
 #include "tools/leat/command.h"
+#include "tools/leat/signal_options.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,6 +34,10 @@ enum {
         TAKES_NEW = 1u << 14,
         TAKES_WHY = 1u << 15,
         TAKES_BENCH = 1u << 16,
+        TAKES_RUN = 1u << 17,      /* --status, --unbuffered */
+        TAKES_SENDING = 1u << 20,  /* --value, --wait, --then, --after; and -PGID is an operand */
+        TAKES_TIMES = 1u << 21,    /* --count of signals */
+        TAKES_INTERVAL = 1u << 22, /* how often to look */
 };
 
 enum cut { CUT_NONE, CUT_LINES, CUT_NULS, CUT_ALL };
@@ -57,9 +62,10 @@ struct options {
         unsigned columns; /* COLUMN_... */
         const char *file; /* or NULL, as the next */
         const char *lines;
-        bool sync, drain, follow, create_new, why;
+        bool sync, drain, follow, create_new, why, status, unbuffered;
         bool help;
         struct bench_options bench;
+        struct signal_options signal;
 };
 
 /*
@@ -67,6 +73,9 @@ struct options {
  * Returns 0, or the exit code after saying what is wrong.
  */
 int options_parse(const struct command *command, int argc, char **argv, struct options *ret_options);
+
+/* Nanoseconds from a duration as people write it: 250ms, 1.5s, 1m. NULL, or what is wrong. */
+const char *options_duration(const char *text, int64_t *ret_ns);
 
 /* Print a subcommand's --help to stdout. */
 void options_help(const struct command *command);

@@ -3,17 +3,13 @@
 #include "tools/leat/exchange.h"
 #include "tools/leat/progress.h"
 
-#include "process/spawn.h"
+#include "process/command.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <linux/close_range.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 struct replying {
         const char *address;
@@ -35,12 +31,21 @@ static void set_environment(const struct leat_message *request) {
                 unsetenv("LEAT_SENDER_PID");
 }
 
-static void tell_status(const struct replying *replying, int status) {
-        if (WIFSIGNALED(status))
-                complain(replying->command[0], "killed by signal %d; what it had written was its reply",
-                         WTERMSIG(status));
-        else if (WEXITSTATUS(status))
-                complain(replying->command[0], "ended with %d; what it wrote was its reply", WEXITSTATUS(status));
+static void tell_status(const struct replying *replying, const struct leat_status *status) {
+        if (status->how == LEAT_HOW_KILLED || status->how == LEAT_HOW_DUMPED)
+                complain(replying->command[0], "killed by signal %d; what it had written was its reply", status->code);
+        else if (status->how == LEAT_HOW_EXITED && status->code)
+                complain(replying->command[0], "ended with %d; what it wrote was its reply", status->code);
+}
+
+static int find_program(char **argv) {
+        struct leat_command *command;
+        int r = leat_command_new((const char *const *)argv, &command);
+        if (r < 0)
+                return r;
+        r = command_find(command);
+        leat_command_free(command);
+        return r;
 }
 
 static bool is_ours(const struct replying *replying, int error) {
@@ -72,20 +77,14 @@ static int serve(const struct replying *replying, const struct leat_message *req
                                      .largest_bytes = replying->largest_bytes,
                                      .deadline = replying->deadline };
         set_environment(request);
-        descriptors_lower();
-        int r = exchange_start(&exchange, replying->command);
-        descriptors_raise();
-        if (r < 0)
-                return report(replying->command[0], r, STARTING, NULL);
-        r = exchange_finish(&exchange);
-        if (r < 0)
-                return report(replying->command[0], r, SENDING, NULL);
-        tell_status(replying, exchange.status);
-        if (exchange.output_bytes > replying->largest_bytes) {
+        int r = exchange_run(&exchange, replying->command);
+        if (r == -EMSGSIZE)
                 complain(replying->command[0], "it wrote more than the largest message, %zu bytes; the reply is empty",
                          replying->largest_bytes);
-                exchange.output_bytes = 0;
-        }
+        else if (r < 0)
+                return report(replying->command[0], r, exchange.started ? SENDING : STARTING, NULL);
+        else
+                tell_status(replying, &exchange.status);
         return answer(replying, request, &output, exchange.output_bytes);
 }
 
@@ -136,11 +135,9 @@ static int run_reply(const struct options *options) {
                                      .command = options->operands + 1,
                                      .deadline = options->deadline };
         /* Before a caller relies on it. */
-        int r = process_find(replying.command[0]);
+        int r = find_program(replying.command);
         if (r < 0)
                 return report(replying.command[0], r, STARTING, NULL);
-        /* The commands get what we were started with, 0 to 2, and none of what else we inherited. */
-        (void)syscall(SYS_close_range, 3u, UINT_MAX, CLOSE_RANGE_CLOEXEC);
         int code = end_open(replying.address, LEAT_REPLY, options->deadline, &channel);
         if (code)
                 return code;

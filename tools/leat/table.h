@@ -7,6 +7,7 @@
  */
 
 #include <stddef.h>
+#include <stdio.h>
 
 struct libscols_table;
 
@@ -18,5 +19,8 @@ void table_add(struct libscols_table *table, const char *const cells[], size_t c
 
 /* Print and free it. Returns DONE or the exit code, having said what is wrong. */
 int table_print(struct libscols_table *table);
+
+/* The same, elsewhere than on stdout. */
+int table_print_to(struct libscols_table *table, FILE *stream);
 
 #endif
