@@ -143,6 +143,61 @@ def once_in_one_process(programs, directory, scheme):
         check_equal((os.listdir(folder), queues()), ([], []), f"{more}: left")
 
 
+WAYS = {"start": ["leat", "posix_spawn", "fork"], "pipeline": ["leat", "leat run", "vfork", "dash -c"],
+        "one": ["leat run", "dash -c"], "bytes": ["leat", "leat run", "vfork", "dash -c"]}
+GOALS = {("start", "leat", "posix_spawn"): 1.05, ("pipeline", "leat", "dash -c"): 0.7, ("pipeline", "leat run", "dash -c"): 1.0,
+         ("bytes", "leat", "dash -c"): 1.05, ("bytes", "leat run", "dash -c"): 1.05}
+
+
+@test
+def processes_are_measured_and_what_is_told_adds_up(programs, directory):
+    told, out = bench(programs, directory, "processes", "--rounds", "3", "--round-time", "100us", "--memory", "1M")
+    check_equal((told["rounds"], told["memory_bytes"], told["stopped"]), (3, 1 << 20, False), "head")
+    check_equal({race["name"]: [one["name"] for one in race["entrants"]] for race in told["races"]}, WAYS, "races")
+    goals = {}
+    for race in told["races"]:
+        entrants = {one["name"]: one for one in race["entrants"]}
+        check_equal((race["rounds"], race["why_not"]), (3, None), "rounds")
+        for one in entrants.values():
+            check(one["measured"] and one["why_not"] is None and one["runs_per_round"] >= 1, f"{race['name']}: {one}")
+            check(len(one["rounds"]) == len(one["cpu_ns"]) == 3 and all(value > 0 for value in one["rounds"]), f"{one}")
+            check_spread(one, one["rounds"], one["name"])
+        for comparison in race["comparisons"]:
+            of, to = comparison["of"], comparison["to"]
+            for key, ratio in (("rounds", "ratio"), ("cpu_ns", "cpu_ratio")):
+                pairs = zip(entrants[of][key], entrants[to][key])
+                near(comparison[ratio], statistics.median(a / b if b else 0 for a, b in pairs), f"{of} / {to}: {ratio}")
+            if comparison["at_most"] is not None:
+                goals[race["name"], of, to] = comparison["at_most"]
+                aim = "met" if comparison["ratio"] <= comparison["at_most"] else "missed"
+                check(re.search(rf"^{race['name']} +{of} / {to} .* {comparison['at_most']:.2f} {aim}$", out, re.M), out)
+    check_equal(goals, GOALS, "goals")
+    for way in ([], ["--bare"]):
+        check_equal(programs.run([LEAT, "bench", "processes", "--once", "2", *way]), b"", "of --once")
+
+
+def memory_there():
+    with open("/proc/meminfo", encoding="ascii") as told:
+        return int(re.search(r"^MemAvailable: +(\d+) kB$", told.read(), re.M)[1]) * 1024
+
+
+@test
+def an_interrupt_ends_it_between_programs(programs, _directory):
+    """And what there is no memory for is told, if there is none for it."""
+    most = 64 << 30
+    lacking = memory_there() < most
+    program = programs.start([LEAT, "bench", "processes", "--rounds", "10000", "--memory", str(most) if lacking else "4k"])
+    limit = time.monotonic() + DEADLINE_S
+    while not read_file(f"/proc/{program.pid}/task/{program.pid}/children"):
+        check(time.monotonic() < limit and program.poll() is None, "it does not begin")
+        os.sched_yield()
+    os.killpg(program.pid, signal.SIGTERM)  # to the program that it has just started, too
+    out, said = program.communicate(timeout=DEADLINE_S)
+    check_equal((program.returncode, said), (-signal.SIGTERM, b""), "end")
+    check(out.startswith(b"Stopped early. "), f"shown: {out!r}")
+    check(not lacking or b"not measured:\n    there is not so much memory here" in out, f"shown: {out!r}")
+
+
 @test
 def the_claim_follows_from_what_was_measured(programs, directory):
     told, out = bench(programs, directory, "pipe", "sysv-mq", "unix", *QUICK, "--size", "64")
@@ -230,6 +285,14 @@ def wrong_input_is_told(_programs, directory):
     refused(2, "--bare: it belongs to --once", "pipe", "--bare")
     refused(2, "--peers: other libraries stand beside unix and unix-stream", "pipe", "mq", "--peers")
     refused(2, "--plot: it is the file of --json", "pipe", "--json", "x", "--plot", "x")
+    refused(2, "processes: it is measured by itself", "pipe", "processes")
+    for more in (["--size", "64"], ["--placement", "free"], ["--batch", "2"], ["--wait", "spin"], ["--peers"], ["--plot", "x"]):
+        refused(2, "processes: --size, .* are for transports", "processes", *more)
+    for memory in ("0", "4095", "65G", "", "x", "1M,1M"):
+        refused(2, "--memory: .* from 4k to 64G", "processes", "--memory", memory)
+    refused(2, "--memory: it belongs to 'leat bench processes'", "pipe", "--memory", "1M")
+    refused(2, "--once: it measures nothing", "processes", "--once", "1", "--json", "x")
+    refused(2, "--bare: it belongs to --once", "processes", "--bare")
     refused(2, "unix:/run/x: it is an address; write a transport alone", "unix:/run/x")
     check(not os.path.exists("x"), "a file of what was refused")
     for option in ("--json", "--plot"):  # before it measures for minutes

@@ -42,7 +42,7 @@ SO_ATTACH_FILTER = 26
 SIOCSIFFLAGS = 0x8914
 NOBODY = 65534
 SUBCOMMANDS = ["send", "recv", "call", "reply", "create", "set", "rm", "info", "log", "transports",
-               "demo", "bench"]
+               "demo", "bench", "run"]
 libc = ctypes.CDLL(None, use_errno=True)
 tests = []
 
