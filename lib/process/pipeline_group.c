@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "process/foreground.h"
 #include "process/pipeline.h"
 
 #include <errno.h>
@@ -73,15 +74,9 @@ int leat_pipeline_signal(struct leat_pipeline *pipeline, int number) {
         return r < 0 ? r : number < 0 || number > SIGRTMAX ? -EINVAL : pipeline_send(pipeline, number);
 }
 
-/* Who is in the background and sets the foreground is stopped by SIGTTOU, unless that is blocked: then it may. */
 static void pass_foreground(int terminal, pid_t from, pid_t to) {
-        sigset_t ttou, before;
-        (void)sigemptyset(&ttou);
-        (void)sigaddset(&ttou, SIGTTOU);
-        (void)pthread_sigmask(SIG_BLOCK, &ttou, &before);
         if (from != 0 && tcgetpgrp(terminal) == from)
-                (void)tcsetpgrp(terminal, to);
-        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+                (void)foreground_give(terminal, to);
 }
 
 void pipeline_set_leader(struct leat_pipeline *pipeline, struct leat_process *process) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/leat/run_job.h"
 
+#include "process/foreground.h"
 #include "tools/leat/report.h"
 
 #include <fcntl.h>
@@ -30,14 +31,10 @@ void job_find(struct job *job) {
                 job->kind = JOB_GUEST;
 }
 
-static bool in_foreground(void) {
-        return tcgetpgrp(STDIN_FILENO) == getpgrp();
-}
-
 void job_prepare(struct job *job, struct leat_pipeline_options *options) {
         if (job->kind == JOB_GUEST)
                 options->flags |= LEAT_PIPELINE_SAME_GROUP;
-        if (job->kind != JOB_OWN || !in_foreground())
+        if (job->kind != JOB_OWN || !foreground_is_ours(STDIN_FILENO))
                 return;
         job->modes_known = tcgetattr(STDIN_FILENO, &job->modes) == 0;
         job->given = true;
@@ -45,22 +42,11 @@ void job_prepare(struct job *job, struct leat_pipeline_options *options) {
         options->terminal = STDIN_FILENO;
 }
 
-/* From the background this is a reason for SIGTTOU, unless that is blocked. */
-static int set_foreground(pid_t group) {
-        sigset_t output, before;
-        sigemptyset(&output);
-        sigaddset(&output, SIGTTOU);
-        sigprocmask(SIG_BLOCK, &output, &before);
-        int r = tcsetpgrp(STDIN_FILENO, group);
-        sigprocmask(SIG_SETMASK, &before, NULL);
-        return r;
-}
-
 /* Only from the stages, or from a group that is no more: a shell that took it from them keeps it. */
 static void take_foreground(struct job *job, pid_t stages) {
         pid_t group = tcgetpgrp(STDIN_FILENO);
         if (job->given && (group == stages || (group > 0 && kill(-group, 0) < 0)))
-                (void)set_foreground(getpgrp());
+                (void)foreground_give(STDIN_FILENO, getpgrp());
         job->given = false;
 }
 
@@ -101,7 +87,8 @@ void job_suspend(struct job *job, struct leat_pipeline *pipeline, int number) {
 
 void job_resume(struct job *job, struct leat_pipeline *pipeline) {
         pid_t stages = leat_pipeline_group(pipeline);
-        if (job->kind == JOB_OWN && stages > 0 && in_foreground() && set_foreground(stages) == 0)
+        if (job->kind == JOB_OWN && stages > 0 && foreground_is_ours(STDIN_FILENO) &&
+            foreground_give(STDIN_FILENO, stages) == 0)
                 job->given = true;
         (void)leat_pipeline_signal(pipeline, SIGCONT);
 }
@@ -111,7 +98,7 @@ void job_check_stopped(struct job *job, struct leat_pipeline *pipeline) {
         if (number == 0)
                 return;
         /* A shell that brings a job to the foreground that runs need not tell it: the first that uses the terminal does. */
-        if ((number == SIGTTIN || number == SIGTTOU) && in_foreground()) {
+        if ((number == SIGTTIN || number == SIGTTOU) && foreground_is_ours(STDIN_FILENO)) {
                 job_resume(job, pipeline);
                 return;
         }
@@ -125,6 +112,6 @@ void job_end(struct job *job, bool killed) {
         if (job->kind != JOB_OWN)
                 return;
         take_foreground(job, -1);
-        if (given && killed && job->modes_known && in_foreground())
+        if (given && killed && job->modes_known && foreground_is_ours(STDIN_FILENO))
                 (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &job->modes);
 }

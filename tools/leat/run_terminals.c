@@ -2,6 +2,7 @@
 #include "tools/leat/run_terminals.h"
 
 #include "base/cleanup.h"
+#include "process/ends.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,14 +44,14 @@ static int open_terminal(struct terminal *terminal, const struct winsize *size) 
         return make_raw(terminal->slave);
 }
 
-/* Only our end does not block: the other is the stage's. */
 static int open_pipe(struct terminal *terminal) {
-        int fds[2];
-        if (pipe2(fds, O_CLOEXEC) < 0)
-                return -errno;
-        terminal->input = fds[0];
-        terminal->out = fds[1];
-        return fcntl(fds[1], F_SETFL, O_WRONLY | O_NONBLOCK) < 0 ? -errno : 0;
+        struct pipe_ends ends;
+        int r = pipe_ends_open(&ends, PIPE_OURS_WRITES, NULL);
+        if (r < 0)
+                return r;
+        terminal->input = ends.read;
+        terminal->out = ends.write;
+        return 0;
 }
 
 static int join(struct terminal *terminal, struct leat_command *const commands[], const struct winsize *size,

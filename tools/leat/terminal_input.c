@@ -2,25 +2,26 @@
 #include "tools/leat/terminal_input.h"
 
 #include "base/cleanup.h"
+#include "process/ends.h"
+#include "process/foreground.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 int terminal_input_open(struct terminal_input *input, struct leat_command *command) {
-        int ends[2];
+        struct pipe_ends ends;
         /* One that is not our controlling terminal may be read in the background too. */
         if (!isatty(STDIN_FILENO) || tcgetpgrp(STDIN_FILENO) < 0)
                 return 0;
-        if (pipe2(ends, O_CLOEXEC) < 0)
-                return -errno;
-        input->reading = ends[0];
-        input->writing = ends[1];
+        /* What cannot be written now is kept, as signals have to be received meanwhile. */
+        int r = pipe_ends_open(&ends, PIPE_OURS_WRITES, NULL);
+        if (r < 0)
+                return r;
+        input->reading = ends.read;
+        input->writing = ends.write;
         terminal_input_look(input);
-        /* Ours alone: what cannot be written now is kept, as signals have to be received meanwhile. */
-        if (fcntl(ends[1], F_SETFL, O_WRONLY | O_NONBLOCK) < 0)
-                return -errno;
-        return leat_command_descriptor(command, STDIN_FILENO, ends[0]);
+        return leat_command_descriptor(command, STDIN_FILENO, ends.read);
 }
 
 void terminal_input_started(struct terminal_input *input) {
@@ -28,7 +29,7 @@ void terminal_input_started(struct terminal_input *input) {
 }
 
 void terminal_input_look(struct terminal_input *input) {
-        input->foreground = tcgetpgrp(STDIN_FILENO) == getpgrp();
+        input->foreground = foreground_is_ours(STDIN_FILENO);
 }
 
 bool terminal_input_waits(const struct terminal_input *input) {
