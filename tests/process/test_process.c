@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -257,6 +258,27 @@ TEST(they_are_found_by_name_and_user) {
         free(found);
         leat_process_free(one);
         CHECK_EQ(leat_process_find(NULL, &found), -EINVAL);
+}
+
+/* A process that could not be looked at is not one that does not fit. */
+TEST(it_is_told_that_none_could_be_looked_at) {
+        struct leat_process_query query = LEAT_PROCESS_QUERY_INIT;
+        struct leat_process **found = NULL;
+        struct rlimit usual, none;
+        int first = dup(0);
+        CHECK(first >= 0);
+        close(first);
+        CHECK_EQ(getrlimit(RLIMIT_NOFILE, &usual), 0);
+        none = usual;
+        none.rlim_cur = (rlim_t)first + 1; /* for the folder alone */
+        CHECK_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+        query.name = "leat-is-not-there";
+        CHECK_EQ(leat_process_find(&query, &found), -EMFILE);
+        query.name = NULL;
+        query.of_user = true;
+        query.user = geteuid() + 12345;
+        CHECK_EQ(leat_process_find(&query, &found), -EMFILE);
+        CHECK_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
 }
 
 /* ---- fork ---- */
