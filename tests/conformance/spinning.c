@@ -203,48 +203,55 @@ CONFORMS(LEAT_ROW_WAITING, a_wait_without_end_sees_all_senders, .traits = MANY |
         }
 }
 
+/* A receiver that has heard each of two senders, with this type, the second last. */
+struct heard {
+        struct place place;
+        struct leat_channel *receiver, *senders[2];
+};
+
+static void hear_both(const struct subject *subject, int64_t type, struct heard *heard) {
+        char buffer[RECORD_BYTES];
+        place_new(&heard->place, subject, "");
+        heard->receiver = place_receiver(&heard->place);
+        for (int i = 0; i < 2; i++) {
+                heard->senders[i] = place_sender(&heard->place);
+                CHECK_EQ(leat_send(heard->senders[i], type, "a", 1, harness_deadline_ms(5000)), 0);
+                CHECK_EQ(leat_receive(heard->receiver, LEAT_ANY, buffer, sizeof buffer, harness_deadline_ms(5000),
+                                      NULL),
+                         1);
+        }
+}
+
+static void heard_close(const struct heard *heard) {
+        leat_close(heard->senders[0]);
+        leat_close(heard->senders[1]);
+        leat_close(heard->receiver);
+}
+
 /* Of the lowest type, however long the receiver may wait: not only where the last message came from. */
 CONFORMS(LEAT_ROW_TYPES, the_lowest_type_is_looked_for_at_all_senders, .traits = MANY | FRAMED,
          .without = LOSSY | NUMBERED) {
-        struct place place;
-        struct leat_channel *senders[2];
+        struct heard heard;
         char buffer[RECORD_BYTES];
         struct leat_message about = LEAT_MESSAGE_INIT;
-        place_new(&place, subject, "");
-        struct leat_channel *receiver = place_receiver(&place);
-        for (int i = 0; i < 2; i++) {
-                senders[i] = place_sender(&place);
-                CHECK_EQ(leat_send(senders[i], 9, "a", 1, harness_deadline_ms(5000)), 0);
-                CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, harness_deadline_ms(5000), NULL), 1);
-        }
-        CHECK_EQ(leat_send(senders[0], 2, "b", 1, harness_deadline_ms(5000)), 0);
-        CHECK_EQ(leat_send(senders[1], 5, "c", 1, harness_deadline_ms(5000)), 0);
-        CHECK_EQ(leat_receive(receiver, LEAT_AT_MOST(9), buffer, sizeof buffer, LEAT_NEVER, &about), 1);
+        hear_both(subject, 9, &heard);
+        CHECK_EQ(leat_send(heard.senders[0], 2, "b", 1, harness_deadline_ms(5000)), 0);
+        CHECK_EQ(leat_send(heard.senders[1], 5, "c", 1, harness_deadline_ms(5000)), 0);
+        CHECK_EQ(leat_receive(heard.receiver, LEAT_AT_MOST(9), buffer, sizeof buffer, LEAT_NEVER, &about), 1);
         CHECK_EQ(about.type, 2);
-        leat_close(senders[0]);
-        leat_close(senders[1]);
-        leat_close(receiver);
+        heard_close(&heard);
 }
 
 /* An interrupt ends a wait; where a message is there, none is needed. */
 CONFORMS(LEAT_ROW_WAITING, an_interrupt_does_not_hide_a_message, .traits = MANY | FRAMED, .without = LOSSY | NUMBERED) {
-        struct place place;
-        struct leat_channel *senders[2];
+        struct heard heard;
         char buffer[RECORD_BYTES];
-        place_new(&place, subject, "");
-        struct leat_channel *receiver = place_receiver(&place);
-        for (int i = 0; i < 2; i++) {
-                senders[i] = place_sender(&place);
-                CHECK_EQ(leat_send(senders[i], 1, "a", 1, harness_deadline_ms(5000)), 0);
-                CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, harness_deadline_ms(5000), NULL), 1);
-        }
-        CHECK_EQ(leat_send(senders[0], 1, "b", 1, harness_deadline_ms(5000)), 0);
-        CHECK_EQ(leat_interrupt(receiver), 0);
-        CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NEVER, NULL), 1);
-        CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NEVER, NULL), -ECANCELED);
-        leat_close(senders[0]);
-        leat_close(senders[1]);
-        leat_close(receiver);
+        hear_both(subject, 1, &heard);
+        CHECK_EQ(leat_send(heard.senders[0], 1, "b", 1, harness_deadline_ms(5000)), 0);
+        CHECK_EQ(leat_interrupt(heard.receiver), 0);
+        CHECK_EQ(leat_receive(heard.receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NEVER, NULL), 1);
+        CHECK_EQ(leat_receive(heard.receiver, LEAT_ANY, buffer, sizeof buffer, LEAT_NEVER, NULL), -ECANCELED);
+        heard_close(&heard);
 }
 
 /* What is there is found however soon the deadline comes, also behind another than the last sender. */

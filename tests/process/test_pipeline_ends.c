@@ -271,17 +271,16 @@ TEST(the_leader_is_kept_until_all_have_ended) {
         leat_pipeline_free(pipeline);
 }
 
-/* The caller waits for the leader by itself: then the group has no number that is sure, and each is signalled. */
-TEST(a_leader_that_was_reaped_is_not_signalled) {
-        struct leat_pipeline *pipeline = pipeline_new();
+/* A leader that ends, with 4, and one in a session of its own: the leader's number is nobody's group any more. */
+static void start_left_alone(struct leat_pipeline *pipeline) {
         add_shell(pipeline, "exit 4");
-        /* In a session of its own: that number is nobody's group any more. */
         struct said said = says(add_shell(pipeline, "exec setsid sh -c 'printf x >&9; exec sleep 1000'"));
         start(pipeline, 0);
         wait_said(&said, 1);
         said_close(&said);
-        CHECK_EQ(leat_process_wait(leat_pipeline_process(pipeline, 0), harness_deadline_ms(50000), NULL), 0);
-        CHECK_EQ(kill(-leat_pipeline_group(pipeline), 0), -1);
+}
+
+static void check_left_alone_is_signalled(struct leat_pipeline *pipeline) {
         CHECK_EQ(leat_pipeline_signal(pipeline, SIGTERM), 0);
         wait_for(pipeline);
         CHECK_STAGE(pipeline, 0, LEAT_HOW_EXITED, 4);
@@ -289,25 +288,26 @@ TEST(a_leader_that_was_reaped_is_not_signalled) {
         leat_pipeline_free(pipeline);
 }
 
+/* The caller waits for the leader by itself: then the group has no number that is sure, and each is signalled. */
+TEST(a_leader_that_was_reaped_is_not_signalled) {
+        struct leat_pipeline *pipeline = pipeline_new();
+        start_left_alone(pipeline);
+        CHECK_EQ(leat_process_wait(leat_pipeline_process(pipeline, 0), harness_deadline_ms(50000), NULL), 0);
+        CHECK_EQ(kill(-leat_pipeline_group(pipeline), 0), -1);
+        check_left_alone_is_signalled(pipeline);
+}
+
 /* The kernel is asked again: that it was seen to end says nothing of who reaped it since. */
 TEST(a_leader_that_the_host_reaped_after_it_was_seen_is_not_signalled) {
         struct leat_pipeline *pipeline = pipeline_new();
-        add_shell(pipeline, "exit 4");
-        struct said said = says(add_shell(pipeline, "exec setsid sh -c 'printf x >&9; exec sleep 1000'"));
-        start(pipeline, 0);
-        wait_said(&said, 1);
-        said_close(&said);
+        start_left_alone(pipeline);
         pid_t leader = leat_pipeline_group(pipeline);
         harness_wait_state(leader, "Z");
         CHECK_EQ(leat_pipeline_wait(pipeline, leat_in_ms(1)), -ETIMEDOUT);
         CHECK(pipeline_holds_group(pipeline));
         CHECK_EQ(waitpid(leader, NULL, 0), leader);
         CHECK(!pipeline_holds_group(pipeline));
-        CHECK_EQ(leat_pipeline_signal(pipeline, SIGTERM), 0);
-        wait_for(pipeline);
-        CHECK_STAGE(pipeline, 0, LEAT_HOW_EXITED, 4);
-        CHECK_STAGE(pipeline, 1, LEAT_HOW_KILLED, SIGTERM);
-        leat_pipeline_free(pipeline);
+        check_left_alone_is_signalled(pipeline);
 }
 
 /* The kernel reaps what ended, and the number of the group is gone before the next stage joins it. */
