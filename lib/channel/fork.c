@@ -105,7 +105,3 @@ bool fork_decides(struct fork_member *member) {
                                                        memory_order_relaxed) ||
                owner == mine;
 }
-
-bool fork_is_foreign(const struct fork_member *member) {
-        return atomic_load_explicit(&member->owner, memory_order_relaxed) != owned_by(generation_now());
-}

@@ -44,7 +44,4 @@ static inline bool fork_owns(struct fork_member *member) {
                fork_decides(member);
 }
 
-/* Was it opened by, or given to, an ancestor or a child, so that what it shares is not ours to undo? */
-bool fork_is_foreign(const struct fork_member *member);
-
 #endif

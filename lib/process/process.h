@@ -104,14 +104,9 @@ struct process_end {
 int registry_look(struct leat_process *process, bool reap, struct process_end *ret_end);
 
 /*
- * Somebody reaped a child: leave its status where its owner looks. Returns whether it is one of ours. si_code and si_status as of waitid(2). One
- * that is reaped without process_reap_any() may be asked for by its owner before it is told here: then it is told as unknown.
- */
-bool process_reaped(pid_t pid, int code, int status, const struct rusage *usage);
-
-/*
- * Reap one child that has ended, whichever it is, as waitid(P_ALL, WEXITED | WNOHANG) does, and do all that process_reaped() does before
- * anybody can look. One that has not executed its program yet, or failed to, is none of them. Returns 1: *ret_info tells of it; 0: none has ended; -ECHILD: there is no child.
+ * Reap one child that has ended, whichever it is, as waitid(P_ALL, WEXITED | WNOHANG) does, and leave its status where its owner looks, if it is one
+ * of ours, before anybody can look. One that has not executed its program yet, or failed to, is none of them. Returns 1: *ret_info tells of it;
+ * 0: none has ended; -ECHILD: there is no child.
  */
 int process_reap_any(siginfo_t *ret_info);
 

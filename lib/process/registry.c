@@ -74,31 +74,20 @@ int registry_look(struct leat_process *process, bool reap, struct process_end *r
         return r;
 }
 
-/* Of those that a forked child inherited none is its own. */
-static bool hand_over(pid_t pid, int code, int status, const struct rusage *usage) {
+/* What was reaped is left where its owner looks, if it is one of ours. Of those that a forked child inherited none is its own. */
+static void hand_over(const siginfo_t *info, const struct rusage *usage) {
         for (struct list *node = registry.children.next; node != &registry.children; node = node->next) {
                 struct leat_process *process = CONTAINER_OF(node, struct leat_process, node);
                 /* Relaxed: pairs with the child's own store and with that of its maker, before it could end. */
-                if (atomic_load_explicit(&process->pid, memory_order_relaxed) != pid || process->taken ||
+                if (atomic_load_explicit(&process->pid, memory_order_relaxed) != info->si_pid || process->taken ||
                     !fork_owns(&process->member))
                         continue;
                 process->taken = true;
-                process->taken_code = code;
-                process->taken_status = status;
-                if (usage)
-                        process->taken_usage = *usage;
-                return true;
+                process->taken_code = info->si_code;
+                process->taken_status = info->si_status;
+                process->taken_usage = *usage;
+                return;
         }
-        return false;
-}
-
-bool process_reaped(pid_t pid, int code, int status, const struct rusage *usage) {
-        if (pthread_once(&registry.once, start) != 0)
-                return false;
-        lock();
-        bool ours = hand_over(pid, code, status, usage);
-        unlock();
-        return ours;
 }
 
 int process_reap_any(siginfo_t *ret_info) {
@@ -112,7 +101,7 @@ int process_reap_any(siginfo_t *ret_info) {
         long r = syscall(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOHANG, &usage);
         int error = r < 0 ? -errno : 0;
         if (r == 0 && info.si_pid > 0)
-                (void)hand_over(info.si_pid, info.si_code, info.si_status, &usage);
+                hand_over(&info, &usage);
         unlock();
         if (error < 0)
                 return error;
