@@ -10,6 +10,7 @@
  *   unix:jobs                the same, in the user's own directory (below)
  *   unix:@jobs               the same, in the abstract name space (unix(7))
  *   unix-stream:/run/jobs    a unix socket of bytes, framed
+ *   shm:/run/jobs            shared memory; names as of unix: (leat_shm(7))
  *   tcp:host:5000            TCP: a name, 127.0.0.1, [::1]; tcp::5000 is loopback, tcp:*:5000 every address, to listen
  *                            (leat_tcp(7))
  *   inbox: inbox:1234        a mailbox by process: its own, to receive; another's, to send to
@@ -50,11 +51,21 @@
  *   reply=ADDRESS            calls by a transport without a way back: where the caller wants its answers; of a replier, where they
  *                            may go (leat_call(3)); with %26 for each & in it
  *
- * Of connections (unix, unix-stream, tcp, inbox; leat_again(7)):
+ * Of shm (leat_shm(7)):
+ *
+ *   ring=1M                  the ring that this party sends by: a power of two, default 256k
+ *   huge                     it is of huge pages, at least one large
+ *
+ * Of connections (unix, unix-stream, shm, tcp, inbox; leat_again(7)):
  *
  *   reconnect                the end that connects does so again when the connection is lost, and tells what is in doubt
  *   at-least-once            and keeps each message until it is acknowledged, and sends it again, marked
  *   acknowledge              of a receiver, also of log: with pattern=queue: a message is done with when leat_acknowledge() says so
+ *
+ * Of shm: (leat_shm(7)):
+ *
+ *   ring=256k                what waits of one sender, in bytes: a power of two from 128k to 1G
+ *   huge                     the ring is made of huge pages
  *
  * Of tcp::
  *

@@ -38,7 +38,7 @@
  * SIGNALS. Of these functions only leat_interrupt() may be called from a signal handler.
  *
  * LIMITS. leat_channel_info() and leat_inspect() tell them: the largest message, what is queued, drops.
- * A channel takes under 16 KiB beside its buffers and, for each connection, one descriptor.
+ * A channel takes under 16 KiB beside its buffers and, for each connection, one descriptor (of shm: four).
  */
 
 #include <leat/deadline.h>
@@ -106,7 +106,7 @@ struct leat_info {
         size_t struct_size; /* set by LEAT_INFO_INIT */
         const struct leat_declaration *declaration;
         uint64_t largest_bytes;  /* the largest message */
-        uint64_t capacity_bytes; /* what the kernel holds before a sender waits, per connection */
+        uint64_t capacity_bytes; /* what is held before a sender waits, per connection */
         uint64_t atomic_bytes;   /* up to this size a message is written in one step */
         uint64_t queued_bytes;   /* sent and not yet taken, headers included */
         uint64_t queued_messages;
@@ -136,11 +136,15 @@ struct leat_info {
         uint64_t in_doubt;
         uint64_t in_doubt_first;
         uint64_t in_doubt_last;
+        uint64_t sent_bytes; /* by this channel, what its messages carried */
+        uint64_t received_bytes;
+        uint64_t waits;  /* calls that found no room to send, or nothing to receive, and waited */
+        uint64_t sleeps; /* and how often the process slept in them: the other waits were over while it looked again */
 };
 #define LEAT_INFO_INIT                                                                                                 \
         {                                                                                                              \
                 sizeof(struct leat_info), NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { false, 0, 0, 0 }, 0, 0, 0, 0, \
-                        0, 0, 0, 0, 0, 0, 0, 0                                                                         \
+                        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                                             \
         }
 
 /*

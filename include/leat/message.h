@@ -58,7 +58,7 @@ struct leat_message {
         uint32_t priority;
         uint32_t flags;
         uint64_t sequence; /* 0 where the framing carries none */
-        int64_t time_ns;   /* when it was sent, CLOCK_REALTIME; 0 where the framing carries none */
+        int64_t time_ns;   /* when it was sent, CLOCK_REALTIME; 0 where the framing carries none, and of most by shm: */
         int64_t deadline;  /* until when the caller waits for the reply; LEAT_NEVER if it said none */
         struct leat_peer sender;
         uint64_t reply_to; /* names the way back for leat_reply(); valid while the sender is there */

@@ -94,7 +94,7 @@ static const struct {
         int resource;
 } rlimits[] = {
         { "RLIMIT_NOFILE", RLIMIT_NOFILE }, { "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE }, { "RLIMIT_FSIZE", RLIMIT_FSIZE },
-        { "RLIMIT_NPROC", RLIMIT_NPROC },   { "RLIMIT_STACK", RLIMIT_STACK },
+        { "RLIMIT_NPROC", RLIMIT_NPROC },   { "RLIMIT_STACK", RLIMIT_STACK },       { "RLIMIT_AS", RLIMIT_AS },
 };
 
 static int64_t limit_value(const char *name) {

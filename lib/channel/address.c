@@ -2,6 +2,7 @@
 #include "channel/address.h"
 
 #include "base/cleanup.h"
+#include "channel/link_ring.h"
 #include "wait/spin.h"
 
 #include <stddef.h>
@@ -95,6 +96,8 @@ static const struct option {
         [OPTION_AT_LEAST_ONCE] = { "at-least-once", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_DEATH },
         [OPTION_ACKNOWLEDGE] = { "acknowledge", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_DEATH },
         [OPTION_REPLY] = { "reply", KIND_ADDRESS, AT(reply), NULL, 0, 0, LEAT_ROW_LISTENING },
+        [OPTION_RING] = { "ring", KIND_SIZE, AT(ring), NULL, LINK_RING_LEAST, RING_MOST, LEAT_ROW_LIMITS },
+        [OPTION_HUGE] = { "huge", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_LIMITS },
         [OPTION_WAIT] = { "wait", KIND_CHOICE, AT(wait), waits, 0, 0, LEAT_ROW_WAITING },
 #undef AT
 };

@@ -55,6 +55,8 @@ enum address_option {
         OPTION_ACKNOWLEDGE,
         OPTION_REPLY,
         OPTION_WAIT,
+        OPTION_RING,
+        OPTION_HUGE,
         OPTION_COUNT
 };
 
@@ -93,6 +95,7 @@ struct address {
         uint64_t retain_files;
         uint64_t nodelay;                   /* 1: small messages go out at once */
         uint64_t keepalive;                 /* seconds without a sign of life until the other end is asked; 0: never */
+        uint64_t ring;                      /* bytes of the ring that a party sends by; 0: the default */
         uint64_t ttl;                       /* how many routers a multicast may pass */
         char multicast[ADDRESS_TEXT_BYTES]; /* the group; only if given, and so */
         char interface[ADDRESS_TEXT_BYTES]; /* its name */

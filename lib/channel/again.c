@@ -114,17 +114,7 @@ void again_heard(struct leat_channel *channel, int error) {
 int again_refusal(struct leat_channel *channel) {
         int refusal = channel->again.refusal;
         channel->again.refusal = 0;
-        if (refusal == -EPROTONOSUPPORT)
-                return channel_refuse(
-                        channel, refusal, LEAT_ROW_VERSIONS,
-                        "the other end speaks another version of the protocol than 1, the only one that this "
-                        "library speaks");
-        if (refusal < 0)
-                return channel_refuse(
-                        channel, refusal, LEAT_ROW_BOUNDARIES,
-                        "the other end took what was sent for a breach of the protocol, or is no receiver of Leat: "
-                        "say the same ?size= and ?framing= at both ends");
-        return 0;
+        return channel_explain_refusal(channel, refusal);
 }
 
 int again_explain(struct leat_channel *channel, int error) {

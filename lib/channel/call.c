@@ -37,7 +37,7 @@ static ssize_t look_for_reply(struct leat_channel *channel, const struct reply_p
         message.reads = &reads;
         message.landing = &channel->landings[DIRECTION_SEND];
         message.spin = NULL;
-        message.patient = false;
+        message.patient = message.light = false;
         while (!channel->reply) {
                 int r = channel_pump(channel, &message);
                 if (r == -EAGAIN && !channel->operations->lives(channel, channel->engaged))

@@ -21,6 +21,19 @@ int channel_refuse(struct leat_channel *channel, int error, enum leat_row row, c
         return error;
 }
 
+int channel_explain_refusal(struct leat_channel *channel, int error) {
+        if (error == -EPROTONOSUPPORT)
+                return channel_refuse(channel, error, LEAT_ROW_VERSIONS,
+                                      "the other end speaks another version of the protocol than 1, the only one that "
+                                      "this library speaks");
+        if (error == -EBADMSG)
+                return channel_refuse(
+                        channel, error, LEAT_ROW_BOUNDARIES,
+                        "the other end took what was sent for a breach of the protocol, or is no receiver of Leat: "
+                        "say the same scheme, ?size= and ?framing= at both ends");
+        return error;
+}
+
 int channel_forbid(struct leat_channel *channel) {
         if (!channel || channel->magic != CHANNEL_MAGIC)
                 return -EINVAL;
@@ -40,14 +53,17 @@ static bool take_interrupt(struct leat_channel *channel) {
                atomic_exchange_explicit(&channel->interrupted, 0, memory_order_seq_cst);
 }
 
-/* Gather what to sleep on. 1: there is no need to. */
-static int arm(struct leat_channel *channel, unsigned until, struct wait *wait) {
+/* Gather what to sleep on. 1: there is no need to. *ret_armed: what is to be disarmed. */
+static int arm(struct leat_channel *channel, unsigned until, struct wait *wait, unsigned *ret_armed) {
         int r = 0;
+        *ret_armed = until & UNTIL_OUT;
         channel_lock(channel);
         if (until & UNTIL_OUT)
                 r = channel->operations->arm(channel, DIRECTION_SEND, wait);
-        if (r == 0 && (until & UNTIL_IN))
+        if (r == 0 && (until & UNTIL_IN)) {
                 r = channel->operations->arm(channel, DIRECTION_RECEIVE, wait);
+                *ret_armed |= UNTIL_IN;
+        }
         channel_unlock(channel);
         return r;
 }
@@ -65,19 +81,21 @@ static void disarm(struct leat_channel *channel, unsigned until) {
 
 static int sleep_until(struct leat_channel *channel, enum direction who, unsigned until, int64_t deadline) {
         struct wait wait;
+        unsigned armed;
         wait_init(&wait);
         wait_add(&wait, channel->wakes[who].fd, POLLIN);
         if (channel->owner)
                 wait_add(&wait, channel->owner->wakes[who].fd, POLLIN);
-        int r = arm(channel, until, &wait);
-        if (r == 0)
+        int r = arm(channel, until, &wait, &armed);
+        if (r == 0) {
+                counter_add(&channel->counters->sleeps[who], 1);
                 r = wait_until(&wait, deadline);
-        else
+        } else
                 r = 0;
         wake_clear(&channel->wakes[who]);
         if (channel->owner)
                 wake_clear(&channel->owner->wakes[who]);
-        disarm(channel, until);
+        disarm(channel, armed);
         return take_interrupt(channel) ? -ECANCELED : r;
 }
 
@@ -149,6 +167,7 @@ void channel_file(struct leat_channel *channel, enum direction who, struct incom
                 break;
         default:
                 for_sender = false;
+                counter_add(&channel->counters->received_aside, message->kept->about.size_bytes);
                 kept_list_add(&channel->aside, TAKE(message->kept));
         }
         enum direction other = for_sender ? DIRECTION_SEND : DIRECTION_RECEIVE;
@@ -181,7 +200,7 @@ int channel_pump(struct leat_channel *channel, struct incoming *message) {
                         "messages that nobody receives fill what may be set aside; receive them, or raise ?aside=");
         int r = channel->operations->receive(channel, message, 1);
         if (r == -ECONNREFUSED)
-                r = message->refusal;
+                r = channel_explain_refusal(channel, message->refusal);
         if (r < 0) {
                 file_error(channel, r, &message->about.sender);
                 again_heard(channel, r);
@@ -262,6 +281,17 @@ int leat_fd(struct leat_channel *channel) {
 
 /* ---- what is known ---- */
 
+static void tell_counters(const struct counters *counters, struct leat_info *ret_info) {
+        ret_info->sent = counter_get(&counters->sent);
+        ret_info->sent_bytes = counter_get(&counters->sent_bytes);
+        ret_info->received = counter_get(&counters->received);
+        ret_info->received_bytes = counter_get(&counters->received_bytes);
+        ret_info->dropped = counter_get(&counters->dropped);
+        ret_info->refused = counter_get(&counters->refused);
+        ret_info->waits = counter_get(&counters->waits[0]) + counter_get(&counters->waits[1]);
+        ret_info->sleeps = counter_get(&counters->sleeps[0]) + counter_get(&counters->sleeps[1]);
+}
+
 int leat_channel_info(struct leat_channel *channel, struct leat_info *ret_info) {
         int r = channel_guard(channel, 0);
         if (r < 0)
@@ -283,10 +313,7 @@ int leat_channel_info(struct leat_channel *channel, struct leat_info *ret_info) 
         channel->operations->info(channel, &info);
         if (channel->over)
                 info.largest_bytes = over_largest(channel, info.largest_bytes);
-        info.sent = channel->counters.sent;
-        info.received = channel->counters.received;
-        info.dropped = channel->counters.dropped;
-        info.refused = channel->counters.refused;
+        tell_counters(channel->counters, &info);
         info.aside_messages = channel->aside.messages;
         info.aside_bytes = channel->aside.bytes;
         again_info(channel, &info);
@@ -385,6 +412,16 @@ ssize_t leat_sender_address(struct leat_channel *channel, const struct leat_mess
 
 int leat_give(struct leat_channel *channel) {
         int r = channel_guard(channel, 0);
+        if (r < 0)
+                return r;
+        if (channel->operations->give) {
+                channel_lock(channel);
+                r = channel->operations->give(channel);
+                channel_unlock(channel);
+                if (r < 0)
+                        return r;
+        }
+        r = counters_give(channel);
         if (r < 0)
                 return r;
         fork_give(&channel->member);

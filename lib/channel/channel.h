@@ -7,18 +7,16 @@
 #include "base/rare.h"
 #include "channel/again.h"
 #include "channel/burst.h"
+#include "channel/counters.h"
 #include "channel/fork.h"
 #include "channel/over.h"
 #include "channel/transport.h"
+#include "memory/memfile.h"
 #include "wait/spin.h"
 
 #include <pthread.h>
 
 #define CHANNEL_MAGIC UINT32_C(0x5441454c) /* "LEAT" */
-
-struct counters {
-        uint64_t sent, received, dropped, refused;
-};
 
 struct leat_channel {
         uint32_t magic;
@@ -39,6 +37,9 @@ struct leat_channel {
         atomic_int interrupted;
         int poll_epoll; /* leat_fd of a channel that goes both ways; -1: not asked for yet */
 
+        struct link *quick;  /* by which the usual message goes or comes the short way; NULL: none does (quick.h) */
+        unsigned quick_left; /* so many come that way until all links are looked at */
+        bool quick_alone;    /* and there is no other link, and nobody polls: what that one has not, nobody has */
         uint64_t send_link;  /* where the sending thread sends: of a reply the caller's, else 0 */
         uint64_t engaged;    /* the connection that the sending thread is busy with, or was last; 0: none */
         uint64_t sequence;   /* the last one given to a message of ours */
@@ -59,7 +60,10 @@ struct leat_channel {
         bool end_stays;         /* the last end was one of a selection, and is told again */
         int filed_error;        /* what the sending thread learned and the receiver is still to be told; 0: nothing */
         struct leat_peer filed_sender; /* of whom */
-        struct counters counters;
+        struct counters *counters;     /* own_counters, or those in the file, which others can read */
+        struct counters own_counters;
+        struct memfile counters_file;
+        bool counters_given;      /* a child may have them */
         pthread_mutex_t why_lock; /* both threads may fail at once */
         struct leat_reason why;
 };
@@ -123,6 +127,9 @@ static inline void channel_pass_on(struct leat_channel *channel, enum direction 
 /* Remember why a call failed, for leat_why(); the second returns the error. */
 void channel_remember(struct leat_channel *channel, const struct leat_reason *why);
 RARE int channel_refuse(struct leat_channel *channel, int error, enum leat_row row, const char *text);
+
+/* The other end's last word to a sender, as it came: a reason is remembered for what it may be. Returns the error. */
+RARE int channel_explain_refusal(struct leat_channel *channel, int error);
 
 /* Hand a kept message to the caller, out of the list (or NULL), and free it. The size; or -EMSGSIZE, then it is where it was. */
 ssize_t channel_hand_out(struct kept_list *list, struct kept *kept, void *buffer, size_t size_bytes,

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/rare.h"
+#include "channel/link_ring.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +40,7 @@ static struct hub *hub_free(struct hub *hub) {
         close_fd(hub->twin);
         close_fd(hub->epoll);
         close_fd(hub->timer);
+        close_fd(hub->bell);
         free(hub->links);
         free(hub->buffer);
         free(hub);
@@ -49,15 +51,18 @@ static void hub_free_at(struct hub **hub) {
         hub_free(*hub);
 }
 
-static struct hub *hub_new(const struct hub_kind *kind, const struct link_options *options) {
+static struct hub *hub_new(const struct leat_channel *channel, const struct hub_kind *kind,
+                           const struct link_options *options) {
         struct hub *hub = calloc(1, sizeof(struct hub));
         if (!hub)
                 return NULL;
         hub->kind = kind;
+        hub->counters = channel->counters;
         hub->options = *options;
-        hub->listener = hub->twin = hub->epoll = hub->timer = -1;
+        hub->listener = hub->twin = hub->epoll = hub->timer = hub->bell = -1;
         hub->links_max = 1;
         list_init(&hub->ready);
+        list_init(&hub->awake);
         return hub;
 }
 
@@ -65,18 +70,25 @@ static void install(struct leat_channel *channel, struct hub *hub, void *context
         hub->context = context;
         if (hub->kind->is_silent && address_given(&channel->address, OPTION_KEEPALIVE))
                 hub->silence_ns = (int64_t)channel->address.keepalive * (NS_IN_S / 2);
+        if (hub->options.ring_bytes > 0 && !channel->both_ways && !channel->again.on && !channel->acknowledges)
+                hub->quick = &channel->quick;
         channel->state = hub;
         channel->operations = &hub_operations;
 }
 
 int hub_new_connected(struct leat_channel *channel, const struct hub_kind *kind, void *context,
                       const struct link_options *options, struct io in, struct io out, const struct leat_peer *peer) {
-        CLEANUP(hub_free_at) struct hub *hub = hub_new(kind, options);
+        CLEANUP(hub_free_at) struct hub *hub = hub_new(channel, kind, options);
         if (!hub) {
                 close_fd(in.fd);
                 if (out.fd != in.fd)
                         close_fd(out.fd);
                 return -ENOMEM;
+        }
+        if (options->ring_bytes > 0 && (hub->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0) {
+                int error = -errno;
+                close_fd(in.fd);
+                return error;
         }
         int r = hub_add_link(hub, in, out, peer, NULL);
         if (r == 0)
@@ -89,7 +101,7 @@ int hub_new_connected(struct leat_channel *channel, const struct hub_kind *kind,
 
 int hub_new_listening(struct leat_channel *channel, const struct hub_kind *kind, void *context,
                       const struct link_options *options, int listener) {
-        CLEANUP(hub_free_at) struct hub *hub = hub_new(kind, options);
+        CLEANUP(hub_free_at) struct hub *hub = hub_new(channel, kind, options);
         if (!hub) {
                 close_fd(listener);
                 return -ENOMEM;
@@ -140,8 +152,9 @@ static void keep_half(struct hub *hub, struct link *link) {
 }
 
 /* A link said something other than a message. */
-static ASIDE int lose_link(struct hub *hub, struct link *link, int error) {
+ASIDE int hub_lose_link(struct hub *hub, struct link *link, int error) {
         bool breach = error != -ENODATA && error != -ECONNREFUSED;
+        hub_quick(hub, NULL);
         hub->lost = link->lost;
         if (hub->listener >= 0 && is_half_closed(hub, link, error)) {
                 keep_half(hub, link);
@@ -153,6 +166,9 @@ static ASIDE int lose_link(struct hub *hub, struct link *link, int error) {
         }
         /* The only link: it stays, so that what was learned of it is told each time. */
         link->ended = true;
+        hub_count_end(hub, link, breach ? error : 0);
+        if (link->ring)
+                hub_ring_ended(hub, link);
         link_forget_input(link);
         hub_gone(hub);
         hub_ended(hub, link);
@@ -160,7 +176,7 @@ static ASIDE int lose_link(struct hub *hub, struct link *link, int error) {
                 return error;
         link->cut = true;
         link_refuse(link, error);
-        hub->refused++;
+        counter_add(&hub->counters->refused, 1);
         if (link->in.fd >= 0)
                 hang_up(&link->in);
         if (link->out.fd >= 0 && link->out.fd != link->in.fd)
@@ -177,13 +193,13 @@ static struct link *find_for(const struct hub *hub, const struct outgoing *messa
 
 /* Something waits in a link until there is room for it. Whoever sleeps as the receiver looks out for that, or is made to:
  * the sending thread may not come back. */
-static ASIDE void look_out(struct leat_channel *channel, const struct hub *hub, const struct link *link) {
-        hub_watch(hub, link);
+static ASIDE void look_out(struct leat_channel *channel, struct hub *hub, struct link *link) {
+        hub_watch(channel, hub, link);
         if (hub->epoll < 0)
                 wake_signal(&channel->wakes[DIRECTION_RECEIVE]);
 }
 
-static void watch_out(struct leat_channel *channel, const struct hub *hub, const struct link *link) {
+static void watch_out(struct leat_channel *channel, struct hub *hub, struct link *link) {
         if (link_wants_out(link))
                 look_out(channel, hub, link);
 }
@@ -197,7 +213,7 @@ static int explain_loss(struct leat_channel *channel, int error) {
 }
 
 /* Nobody can be accepted at present. */
-static int explain_shortage(struct leat_channel *channel, int error) {
+int hub_explain_shortage(struct leat_channel *channel, int error) {
         struct leat_reason why;
         if (error != -ENFILE) /* EMFILE is explained by the receive, like that of descriptors that came */
                 return error;
@@ -237,9 +253,22 @@ static RARE int send_broke(struct leat_channel *channel, struct hub *hub, struct
         if (link->lost)
                 (void)explain_loss(channel, -EPIPE);
         refused(hub, link);
-        if (hub->listener < 0)
+        if (hub->listener < 0) {
+                hub_count_end(hub, link, 0);
                 hub_gone(hub);
+        }
         return -EPIPE;
+}
+
+/* went_on: a part of the first went. */
+static ASIDE void sent_by_ring(struct leat_channel *channel, struct hub *hub, struct link *link, bool went_on, int r) {
+        bool quick = r > 0 && hub->listener < 0 && !link->cut && link->ring->peer && !link_has_rest(link);
+        if (r == -EAGAIN && went_on) /* its next part waits for itself */
+                spin_progress(&channel->spins[DIRECTION_SEND]);
+        hub_ring_sent(channel, hub, link);
+        hub_quick(hub, quick ? link : NULL);
+        if (r == -EBADMSG) /* it lies about what it read */
+                (void)hub_lose_link(hub, link, r);
 }
 
 /* As many as go with one write: an error is always the first one's, and so is told. */
@@ -250,6 +279,7 @@ static int hub_send(struct leat_channel *channel, struct outgoing *messages, int
         int r = link ? 0 : find_partner(channel, hub, messages, &link);
         if (r < 0)
                 return r;
+        size_t sent = messages->sent;
         r = link->cut ? -EPIPE : link_send_many(link, messages, count);
         for (int i = 0; i < count && (i <= r || i == 0); i++)
                 messages[i].began = messages[i].sent > 0 || i < r
@@ -257,6 +287,8 @@ static int hub_send(struct leat_channel *channel, struct outgoing *messages, int
                                             : 0; /* one that did not begin another partner may have */
         if (r > 0)
                 watch_out(channel, hub, link); /* what waited for the end of these */
+        if (link->ring)
+                sent_by_ring(channel, hub, link, messages->sent > sent, r);
         return r == -EPIPE ? send_broke(channel, hub, link) : r;
 }
 
@@ -274,7 +306,7 @@ static void hub_park(struct leat_channel *channel, struct outgoing *message) {
         struct hub *hub = channel->state;
         struct link *link = find_for(hub, message);
         if (link && link_park(link, message) < 0)
-                (void)lose_link(hub, link, -ENOMEM);
+                (void)hub_lose_link(hub, link, -ENOMEM);
         else if (link)
                 watch_out(channel, hub, link);
 }
@@ -286,9 +318,9 @@ static void hub_taken(struct leat_channel *channel, uint64_t id, uint64_t sequen
                 return;
         int r = link_taken(link, sequence);
         if (r == -ENOBUFS)
-                (void)lose_link(hub, link, r);
+                (void)hub_lose_link(hub, link, r);
         else if (link_wants_out(link))
-                hub_watch(hub, link);
+                hub_watch(channel, hub, link);
 }
 
 /* ---- receiving ---- */
@@ -322,9 +354,10 @@ USUAL int receive_from(struct hub *hub, struct link *link, struct incoming *mess
                 hub_heard(hub);
         take_back_buffer(hub, link);
         link_count(link);
-        if (r == 0 || r == -EAGAIN || r == -EINPROGRESS || r == -EMSGSIZE || r == -EMFILE)
+        if (r == 0 || r == -EAGAIN || r == -EINPROGRESS || r == -EMSGSIZE ||
+            (r == -EMFILE && !(link->ring && link->ring->failed < 0)))
                 return r;
-        return lose_link(hub, link, r);
+        return hub_lose_link(hub, link, r);
 }
 
 USUAL int receive_connected(struct leat_channel *channel, struct hub *hub, struct incoming *message) {
@@ -343,13 +376,12 @@ USUAL int receive_connected(struct leat_channel *channel, struct hub *hub, struc
         return r;
 }
 
-static bool at_the_end(const struct hub *hub) {
+bool hub_at_the_end(const struct hub *hub) {
         const struct link *half = hub->one_only ? hub_find(hub, 0) : NULL;
         return (hub->links_count == 0 || (half && half->half)) && hub->had_link && !hub->accept_blocked &&
                !hub->accept_more;
 }
 
-/* Take the next from the links that are ready, one message each in turn. */
 USUAL int receive_in_turn(struct hub *hub, struct incoming *message) {
         while (!list_empty(&hub->ready)) {
                 struct link *link = CONTAINER_OF(hub->ready.next, struct link, node);
@@ -363,6 +395,8 @@ USUAL int receive_in_turn(struct hub *hub, struct incoming *message) {
                 if (r == -EAGAIN) {
                         list_remove(&link->node);
                         link->ready = false;
+                        if (link->ring) /* it is looked at again, until somebody sleeps */
+                                hub_ring_enter(hub, link);
                         hub_bound(hub); /* a part of a message may have come */
                         continue;
                 }
@@ -378,6 +412,10 @@ USUAL int receive_in_turn(struct hub *hub, struct incoming *message) {
                 hub->turn--;
         }
         return -EAGAIN;
+}
+
+int hub_receive_in_turn(struct hub *hub, struct incoming *message) {
+        return receive_in_turn(hub, message);
 }
 
 /* Who waits looks again, or sleeps until anything comes: may it look at one link alone, and at which? What no sleep would be ended by must
@@ -439,13 +477,13 @@ static int receive_listening(struct leat_channel *channel, struct hub *hub, stru
                 }
                 if (!looked)
                         continue; /* links were emptied or lost: was there something new meanwhile? */
-                if (at_the_end(hub)) {
+                if (hub_at_the_end(hub)) {
                         hub->had_link = channel->aside.messages > 0; /* until those are received it is told again */
                         return -ENODATA;
                 }
                 if (hub->accept_blocked && !hub->accept_told) {
                         hub->accept_told = true;
-                        return explain_shortage(channel, hub->accept_error);
+                        return hub_explain_shortage(channel, hub->accept_error);
                 }
                 return -EAGAIN;
         }
@@ -458,8 +496,9 @@ static int hub_receive(struct leat_channel *channel, struct incoming *messages, 
         for (; done < count && r == 0; done++) {
                 struct incoming *message = &messages[done];
                 message->about.sender = (struct leat_peer){ 0 };
-                r = hub->listener >= 0 ? receive_listening(channel, hub, message)
-                                       : receive_connected(channel, hub, message);
+                r = hub->options.ring_bytes > 0 ? hub_ring_receive(channel, hub, message)
+                    : hub->listener >= 0        ? receive_listening(channel, hub, message)
+                                                : receive_connected(channel, hub, message);
                 if (r < 0)
                         break;
         }
@@ -470,17 +509,21 @@ static int hub_receive(struct leat_channel *channel, struct incoming *messages, 
 
 /* ---- waiting ---- */
 
-static void arm_link(const struct link *link, enum direction direction, struct wait *wait) {
+static int arm_link(struct leat_channel *channel, struct link *link, enum direction direction, struct wait *wait) {
+        if (link->options.ring_bytes > 0)
+                return direction == DIRECTION_RECEIVE ? hub_ring_arm_receiver(channel->state, wait)
+                                                      : hub_ring_arm_sender(channel, channel->state, link, wait);
         bool out = direction == DIRECTION_SEND || link_wants_out(link);
         if (link->in.fd == link->out.fd) {
                 wait_add(wait, link->in.fd,
                          (short)((direction == DIRECTION_RECEIVE ? POLLIN : 0) | (out ? POLLOUT : 0)));
-                return;
+                return 0;
         }
         if (direction == DIRECTION_RECEIVE)
                 wait_add(wait, link->in.fd, POLLIN);
         if (out)
                 wait_add(wait, link->out.fd, POLLOUT);
+        return 0;
 }
 
 static void wait_add_listeners(const struct hub *hub, struct wait *wait) {
@@ -490,6 +533,7 @@ static void wait_add_listeners(const struct hub *hub, struct wait *wait) {
 
 static int hub_arm(struct leat_channel *channel, enum direction direction, struct wait *wait) {
         struct hub *hub = channel->state;
+        hub->sleepers += direction == DIRECTION_RECEIVE;
         if (hub->silence_ns > 0) {
                 hub_look_for_silence(channel, hub);
                 wait_look_again(wait, hub->silence_at);
@@ -501,8 +545,7 @@ static int hub_arm(struct leat_channel *channel, enum direction direction, struc
                 }
                 if (hub->links[0]->cut)
                         return 1;
-                arm_link(hub->links[0], direction, wait);
-                return 0;
+                return arm_link(channel, hub->links[0], direction, wait);
         }
         if (hub->accept_blocked) {
                 int r = hub_accept(channel, hub);
@@ -511,19 +554,24 @@ static int hub_arm(struct leat_channel *channel, enum direction direction, struc
                 wait_look_again(wait, leat_in_ms(BLOCKED_LOOK_AGAIN_MS));
         }
         hub->vain = VAIN_MOST; /* the look after the sleep is at all, if the first one finds nothing */
+        if (direction == DIRECTION_RECEIVE && hub->options.ring_bytes > 0)
+                return hub_ring_arm_receiver(hub, wait);
         if (direction == DIRECTION_RECEIVE) {
                 wait_add(wait, hub->epoll, POLLIN);
                 if (hub->left_out != 0)
-                        arm_link(hub_find(hub, hub->left_out), direction, wait);
+                        return arm_link(channel, hub_find(hub, hub->left_out), direction, wait);
         } else if (hub->links_count == 0 && channel->engaged == 0 && !hub->lost_partner)
                 wait_add_listeners(hub, wait);
         else {
-                const struct link *link = hub_find(hub, channel->engaged ? channel->engaged : channel->send_link);
-                if (!link)
-                        return 1; /* it went: the next try says so */
-                arm_link(link, direction, wait);
+                struct link *link = hub_find(hub, channel->engaged ? channel->engaged : channel->send_link);
+                return link ? arm_link(channel, link, direction, wait) : 1; /* it went: the next try says so */
         }
         return 0;
+}
+
+static void hub_disarm(struct leat_channel *channel, enum direction direction) {
+        struct hub *hub = channel->state;
+        hub_ring_disarm(channel, hub, direction);
 }
 
 static bool hub_hears(struct leat_channel *channel) {
@@ -547,6 +595,8 @@ static bool hub_unread(struct leat_channel *channel) {
 
 static int hub_poll_fd(struct leat_channel *channel) {
         struct hub *hub = channel->state;
+        if (hub->options.ring_bytes > 0)
+                return hub_ring_poll_fd(hub);
         hub->may_leave_out = false;
         int r = hub_take_in(hub);
         if (r < 0)
@@ -562,12 +612,13 @@ static void hub_info(struct leat_channel *channel, struct leat_info *info) {
         for (size_t i = 0; i < hub->slots; i++) {
                 int bytes = 0;
                 struct link *link = hub->links[i];
-                if (link && link->in.fd >= 0 && ioctl(link->in.fd, FIONREAD, &bytes) == 0)
+                if (link && link->ring)
+                        queued += link_ring_unread(link->ring);
+                else if (link && link->in.fd >= 0 && ioctl(link->in.fd, FIONREAD, &bytes) == 0)
                         queued += (uint64_t)bytes + (link->end - link->begin);
         }
         info->queued_bytes = queued;
         info->parties = hub->links_count;
-        channel->counters.refused = hub->refused;
         if (hub->kind->info)
                 hub->kind->info(channel, info);
 }
@@ -596,50 +647,9 @@ static int hub_sender_address(struct leat_channel *channel, uint64_t id, char *r
         return link ? hub->kind->sender_address(link, ret_text, size) : -ENOTCONN;
 }
 
-static int hub_detach(struct leat_channel *channel, int ret_descriptors[2]) {
-        struct hub *hub = channel->state;
-        struct link *link = hub->listener < 0 ? hub->links[0] : NULL;
-        if (!link || link->cut || link->begin < link->end || link->assembly || link_has_rest(link) ||
-            link->queue_count > 0)
-                return -ENOTSUP;
-        /* Pipes of ours are nonblocking: whoever gets them expects otherwise. */
-        for (int i = 0; i < 2; i++) {
-                struct io *io = i == 0 ? &link->in : &link->out;
-                int flags = io->fd >= 0 ? fcntl(io->fd, F_GETFL) : -1;
-                if (io->kind == IO_NONBLOCKING && flags >= 0 && fcntl(io->fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
-                        return -errno;
-        }
-        if (link->options.resets)
-                link_reset_at_close(link, false);
-        ret_descriptors[0] = link->in.fd;
-        ret_descriptors[1] = link->out.fd;
-        link->in.fd = link->out.fd = -1;
-        return 0;
-}
-
-static void hub_after_fork(struct leat_channel *channel) {
-        struct hub *hub = channel->state;
-        hub->listener = close_fd(hub->listener);
-        hub->twin = close_fd(hub->twin);
-        hub->epoll = close_fd(hub->epoll);
-        hub->timer = close_fd(hub->timer);
-        if (hub->kind->after_fork)
-                hub->kind->after_fork(hub->context);
-        for (size_t i = 0; i < hub->slots; i++) {
-                struct link *link = hub->links[i];
-                if (!link)
-                        continue;
-                if (link->out.fd != link->in.fd)
-                        close_fd(link->out.fd);
-                link->in.fd = link->out.fd = close_fd(link->in.fd);
-                for (size_t k = 0; k < link->queue_count; k++)
-                        close_fd(link->queue[k]);
-                link->queue_count = 0;
-        }
-}
-
 static void hub_close(struct leat_channel *channel, bool ours) {
         struct hub *hub = channel->state;
+        hub_quick(hub, NULL);
         if (hub->kind->close)
                 hub->kind->close(hub->context, ours);
         if (ours)
@@ -656,7 +666,9 @@ const struct operations hub_operations = {
         .push = hub_push,
         .receive = hub_receive,
         .taken = hub_taken,
+        .looks = true,
         .arm = hub_arm,
+        .disarm = hub_disarm,
         .hears = hub_hears,
         .lives = hub_lives,
         .connected = hub_connected,
@@ -667,6 +679,7 @@ const struct operations hub_operations = {
         .address = hub_address,
         .sender_address = hub_sender_address,
         .detach = hub_detach,
+        .give = hub_give,
         .after_fork = hub_after_fork,
         .close = hub_close,
 };

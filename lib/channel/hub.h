@@ -60,17 +60,26 @@ struct hub {
         uint64_t favourite; /* the link that gave the last message: likely the next one too; 0: none did */
         unsigned vain;      /* looks at it alone that found nothing, in a row */
         unsigned turn;      /* messages until the epoll is asked again */
-        uint64_t refused;
-        int lost;                                 /* how the network lost the last link; 0: it did not */
-        int64_t silence_ns;                       /* how often links are looked at for hub_kind.is_silent; 0: never */
-        int64_t silence_at;                       /* when next */
-        bool again;                               /* it connects, and does so again when the link is lost */
-        bool gone;                                /* the link is lost; it stays until there is another */
-        bool heard;                               /* something came over it */
-        bool connecting;                          /* hub_kind.connect is under way */
+        struct list
+                awake; /* of links with a ring, those that are looked at without being asked; they are called ready, too */
+        struct link **quick;       /* the channel's, of one that goes one way by rings; or NULL */
+        uint64_t armed;            /* with a ring: the link that the sending thread sleeps for; 0: it does not */
+        unsigned sleepers;         /* threads that sleep until something comes by a ring */
+        bool polled;               /* leat_fd() was asked for: it is to tell of a ring whenever no thread is in here */
+        bool given;                /* a child may go on with it */
+        struct counters *counters; /* the channel's */
+        int lost;                  /* how the network lost the last link; 0: it did not */
+        int64_t silence_ns;        /* how often links are looked at for hub_kind.is_silent; 0: never */
+        int64_t silence_at;        /* when next */
+        bool again;                /* it connects, and does so again when the link is lost */
+        bool gone;                 /* the link is lost; it stays until there is another */
+        bool heard;                /* something came over it */
+        bool connecting;           /* hub_kind.connect is under way */
         int64_t connected_at, again_at, pause_ns; /* when it was made; when to try next; what is waited after that */
         int timer;                                /* for leat_fd: readable at again_at; -1: nobody polls */
-        uint8_t *buffer;                          /* for what comes on any link */
+        int bell; /* likewise, of links with a ring: readable where a look is due that no event tells of; -1 */
+        bool bell_rings;
+        uint8_t *buffer; /* for what comes on any link */
         size_t capacity;
         struct link_held held; /* by all links */
 };
@@ -99,6 +108,9 @@ int hub_accept(struct leat_channel *channel, struct hub *hub);
 int hub_look(struct leat_channel *channel, struct hub *hub);
 int hub_add_link(struct hub *hub, struct io in, struct io out, const struct leat_peer *peer, struct link **ret_link);
 void hub_cut(struct hub *hub, struct link *link, int refusal);
+/* A link begins, or is over, as far as is known; error: as hub_cut(). Any time after the first the second does nothing. */
+void hub_count_link(struct hub *hub, struct link *link);
+void hub_count_end(struct hub *hub, struct link *link, int error);
 /* An id is the slot and a number that no other link of this hub had: a late answer finds no stranger. 0: whichever is there. */
 #define HUB_SLOT(id) ((size_t)((id)&0xffffff))
 static inline struct link *hub_find(const struct hub *hub, uint64_t id) {
@@ -115,7 +127,50 @@ static inline void hub_look_for_silence(const struct leat_channel *channel, stru
 /* The link that was left out goes into the epoll. 0, or a negative errno. */
 int hub_take_in(struct hub *hub);
 /* The epoll reports room for writing on this link, or no longer. */
-void hub_watch(const struct hub *hub, const struct link *link);
+void hub_watch(struct leat_channel *channel, struct hub *hub, struct link *link);
+/* Nothing more is reported of it. */
+void hub_unwatch(const struct hub *hub, const struct link *link);
+/* Give up a link, and what that means to whoever receives. */
+int hub_lose_link(struct hub *hub, struct link *link, int error);
+/* Take the next from the links that are ready, one message each in turn. */
+int hub_receive_in_turn(struct hub *hub, struct incoming *message);
+/* Nobody is left who could send, and nobody waits at the door. */
+bool hub_at_the_end(const struct hub *hub);
+int hub_explain_shortage(struct leat_channel *channel, int error);
+
+/* ---- links with a ring: hub_ring.c ---- */
+
+/* Its end, which a program may poll for, stays to be seen. */
+void hub_ring_ended(const struct hub *hub, const struct link *link);
+int hub_ring_watch(const struct hub *hub, const struct link *link);
+void hub_ring_unwatch(const struct hub *hub, const struct link *link);
+/* It is looked at from here on. */
+void hub_ring_enter(struct hub *hub, struct link *link);
+/* Something was sent by it, or not. */
+void hub_ring_sent(struct leat_channel *channel, struct hub *hub, struct link *link);
+/* It is looked at, and perhaps was not. */
+void hub_ring_stir(struct leat_channel *channel, struct hub *hub, struct link *link);
+/* Something happened to it, it is not known what. */
+void hub_ring_event(struct leat_channel *channel, struct hub *hub, struct link *link);
+/* Are there descriptors for one more? false: errno says why not. */
+bool hub_ring_has_room(const struct hub *hub);
+/* All is looked at now. */
+void hub_ring_end_bell(struct hub *hub);
+int hub_ring_receive(struct leat_channel *channel, struct hub *hub, struct incoming *message);
+int hub_ring_arm_receiver(struct hub *hub, struct wait *wait);
+int hub_ring_arm_sender(struct leat_channel *channel, struct hub *hub, struct link *link, struct wait *wait);
+void hub_ring_disarm(struct leat_channel *channel, struct hub *hub, enum direction direction);
+/* The usual message may go, or come, by this link the short way from here on (quick.h); NULL: by none. */
+static inline void hub_quick(const struct hub *hub, struct link *link) {
+        if (hub->quick)
+                *hub->quick = link;
+}
+/* Of hub_operations. */
+int hub_detach(struct leat_channel *channel, int ret_descriptors[2]);
+int hub_give(struct leat_channel *channel);
+void hub_after_fork(struct leat_channel *channel);
+int hub_ring_poll_fd(struct hub *hub);
+int hub_ring_give(struct hub *hub);
 /* ?reconnect. After the link was made: 0, or no descriptor for what it takes. */
 int hub_reconnects(struct leat_channel *channel, struct hub *hub);
 /* Something came over the link, perhaps after a send found it lost. */

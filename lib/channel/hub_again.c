@@ -61,12 +61,14 @@ int hub_reconnects(struct leat_channel *channel, struct hub *hub) {
         if (!DOES_RECEIVE(channel->flags) || (channel->flags & LEAT_CALL))
                 return 0;
         /* The descriptor that the program polls stays the same, whatever the connection is. */
-        hub->epoll = epoll_create1(EPOLL_CLOEXEC);
+        bool watched = hub->epoll >= 0; /* with rings it is */
+        if (!watched)
+                hub->epoll = epoll_create1(EPOLL_CLOEXEC);
         hub->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
         if (hub->epoll < 0 || hub->timer < 0 || epoll_ctl(hub->epoll, EPOLL_CTL_ADD, hub->timer, &event) < 0)
                 return -errno;
         event.data.u64 = hub->links[0]->id;
-        return epoll_ctl(hub->epoll, EPOLL_CTL_ADD, hub->links[0]->in.fd, &event) < 0 ? -errno : 0;
+        return watched ? 0 : epoll_ctl(hub->epoll, EPOLL_CTL_ADD, hub->links[0]->in.fd, &event) < 0 ? -errno : 0;
 }
 
 void hub_rests(struct hub *hub) {
@@ -85,8 +87,8 @@ void hub_gone(struct hub *hub) {
 }
 
 void hub_ended(const struct hub *hub, const struct link *link) {
-        if (hub->again && hub->epoll >= 0)
-                (void)epoll_ctl(hub->epoll, EPOLL_CTL_DEL, link->in.fd, NULL); /* it would be readable for ever */
+        if (hub->again)
+                hub_unwatch(hub, link); /* it would be readable for ever */
 }
 
 int hub_connect(struct leat_channel *channel, struct hub *hub) {

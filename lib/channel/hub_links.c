@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "channel/hub.h"
+#include "channel/link_ring.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -60,6 +61,8 @@ int hub_take_in(struct hub *hub) {
 static int watch_new(struct hub *hub, struct link *link) {
         if (hub->epoll < 0)
                 return 0;
+        if (link->ring)
+                return hub_ring_watch(hub, link);
         if (hub->may_leave_out && hub->links_count == 0) {
                 hub->left_out = link->id;
                 return 0;
@@ -68,10 +71,45 @@ static int watch_new(struct hub *hub, struct link *link) {
         return r < 0 ? r : watch(hub, link);
 }
 
+/* Of the bytes of one that begins, and of all that is over, nothing waits in a ring. */
+void hub_count_link(struct hub *hub, struct link *link) {
+        struct counters *counters = hub->counters;
+        counter_add(&counters->connections, 1);
+        counter_add(&counters->connected, 1);
+        counter_set(&counters->sent_before, counter_get(&counters->sent_bytes));
+        if (link->ring)
+                link->ring->wakes = &counters->wakes;
+}
+
+void hub_count_end(struct hub *hub, struct link *link, int error) {
+        struct counters *counters = hub->counters;
+        if (link->over)
+                return;
+        link->over = true;
+        counter_add(error < 0 ? &counters->quarantined : &counters->hung_up, 1);
+        counter_add(&counters->connections, UINT64_MAX);
+        counter_add(&counters->received_gone, link->taken_bytes);
+}
+
+/* Of a hub that was given away all that comes is the child's too. */
+static int new_link(const struct hub *hub, struct io in, struct io out, const struct leat_peer *peer,
+                    struct link **ret_link) {
+        struct link *link;
+        int r = link_new(in, out, &hub->options, peer, &link);
+        if (r < 0)
+                return r;
+        r = link->ring && hub->given ? link_ring_give(link->ring) : 0;
+        if (r < 0)
+                link_free(link);
+        else
+                *ret_link = link;
+        return r;
+}
+
 int hub_add_link(struct hub *hub, struct io in, struct io out, const struct leat_peer *peer, struct link **ret_link) {
         struct link *link;
         size_t slot = 0;
-        int r = link_new(in, out, &hub->options, &link);
+        int r = new_link(hub, in, out, peer, &link);
         if (r < 0)
                 return r;
         r = free_slot(hub, &slot);
@@ -84,11 +122,13 @@ int hub_add_link(struct hub *hub, struct io in, struct io out, const struct leat
                 return r;
         }
         link->total = &hub->held;
-        link->peer = link->last_sender = *peer;
         hub->links[slot] = link;
         hub->links_count++;
         hub->had_link = true;
         hub->lost_partner = false;
+        hub_count_link(hub, link);
+        if (link->ring)
+                hub_ring_enter(hub, link);
         if (ret_link)
                 *ret_link = link;
         return 0;
@@ -96,7 +136,7 @@ int hub_add_link(struct hub *hub, struct io in, struct io out, const struct leat
 
 int hub_replace_link(struct hub *hub, struct io io, const struct leat_peer *peer) {
         struct link *link, *old = hub->links[0];
-        int r = link_new(io, io, &hub->options, &link);
+        int r = new_link(hub, io, io, peer, &link);
         if (r < 0)
                 return r;
         link->id = ID(++hub->next_id, 0);
@@ -105,18 +145,32 @@ int hub_replace_link(struct hub *hub, struct io io, const struct leat_peer *peer
                 link_free(link);
                 return r;
         }
-        if (hub->epoll >= 0)
-                (void)epoll_ctl(hub->epoll, EPOLL_CTL_DEL, old->in.fd, NULL);
+        hub_unwatch(hub, old);
+        hub_quick(hub, NULL);
+        hub_count_end(hub, old, 0);
+        hub_count_link(hub, link);
         link_free(old);
         link->total = &hub->held;
-        link->peer = link->last_sender = *peer;
         hub->links[0] = link;
+        if (link->ring)
+                hub_ring_enter(hub, link);
         return 0;
 }
 
-void hub_watch(const struct hub *hub, const struct link *link) {
+void hub_unwatch(const struct hub *hub, const struct link *link) {
+        if (hub->epoll < 0)
+                return;
+        if (link->id != hub->left_out)
+                (void)epoll_ctl(hub->epoll, EPOLL_CTL_DEL, link->in.fd, NULL);
+        if (link->ring)
+                hub_ring_unwatch(hub, link);
+}
+
+void hub_watch(struct leat_channel *channel, struct hub *hub, struct link *link) {
         struct epoll_event event = { .events = events_of(link), .data.u64 = link->id };
-        if (hub->epoll >= 0 && link->id != hub->left_out)
+        if (link->ring)
+                hub_ring_stir(channel, hub, link);
+        else if (hub->epoll >= 0 && link->id != hub->left_out)
                 (void)epoll_ctl(hub->epoll, EPOLL_CTL_MOD, link->in.fd, &event); /* of a link that is in it */
 }
 
@@ -154,21 +208,21 @@ static void unblock_accept(struct hub *hub) {
 }
 
 void hub_cut(struct hub *hub, struct link *link, int refusal) {
+        /* Closing would do, if no one else held it open: a child between fork and exec may. */
+        hub_unwatch(hub, link);
+        hub_quick(hub, NULL);
         if (refusal < 0) {
                 link_refuse(link, refusal);
-                hub->refused++;
+                counter_add(&hub->counters->refused, 1);
         }
+        hub_count_end(hub, link, refusal);
         hub->links[HUB_SLOT(link->id)] = NULL;
         hub->links_count--;
-        bool watched = hub->epoll >= 0 && link->id != hub->left_out;
         if (link->id == hub->left_out)
                 hub->left_out = 0;
         hub->lost_partner = hub->one_only;
         if (link->ready)
                 list_remove(&link->node);
-        /* Closing would do, if no one else held it open: a child between fork and exec may. */
-        if (watched)
-                (void)epoll_ctl(hub->epoll, EPOLL_CTL_DEL, link->in.fd, NULL);
         link_free(link);
         unblock_accept(hub);
 }
@@ -179,8 +233,9 @@ static void turn_away(struct hub *hub, int fd) {
         struct io io = { .fd = fd, .kind = IO_SOCKET };
         struct link_options options = hub->options;
         options.resets = options.network && options.framing != FRAMING_LEAT; /* which has no word for it */
-        hub->refused++;
-        if (link_new(io, io, &options, &link) < 0)
+        options.ring_bytes = 0;                                              /* which has been told to nobody */
+        counter_add(&hub->counters->refused, 1);
+        if (link_new(io, io, &options, &(struct leat_peer){ 0 }, &link) < 0)
                 return;
         link_refuse(link, -EBUSY);
         link_free(link);
@@ -207,6 +262,8 @@ static bool is_leaving(const struct hub *hub) {
 static int accept_one(struct leat_channel *channel, struct hub *hub) {
         if (is_leaving(hub))
                 return -EAGAIN;
+        if (hub->options.ring_bytes > 0 && !hub_ring_has_room(hub))
+                return -errno;
         int fd = accept4(hub->listener, NULL, NULL, SOCK_CLOEXEC);
         if (fd < 0 && errno == EAGAIN && hub->twin >= 0)
                 fd = accept4(hub->twin, NULL, NULL, SOCK_CLOEXEC);
@@ -230,8 +287,12 @@ static int accept_one(struct leat_channel *channel, struct hub *hub) {
         r = hub_add_link(hub, io, io, &peer, &link);
         if (r < 0)
                 return r;
-        link->ready = true; /* it may have sent already: look at once */
-        list_insert(&hub->ready, &link->node);
+        if (link->ring)
+                hub_ring_event(channel, hub, link);
+        else {
+                link->ready = true; /* it may have sent already: look at once */
+                list_insert(&hub->ready, &link->node);
+        }
         /* A thread that waits for its partner sleeps on the listener, where there is nothing to see any more. */
         if (hub->one_only)
                 wake_signal(&channel->wakes[DIRECTION_SEND]);
@@ -299,6 +360,7 @@ int hub_look(struct leat_channel *channel, struct hub *hub) {
         int r = 0, n;
         if (hub->epoll < 0)
                 return 0;
+        hub_ring_end_bell(hub);
         struct link *alone = hub->left_out ? hub_find(hub, hub->left_out) : NULL;
         if (alone && link_wants_out(alone)) /* the epoll does not tell of room for it */
                 (void)link_flush(alone);
@@ -308,13 +370,17 @@ int hub_look(struct leat_channel *channel, struct hub *hub) {
                 n = epoll_wait(hub->epoll, events, 64, 0);
                 for (int i = 0; i < n; i++) {
                         if (events[i].data.u64 == 0) {
-                                r = hub_accept(channel, hub);
+                                r = hub->listener >= 0 ? hub_accept(channel, hub) : 0; /* or it is the timer */
                                 continue;
                         }
                         struct link *link = hub_find(hub, events[i].data.u64);
+                        if (link && link->ring) {
+                                hub_ring_event(channel, hub, link);
+                                continue;
+                        }
                         if (link && (events[i].events & EPOLLOUT)) {
                                 (void)link_flush(link); /* an error shows when it is read */
-                                hub_watch(hub, link);
+                                hub_watch(channel, hub, link);
                         }
                         if (link && !link->ready && (events[i].events & ~(uint32_t)EPOLLOUT)) {
                                 link->ready = true;

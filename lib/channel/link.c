@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/rare.h"
 #include "channel/describe.h"
+#include "channel/link_ring.h"
 
 #include <errno.h>
 #include <leat/deadline.h>
@@ -19,7 +20,8 @@ void link_reset_at_close(const struct link *link, bool on) {
 /* Reads before a close, beyond those that what is there needs: the other end may go on sending for ever. */
 #define FAREWELL_READS 4
 
-int link_new(struct io in, struct io out, const struct link_options *options, struct link **ret_link) {
+int link_new(struct io in, struct io out, const struct link_options *options, const struct leat_peer *peer,
+             struct link **ret_link) {
         struct link *link = calloc(1, sizeof(struct link));
         if (!link) {
                 close_fd(in.fd);
@@ -32,8 +34,17 @@ int link_new(struct io in, struct io out, const struct link_options *options, st
         link->out = out;
         link->options = *options;
         link->order.restarts = options->restarts;
+        link->peer = link->last_sender = *peer;
         if (options->resets)
                 link_reset_at_close(link, true);
+        int r = options->ring_bytes == 0 ? 0
+                                         : (options->ring_huge ? link_ring_new_huge
+                                                               : link_ring_new)(in.fd, options->answers,
+                                                                                options->ring_bytes, peer, &link->ring);
+        if (r < 0) {
+                link_free(link);
+                return r;
+        }
         *ret_link = link;
         return 0;
 }
@@ -47,6 +58,9 @@ void link_forget_input(struct link *link) {
 
 void link_disown(struct link *link) {
         link->options.network = link->options.resets = false;
+        link->shared = true;
+        if (link->ring)
+                link_ring_after_fork(link->ring);
 }
 
 /*
@@ -82,6 +96,7 @@ struct link *link_free(struct link *link) {
                 return NULL;
         if (link->options.network && link->in.fd >= 0)
                 say_goodbye(link);
+        link->ring = link_ring_free(link->ring, !link->shared);
         if (link->out.fd != link->in.fd)
                 close_fd(link->out.fd);
         close_fd(link->in.fd);

@@ -41,6 +41,7 @@ struct outgoing {
         uint64_t link;    /* to this one; 0: the channel has one */
         size_t sent;      /* bytes of the wire that are written */
         uint64_t began;   /* the hub's: the link that they went to; 0: none yet */
+        bool now;         /* who sends it does not wait: that there is no room is to be true */
         bool told;        /* whoever sends it learns by that call what became of it: it is never in doubt later */
         bool drop_oldest; /* where it is full, the oldest that waits makes room */
 };
@@ -83,6 +84,7 @@ struct incoming {
         uint64_t reference;
         struct selection selection;
         struct landing *landing; /* of the thread that reads; or NULL: what is not whole is kept */
+        bool light;              /* it is asked again soon, or sleeps: of links with a ring a look at memory will do */
         bool patient; /* after -EAGAIN it looks again, or sleeps on all that may come: a look at what is likely will do */
         struct spin *spin; /* how the thread that reads waits; or NULL: it does not */
         unsigned *
@@ -117,8 +119,11 @@ struct link_options {
         bool each_sender; /* and believe them who sent: ?who=message; else who connected did */
         bool restarts;    /* a pipe: another program may go on where one has ended */
         bool network; /* TCP: the other end's FIN is all that tells of its close, and our close may destroy what we sent */
-        bool resets; /* and nothing ever goes back on it: it is closed by a reset, unless the other end was first */
-        bool roomy;  /* a pipe that is ours alone: it may be made larger for large messages */
+        bool resets;  /* and nothing ever goes back on it: it is closed by a reset, unless the other end was first */
+        bool roomy;   /* a pipe that is ours alone: it may be made larger for large messages */
+        bool answers; /* of a link with a ring: the other party says HELLO */
+        uint64_t ring_bytes; /* of such a one, what this party sends by; 0: there is none */
+        bool ring_huge;      /* of huge pages */
         uint64_t largest_bytes;
         size_t read_bytes; /* room for each read of a stream, at least: all that the pipe holds; 0: any */
 };
@@ -128,6 +133,8 @@ struct link_held {
         size_t bytes, descriptors;
 };
 
+struct link_ring;
+
 struct link {
         struct list node;         /* the hub's */
         uint64_t id;              /* the hub's */
@@ -135,6 +142,7 @@ struct link {
         struct link_held *total;  /* the hub's: of all; or NULL */
         struct link_held counted; /* of this one, in there */
         struct io in, out;
+        struct link_ring *ring; /* what goes in and out goes by this, and not by the socket; or NULL */
         struct link_options options;
         struct leat_peer peer;        /* of the connection */
         struct leat_peer last_sender; /* of the last packet or bytes, where ?who=message */
@@ -143,6 +151,7 @@ struct link {
         uint8_t *buffer; /* bytes read and not parsed: [begin, end) */
         size_t begin, end, capacity, scanned;
         struct frame_order order;
+        uint64_t taken_bytes;    /* of a link with a ring: of messages that came whole */
         struct kept *assembly;   /* the message under way ... */
         struct landing *landing; /* ... unless it goes here */
         bool large;              /* the last one was: it is worth a read to learn where the next one goes */
@@ -153,6 +162,8 @@ struct link {
         bool ended;
         struct pace pace;
         int64_t read_ns; /* when the last read ended, if the next is to come a moment later; or 0 */
+        bool shared;     /* with another process, which goes on with it */
+        bool over;       /* the hub's: and its end is counted */
         bool cut;        /* the hub's: the only link of a hub, given up */
         bool broken;     /* the hub's: it refused a message */
         bool half;       /* the hub's: it only ended what it sends, and is kept to be sent to */
@@ -171,8 +182,10 @@ struct link {
         unsigned taken_first, taken_count;
 };
 
-/* The link owns the descriptors from here on, also when it fails (-ENOMEM). `in` and `out` are the same for a socket. */
-int link_new(struct io in, struct io out, const struct link_options *options, struct link **ret_link);
+/* The link owns the descriptors from here on, also when it fails (-ENOMEM, and what making a ring may say). `in` and `out` are the same for a
+ * socket. peer: who is there, of one with a ring. */
+int link_new(struct io in, struct io out, const struct link_options *options, const struct leat_peer *peer,
+             struct link **ret_link);
 struct link *link_free(struct link *link);
 
 /* It is shared with another process, which goes on with it: link_free() closes descriptors and does nothing else. */
@@ -231,6 +244,7 @@ static inline void link_settle(struct landing *landing) {
 
 int link_receive_stream(struct link *link, struct incoming *message);
 int link_receive_packet(struct link *link, struct incoming *message);
+int link_receive_ring(struct link *link, struct incoming *message);
 
 /*
  * Receive. Returns 0: message->kind came. -EAGAIN: nothing more at present. -EINPROGRESS: frames of a long
@@ -249,6 +263,8 @@ static inline int link_receive(struct link *link, struct incoming *message) {
                 link_settle(link->landing); /* the other thread waits for it, and this one reads */
         if (link->failed < 0)
                 return link->failed;
+        if (link->ring)
+                return link_receive_ring(link, message);
         return link->options.packets ? link_receive_packet(link, message) : link_receive_stream(link, message);
 }
 

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/rare.h"
 #include "channel/link.h"
+#include "channel/link_ring.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -148,7 +149,13 @@ static ASIDE ssize_t write_descriptors(struct link *link, const struct gathering
         return n < 0 ? translate(link, n) : n;
 }
 
-static ssize_t write_parts(struct link *link, const struct gathering *gathering, const int *descriptors, size_t count) {
+/* message: the one that the parts are of, if they are. Of its descriptors the first `count` go too. */
+static ssize_t write_parts(struct link *link, const struct gathering *gathering, const struct outgoing *message,
+                           size_t count) {
+        const int *descriptors = count > 0 ? message->descriptors : NULL;
+        if (link->ring)
+                return link_ring_send(link->out.fd, link->ring, gathering->parts, gathering->count, descriptors, count,
+                                      !message || message->now); /* nobody asks anew for it */
         return count == 0 ? write_plain(link, gathering->parts, gathering->count)
                           : write_descriptors(link, gathering, descriptors, count);
 }
@@ -199,9 +206,11 @@ int link_send(struct link *link, struct outgoing *message) {
                 if (size == 0 && !link->options.packets)
                         return 0; /* raw, and empty: nothing to write */
                 bool first = message->sent == 0;
-                ssize_t n = write_parts(link, &gathering, message->descriptors, first ? message->descriptors_count : 0);
+                ssize_t n = write_parts(link, &gathering, message, first ? message->descriptors_count : 0);
                 if (n < 0)
                         return (int)n;
+                if (link->ring)
+                        link->ring->sequence = message->sequence;
                 message->sent += (size_t)n;
                 bool done = last && (size_t)n == size;
                 link->in_frame = !done && within_frame(link, message);
@@ -284,7 +293,38 @@ static ASIDE int send_first(struct link *link, struct outgoing *messages) {
         return r == 0 ? 1 : r;
 }
 
+/* May it go as a plain message, which the other party takes for the one after the one before? */
+static bool is_plain(const struct link_ring *ring, const struct outgoing *message) {
+        return message->kind == WIRE_MESSAGE && message->flags == 0 && message->descriptors_count == 0 &&
+               message->sent == 0 && message->size_bytes <= ring->plain_most && message->sequence == ring->sequence + 1;
+}
+
+static int put_plain(struct link_ring *ring, const struct outgoing *message) {
+        int r = link_ring_put_plain(ring, message->type, message->priority, message->bytes, message->size_bytes,
+                                    message->now);
+        ring->sequence += r == 0;
+        return r;
+}
+
+static int send_plain(struct link *link, struct outgoing *messages, int count) {
+        struct link_ring *ring = link->ring;
+        int n = 0, r = prepare(link, messages);
+        if (r == 0)
+                r = link_ring_prepare(link->out.fd, ring);
+        for (; n < count && r == 0 && is_plain(ring, &messages[n]); n += r == 0)
+                r = put_plain(ring, &messages[n]);
+        if (n == 0)
+                return link_ring_explain(link->out.fd, ring, r);
+        link_ring_publish(link->out.fd, ring);
+        for (int i = 0; i < n; i++)
+                messages[i].sent = messages[i].size_bytes + 1; /* it began, also where it is empty */
+        (void)finish(link, &messages[n - 1]);
+        return n;
+}
+
 int link_send_many(struct link *link, struct outgoing *messages, int count) {
+        if (link->ring)
+                return is_plain(link->ring, messages) ? send_plain(link, messages, count) : send_first(link, messages);
         uint8_t bytes[TOGETHER_BYTES];
         size_t sizes[TOGETHER_MAX], used;
         int n = gather_batch(link, messages, count, bytes, sizes, &used);
@@ -362,7 +402,7 @@ static int write_control(struct link *link, const struct wire_header *header) {
         gathering.count = 0;
         wire_encode(header, gathering.headers[0]);
         gather(&gathering, gathering.headers[0], WIRE_HEADER_BYTES, &skip);
-        ssize_t n = write_plain(link, gathering.parts, gathering.count);
+        ssize_t n = write_parts(link, &gathering, NULL, 0);
         if (n < 0)
                 return (int)n;
         if (n == WIRE_HEADER_BYTES)
@@ -427,9 +467,17 @@ int link_taken(struct link *link, uint64_t sequence) {
         return r == -EAGAIN ? 0 : r;
 }
 
+/* It is for want of something here, and no fault of the other party. */
+static bool is_shortage(int error) {
+        return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOSPC || error == -EFBIG;
+}
+
 void link_refuse(struct link *link, int error) {
         if (link->options.framing != FRAMING_LEAT || link->out.fd < 0)
                 return;
+        if (link->ring && !link_ring_is_open(link->ring)) /* there is the socket alone */
+                link->ring = link_ring_free(link->ring, false);
         if (link_flush(link) == 0)
-                (void)write_control(link, &(struct wire_header){ .kind = WIRE_REFUSE, .type = -error });
+                (void)write_control(link, &(struct wire_header){ .kind = WIRE_REFUSE,
+                                                                 .type = is_shortage(error) ? ENOBUFS : -error });
 }

@@ -50,6 +50,7 @@ static void after_fork(struct fork_member *member) {
         for (int i = 0; i < DIRECTION_COUNT; i++)
                 wake_close(&channel->wakes[i]);
         channel->poll_epoll = close_fd(channel->poll_epoll);
+        counters_after_fork(channel);
 }
 
 static void channel_free_at(struct leat_channel **channel) {
@@ -70,6 +71,8 @@ static int channel_new(const struct transport *transport, struct address *addres
         channel->largest_bytes = address->size ? address->size : declaration->largest_bytes;
         channel->both_ways = DOES_SEND(flags) && DOES_RECEIVE(flags);
         channel->poll_epoll = -1;
+        channel->counters = &channel->own_counters;
+        channel->counters_file = (struct memfile)MEMFILE_NONE;
         channel->wakes[DIRECTION_SEND] = channel->wakes[DIRECTION_RECEIVE] = WAKE_NONE;
         channel->member.after_fork = after_fork;
         for (int i = 0; i < DIRECTION_COUNT; i++)
@@ -197,11 +200,14 @@ struct leat_channel *leat_close(struct leat_channel *channel) {
                 return NULL;
         bool ours = fork_owns(&channel->member);
         channel->magic = 0;
+        if (!ours)
+                counters_after_fork(channel);
         fork_leave(&channel->member);
         if (channel->state && ours)
                 (void)burst_flush(channel, LEAT_NOW); /* what of it does not go now is lost: leat_send_with() says so */
         if (channel->state)
                 channel->operations->close(channel, ours);
+        counters_free(channel);
         free(channel->burst);
         for (int i = 0; i < DIRECTION_COUNT; i++)
                 wake_close(&channel->wakes[i]);

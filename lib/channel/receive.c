@@ -6,6 +6,8 @@
 #include "base/options.h"
 #include "base/rare.h"
 #include "channel/channel.h"
+#include "channel/quick.h"
+#include "memory/limits.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,7 +23,7 @@ struct wish {
 };
 
 USUAL void say_taken(struct leat_channel *channel, const struct leat_message *about) {
-        channel->counters.received++;
+        counters_received(channel->counters, about->size_bytes);
         if ((about->flags & LEAT_WANTS_TAKEN) && !channel->acknowledges && channel->operations->taken)
                 channel->operations->taken(channel, about->reply_to, about->sequence);
 }
@@ -34,8 +36,10 @@ static ASIDE ssize_t take_kept(struct leat_channel *channel, const struct wish *
         const struct leat_message about = kept->about;
         link_settle(&channel->landings[DIRECTION_RECEIVE]); /* the buffer is wanted for this one */
         ssize_t n = channel_hand_out(&channel->aside, kept, wish->buffer, wish->size_bytes, wish->ret_about);
-        if (n >= 0)
-                say_taken(channel, &about);
+        if (n < 0)
+                return n;
+        counter_add(&channel->counters->received_aside, (uint64_t)-n);
+        say_taken(channel, &about);
         return n;
 }
 
@@ -69,6 +73,20 @@ static ASIDE ssize_t refused(struct leat_channel *channel, struct incoming *mess
                              int error) {
         if (error == -ECONNREFUSED)
                 error = message->refusal;
+        if (error == -EFBIG) {
+                struct leat_reason why;
+                reason_limit(&why, error, "RLIMIT_FSIZE",
+                             "a sender came and was refused: no memory file may be made that large; raise `ulimit -f`");
+                channel_remember(channel, &why);
+        }
+        if (error == -ENOMEM && message->refusal == error) {
+                struct leat_reason why = { 0 };
+                (void)memory_explain(channel->address.ring,
+                                     "a peer came and was refused: there is no room for its ring; raise the limit",
+                                     &why);
+                if (why.limit)
+                        channel_remember(channel, &why);
+        }
         if (error != -EBADMSG && error != -EPROTONOSUPPORT && error != -EMFILE)
                 return error;
         struct leat_message about = { .sender = message->about.sender, .deadline = LEAT_NEVER };
@@ -79,7 +97,8 @@ static ASIDE ssize_t refused(struct leat_channel *channel, struct incoming *mess
                                "speaks");
         else if (error == -EBADMSG)
                 channel_refuse(channel, error, LEAT_ROW_BOUNDARIES,
-                               "the peer sent bytes that are no message (docs/wire.md); is its ?framing= the same?");
+                               "the peer sent bytes that are no message here (docs/wire.md); are its scheme, ?framing= "
+                               "and ?size= the same?");
         else {
                 struct leat_reason why;
                 reason_limit(&why, error, "RLIMIT_NOFILE",
@@ -146,6 +165,7 @@ USUAL ssize_t take_next(struct leat_channel *channel, const struct wish *wish, e
         message.refusal = -EBADMSG;
         /* The lowest of several types is known only when all that is there was seen. */
         message.patient = look == LOOK_AGAIN && wish->selection.select >= 0;
+        message.light = look != LOOK_NOW && wish->selection.select >= 0;
         message.end_stays = false;
         int r = receive_or_tell(channel, &message);
         if (channel->engaged != 0 && !channel->operations->lives(channel, channel->engaged))
@@ -235,7 +255,7 @@ USUAL ssize_t receive_here(struct leat_channel *channel, const struct wish *wish
         enum look look = deadline == LEAT_NOW                                         ? LOOK_NOW
                          : deadline == LEAT_NEVER && !channel_is_interrupted(channel) ? LOOK_AGAIN
                                                                                       : LOOK_FIRST;
-        bool cleared = false, more;
+        bool cleared = false, waited = deadline == LEAT_NOW, more;
         unsigned tries = 0, until;
         if (n < 0)
                 return n;
@@ -251,7 +271,14 @@ USUAL ssize_t receive_here(struct leat_channel *channel, const struct wish *wish
                         cleared = true;
                         continue;
                 }
+                if (!waited)
+                        counter_add(&channel->counters->waits[DIRECTION_RECEIVE], 1);
+                waited = true;
                 int r = channel_wait(channel, DIRECTION_RECEIVE, until, deadline);
+                if (r == -ETIMEDOUT && look != LOOK_NOW && channel->operations->looks) {
+                        look = LOOK_NOW; /* the others saw only what is likely */
+                        continue;
+                }
                 if (r < 0) {
                         channel_settle(channel, DIRECTION_RECEIVE);
                         return r;
@@ -281,15 +308,27 @@ static ssize_t receive_any(struct leat_channel *channel, const struct wish *wish
                             receive_plain);
 }
 
+USUAL ssize_t receive_long(struct leat_channel *channel, int64_t select, void *buffer, size_t size_bytes,
+                           int64_t deadline, struct leat_message *ret_about) {
+        const struct wish wish = {
+                .selection = { .select = select }, .buffer = buffer, .size_bytes = size_bytes, .ret_about = ret_about
+        };
+        return channel->over ? receive_any(channel, &wish, deadline) : receive_here(channel, &wish, deadline);
+}
+
+ssize_t channel_receive_long(struct leat_channel *channel, void *buffer, size_t size_bytes, int64_t deadline,
+                             struct leat_message *ret_about) {
+        return receive_long(channel, LEAT_ANY, buffer, size_bytes, deadline, ret_about);
+}
+
 ssize_t leat_receive(struct leat_channel *channel, int64_t select, void *buffer, size_t size_bytes, int64_t deadline,
                      struct leat_message *ret_about) {
         int r = channel_guard(channel, LEAT_RECEIVE | LEAT_REPLY);
         if (r < 0)
                 return r;
-        const struct wish wish = {
-                .selection = { .select = select }, .buffer = buffer, .size_bytes = size_bytes, .ret_about = ret_about
-        };
-        return channel->over ? receive_any(channel, &wish, deadline) : receive_here(channel, &wish, deadline);
+        if (channel->quick && select == LEAT_ANY)
+                return quick_receive(channel, buffer, size_bytes, deadline, ret_about);
+        return receive_long(channel, select, buffer, size_bytes, deadline, ret_about);
 }
 
 ssize_t leat_receive_with(struct leat_channel *channel, void *buffer, size_t size_bytes,
@@ -369,6 +408,12 @@ ssize_t leat_receive_many(struct leat_channel *channel, int64_t select, struct l
                 r = check_places(channel, messages, count);
         if (r < 0)
                 return r;
+        if (channel->quick && select == LEAT_ANY) {
+                bool all;
+                done = quick_receive_many(channel, messages, count, deadline, &all);
+                if (done > 0 && all)
+                        return (ssize_t)done;
+        }
         for (; done < count; done++) {
                 struct wish wish = { .selection = SELECT_ANY,
                                      .buffer = messages[done].buffer,

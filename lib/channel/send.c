@@ -4,6 +4,8 @@
 
 #include "channel/send.h"
 
+#include "channel/quick.h"
+
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/options.h"
@@ -31,7 +33,7 @@ static ASIDE int send_in_its_place(struct leat_channel *channel, struct outgoing
         for (unsigned tries = 0; tries < READS_AT_ONCE && r == -EAGAIN; tries++) {
                 r = channel->operations->drop_oldest(channel);
                 if (r == 0)
-                        channel->counters.dropped++;
+                        counter_add(&channel->counters->dropped, 1);
                 if (r == 0 || r == -EAGAIN)
                         r = channel->operations->send(channel, message, 1);
         }
@@ -109,8 +111,8 @@ USUAL int try_send(struct leat_channel *channel, struct outgoing *messages, int 
                 r = send_again(channel, messages, copy, ret_until);
         if (r == -EPIPE)
                 r = again ? -EAGAIN : ask_refusal(channel);
-        if (r > 0)
-                channel->counters.sent += (unsigned)r;
+        for (int i = 0; i < r; i++)
+                counters_sent(channel->counters, messages[i].size_bytes);
         channel_unlock(channel);
         return r;
 }
@@ -127,16 +129,32 @@ static ASIDE int make_way(struct leat_channel *channel) {
         return r;
 }
 
+#define EXACTLY_EACH 64 /* looks for room: to ask how far the reader is takes the line from it that it writes to most */
+
+/* The time is over. That there is no room is to be true. */
+static RARE int try_last(struct leat_channel *channel, struct outgoing *messages, int count, struct kept **copy,
+                         unsigned *ret_until) {
+        messages->now = true;
+        int r = try_send(channel, messages, count, copy, ret_until);
+        return r == -EAGAIN ? -ETIMEDOUT : r;
+}
+
 /* There was no room; `only`: what to wait for, if not for that. */
 static int keep_trying(struct leat_channel *channel, struct outgoing *messages, int count, struct kept **copy,
                        unsigned only, int64_t deadline) {
         bool reads = (channel->flags & LEAT_CALL) || (channel->again.on && !(channel->flags & LEAT_RECEIVE));
-        unsigned until = UNTIL_OUT | (reads ? UNTIL_IN : 0);
+        unsigned until = UNTIL_OUT | (reads ? UNTIL_IN : 0), tries = 0;
         int r;
+        counter_add(&channel->counters->full, 1);
+        if (deadline != LEAT_NOW)
+                counter_add(&channel->counters->waits[DIRECTION_SEND], 1);
         do {
                 r = channel_wait(channel, DIRECTION_SEND, only ? only : until, deadline);
+                if (r == -ETIMEDOUT && !messages->now)
+                        return try_last(channel, messages, count, copy, &only);
                 if (r < 0)
                         break;
+                messages->now = ++tries % EXACTLY_EACH == 0; /* whoever spins never sleeps, which would ask exactly */
                 /* After the end, or a refusal, nothing more comes, and what is readable for ever is not waited for. */
                 if ((until & UNTIL_IN) && make_way(channel) != -EAGAIN && !channel->again.on)
                         until = UNTIL_OUT;
@@ -149,6 +167,7 @@ static int keep_trying(struct leat_channel *channel, struct outgoing *messages, 
 USUAL int send_until(struct leat_channel *channel, struct outgoing *messages, int count, struct kept **copy,
                      int64_t deadline) {
         unsigned only = 0;
+        messages->now = deadline == LEAT_NOW;
         int r = try_send(channel, messages, count, copy, &only);
         if (r == -EAGAIN)
                 r = keep_trying(channel, messages, count, copy, only, deadline);
@@ -377,7 +396,7 @@ static int drop_newest(struct leat_channel *channel, int r, const struct outgoin
             (message->sent > 0 && channel->address.framing != FRAMING_LEAT))
                 return r;
         channel_lock(channel);
-        channel->counters.dropped++;
+        counter_add(&channel->counters->dropped, 1);
         channel_unlock(channel);
         return 1;
 }
@@ -443,10 +462,9 @@ static ASIDE int end_burst(struct leat_channel *channel, int64_t type, const voi
         return r < 0 ? r : 1;
 }
 
-int leat_send(struct leat_channel *channel, int64_t type, const void *bytes, size_t size_bytes, int64_t deadline) {
-        int r = channel_guard(channel, LEAT_SEND);
-        if (r == 0)
-                r = check_message(channel, type, bytes, size_bytes);
+USUAL int send_long(struct leat_channel *channel, int64_t type, const void *bytes, size_t size_bytes,
+                    int64_t deadline) {
+        int r = check_message(channel, type, bytes, size_bytes);
         if (r < 0)
                 return r;
         if (burst_begun(channel->burst)) {
@@ -462,6 +480,20 @@ int leat_send(struct leat_channel *channel, int64_t type, const void *bytes, siz
                 .size_bytes = size_bytes,
         };
         return send_one(channel, &message, deadline);
+}
+
+int channel_send_long(struct leat_channel *channel, int64_t type, const void *bytes, size_t size_bytes,
+                      int64_t deadline) {
+        return send_long(channel, type, bytes, size_bytes, deadline);
+}
+
+int leat_send(struct leat_channel *channel, int64_t type, const void *bytes, size_t size_bytes, int64_t deadline) {
+        int r = channel_guard(channel, LEAT_SEND);
+        if (r < 0)
+                return r;
+        if (channel->quick && !burst_begun(channel->burst))
+                return quick_send(channel, type, bytes, size_bytes, deadline);
+        return send_long(channel, type, bytes, size_bytes, deadline);
 }
 
 /* ---- several ---- */
@@ -505,8 +537,7 @@ int channel_send_some(struct leat_channel *channel, const struct leat_outgoing *
                 /* Numbers without messages would be losses to those who count them. */
                 channel->sequence -= (uint64_t)(count - done) - (messages[done].sent > 0);
                 if (follows(channel, messages + done, r)) {
-                        done++;
-                        channel->counters.sent++;
+                        counters_sent(channel->counters, messages[done++].size_bytes);
                 }
                 if (done > 0)
                         leave_unsaid(channel, r);
@@ -541,6 +572,8 @@ ssize_t leat_send_many(struct leat_channel *channel, const struct leat_outgoing 
         if (r == 0)
                 r = burst_flush(channel, deadline);
         channel->many |= r == 0;
+        if (r == 0 && channel->quick)
+                done = quick_send_many(channel, messages, count);
         int most = channel->again.on ? 1 : TOGETHER_MAX; /* those go one by one */
         while (r >= 0 && done < count) {
                 int some = 0;

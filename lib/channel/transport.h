@@ -27,6 +27,7 @@ enum direction { DIRECTION_SEND, DIRECTION_RECEIVE, DIRECTION_COUNT };
 struct operations {
         bool selects;  /* receive obeys the selection; else the channel sets aside what does not match */
         bool competes; /* others receive from it too: what is set aside is lost to them, so types only with ?exclusive */
+        bool looks;    /* a look of who asks again soon is not at all there may be */
         bool native_types, native_priorities; /* it carries them itself: in the framing raw too */
 
         /* Send the messages in order. Returns how many went out whole, at least 1; or a negative errno, then
@@ -70,6 +71,8 @@ struct operations {
         int (*sender_address)(struct leat_channel *channel, uint64_t link, char *ret_text, size_t size);
         /* Turn it into plain descriptors (leat_detach). On success it holds none any more. NULL: it has none. */
         int (*detach)(struct leat_channel *channel, int ret_descriptors[2]);
+        /* A child that is forked from now on goes on with it. 0; a negative errno. NULL: it can. */
+        int (*give)(struct leat_channel *channel);
         /* In a forked child that the channel was not given to: close descriptors, nothing else. Async-signal-safe. */
         void (*after_fork)(struct leat_channel *channel);
         /* Free the state. ours: remove the name too, if this end made it and it lives with its processes. */

@@ -22,7 +22,7 @@ static bool receives(const struct leat_channel *channel) {
 }
 
 static int drop(struct leat_channel *channel) {
-        channel->counters.refused++;
+        counter_add(&channel->counters->refused, 1);
         return JUDGED_OTHERWISE;
 }
 
@@ -86,7 +86,7 @@ static int judge_partner(struct leat_channel *channel) {
 static int judge_breach(struct leat_channel *channel, int error) {
         struct datagram *datagram = channel->state;
         bool told = receives(channel) && !datagram->connected;
-        channel->counters.refused++;
+        counter_add(&channel->counters->refused, 1);
         if (told && error == -EPROTONOSUPPORT)
                 refuse(channel, error);
         return told ? error : JUDGED_OTHERWISE;

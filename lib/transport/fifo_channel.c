@@ -172,7 +172,7 @@ static int breach(struct leat_channel *channel, struct fifo *fifo, struct incomi
         if (!fifo->packets)
                 forget_input(fifo);
         message->about.sender = (struct leat_peer){ 0 };
-        channel->counters.refused++;
+        counter_add(&channel->counters->refused, 1);
         return error;
 }
 

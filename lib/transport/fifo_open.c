@@ -301,7 +301,8 @@ static int make_link(const struct leat_channel *channel, struct fifo *fifo, int 
                 .largest_bytes = largest_taken(channel, fifo),
                 .read_bytes = capacity > 0 ? (size_t)capacity : 0,
         };
-        int r = link_new(sends ? IO_NONE : ours, sends ? ours : IO_NONE, &options, &fifo->link);
+        int r = link_new(sends ? IO_NONE : ours, sends ? ours : IO_NONE, &options, &(struct leat_peer){ 0 },
+                         &fifo->link);
         if (r == 0 && !sends)
                 fifo->hold = fd;
         return r;

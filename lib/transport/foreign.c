@@ -41,7 +41,7 @@ void foreign_count_drops(struct leat_channel *channel, int fd, uint64_t *drops) 
         /* The kernel's counter has 32 bits and goes round. */
         uint32_t more = values[SK_MEMINFO_DROPS] - (uint32_t)*drops;
         *drops += more;
-        channel->counters.dropped += more;
+        counter_add(&channel->counters->dropped, more);
 }
 
 bool foreign_hears_nothing(struct leat_channel *channel) {

@@ -365,7 +365,7 @@ int log_receive(struct leat_channel *channel, struct incoming *messages, int cou
         state->thorough = state->thorough || must_be_thorough(channel, messages);
         int r = try_once(channel, messages);
         state->thorough = false;
-        channel->counters.refused += state->reader.cursor.noise - noise;
+        counter_add(&channel->counters->refused, state->reader.cursor.noise - noise);
         state->look_again = r == -EINPROGRESS;
         set_timer(state);
         return r >= 0 ? r : r == -EINPROGRESS ? -EAGAIN : explain(channel, r);

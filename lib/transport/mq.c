@@ -134,7 +134,7 @@ static int receive_one(struct leat_channel *channel, struct incoming *message) {
                 r = entry_deliver(&entry, message);
         } else {
                 message->their_version = entry.their_version;
-                channel->counters.refused++;
+                counter_add(&channel->counters->refused, 1);
         }
         if (r != -ENOMEM)
                 state->held = -1;

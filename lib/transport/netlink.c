@@ -121,7 +121,7 @@ static ssize_t take(struct leat_channel *channel, unsigned *reads) {
                                 "them): ask for the state anew and receive on; a larger ?capacity= holds more");
                 if (size < 0 || from_kernel)
                         return size;
-                channel->counters.refused++;
+                counter_add(&channel->counters->refused, 1);
         }
         return -EAGAIN;
 }

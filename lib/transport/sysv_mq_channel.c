@@ -279,7 +279,7 @@ static int receive_messages(struct leat_channel *channel, struct incoming *messa
                         r = 0;
                 }
         }
-        channel->counters.refused += r == -EPROTONOSUPPORT;
+        counter_add(&channel->counters->refused, r == -EPROTONOSUPPORT);
         if (r != -ENOMSG)
                 return r;
         queue->asked = message->selection;

@@ -13,13 +13,9 @@
 #include <string.h>
 
 static const struct transport *const table[] = {
-        &transport_pipe,        &transport_unix,
-        &transport_unix_stream, &transport_inbox,
-        &transport_fifo,        &transport_mq,
-        &transport_sysv_mq,     &transport_log,
-        &transport_netlink,     &transport_raw,
-        &transport_tcp,         &transport_unix_dgram,
-        &transport_udp,         NULL,
+        &transport_pipe, &transport_unix,       &transport_unix_stream, &transport_inbox,   &transport_fifo,
+        &transport_mq,   &transport_sysv_mq,    &transport_log,         &transport_netlink, &transport_raw,
+        &transport_tcp,  &transport_unix_dgram, &transport_udp,         &transport_shm,     NULL,
 };
 
 int leat_open_with(const char *address, const struct leat_open_options *options, struct leat_reason *ret_reason,

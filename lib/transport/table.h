@@ -9,6 +9,7 @@
 extern const struct transport transport_pipe;
 extern const struct transport transport_unix;
 extern const struct transport transport_unix_stream;
+extern const struct transport transport_shm;
 extern const struct transport transport_log;
 extern const struct transport transport_inbox;
 extern const struct transport transport_fifo;

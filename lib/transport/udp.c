@@ -74,7 +74,7 @@ static void info(struct leat_channel *channel, struct leat_info *info) {
                 if (udp_memory(datagram->fds[i], &queued, &drops) < 0)
                         continue;
                 info->queued_bytes += queued; /* as the kernel weighs it, like the capacity */
-                channel->counters.dropped += (uint32_t)(drops - datagram->drops_seen[i]); /* it wraps */
+                counter_add(&channel->counters->dropped, (uint32_t)(drops - datagram->drops_seen[i])); /* it wraps */
                 datagram->drops_seen[i] = drops;
         }
 }

@@ -3,12 +3,14 @@
 
 #include "base/cleanup.h"
 #include "channel/hub.h"
+#include "channel/link_ring.h"
 #include "transport/ends.h"
 #include "transport/unix_diag.h"
 #include "transport/unix_name.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,6 +53,17 @@ static void fill_buffers(int fd, int type, struct leat_info *info) {
         info->atomic_bytes = type == SOCK_SEQPACKET ? WIRE_FRAME_BYTES : 0;
 }
 
+/* Of a receiver the rings are those that the others send by: the least of them. One that nobody has said yet is not known. */
+static uint64_t ring_bytes(const struct leat_channel *channel, const struct hub *hub) {
+        uint64_t least = DOES_SEND(channel->flags) ? hub->options.ring_bytes : LEAT_UNKNOWN;
+        for (size_t i = 0; i < hub->slots && !DOES_SEND(channel->flags); i++) {
+                const struct link_ring *ring = hub->links[i] ? hub->links[i]->ring : NULL;
+                if (ring && ring->peer && ring->reader.size < least)
+                        least = ring->reader.size;
+        }
+        return least;
+}
+
 static void info(struct leat_channel *channel, struct leat_info *info) {
         struct hub *hub = channel->state;
         struct link *link = hub_find(hub, 0);
@@ -58,6 +71,8 @@ static void info(struct leat_channel *channel, struct leat_info *info) {
         const struct unix_name *name = hub->context;
         struct stat status;
         fill_buffers(fd, hub->options.packets ? SOCK_SEQPACKET : SOCK_STREAM, info);
+        if (hub->options.ring_bytes > 0)
+                info->capacity_bytes = ring_bytes(channel, hub);
         if (hub->listener >= 0)
                 info->owner = (struct leat_peer){ .known = true, .pid = getpid(), .uid = geteuid(), .gid = getegid() };
         else if (link)
@@ -117,9 +132,25 @@ static struct link_options link_options(const struct leat_channel *channel, int 
         struct link_options options = hub_link_options(channel);
         options.packets = type == SOCK_SEQPACKET;
         options.descriptors = options.framing == FRAMING_LEAT;
+        options.ring_bytes = channel->address.ring; /* of shm: alone */
+        options.ring_huge = address_given(&channel->address, OPTION_HUGE) && DOES_SEND(channel->flags);
+        options.answers = ends_listens(channel);
         /* Only the credentials tell an empty packet from the end. */
         options.credentials |= options.packets && options.framing == FRAMING_RAW;
         return options;
+}
+
+/* Of a channel whose counters others can read: where it is. */
+static void publish(struct leat_channel *channel, const struct unix_name *name) {
+        char path[PATH_MAX + 64];
+        struct stat status = { 0 };
+        if (!channel->counters_file.bytes || !name)
+                return;
+        if (!name->abstract)
+                (void)fstatat(name->directory, name->base, &status, AT_SYMLINK_NOFOLLOW);
+        if (unix_name_resolve(name, path, sizeof(path)) < 0)
+                path[0] = '\0'; /* without /proc: the inode will do */
+        counters_name(channel, path, (uint64_t)status.st_dev, (uint64_t)status.st_ino, ends_listens(channel));
 }
 
 int unix_channel_open(struct leat_channel *channel, int type, int64_t deadline, struct leat_reason *reason) {
@@ -154,12 +185,14 @@ int unix_channel_open(struct leat_channel *channel, int type, int64_t deadline, 
         }
         if (r < 0)
                 return r;
+        publish(channel, name);
         (void)TAKE(name);
         return 0;
 }
 
-static int pair_end(struct leat_channel *channel, int type, int fd) {
+static int pair_end(struct leat_channel *channel, int type, bool answers, int fd) {
         struct link_options options = link_options(channel, type);
+        options.answers = answers;
         struct leat_peer peer;
         struct io io = { .fd = fd, .kind = IO_SOCKET };
         set_up(fd, &channel->address, &options, &peer);
@@ -177,12 +210,12 @@ int unix_channel_pair(struct leat_channel *receiver, struct leat_channel *sender
                 return -EINVAL;
         if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0)
                 return -errno;
-        int r = pair_end(receiver, type, fds[0]);
+        int r = pair_end(receiver, type, true, fds[0]);
         if (r < 0) {
                 close_fd(fds[1]);
                 return r;
         }
-        return pair_end(sender, type, fds[1]);
+        return pair_end(sender, type, false, fds[1]);
 }
 
 /* ---- on addresses ---- */

@@ -97,7 +97,7 @@ int unix_name_new(const struct address *address, bool make, struct leat_reason *
         int r;
         if (rest[0] == '\0')
                 return reason_at(reason, -EINVAL, address->rest_column,
-                                 "a path or a name is wanted: unix:/run/jobs, unix:jobs, unix:@jobs");
+                                 "a path or a name is wanted after the colon: /run/jobs, jobs, or @jobs");
         if (rest[0] == '@')
                 r = set_abstract(name, rest, address, reason);
         else if (!strchr(rest, '/'))
@@ -123,6 +123,20 @@ struct unix_name *unix_name_free(struct unix_name *name) {
 
 void unix_name_free_at(struct unix_name **name) {
         *name = unix_name_free(*name);
+}
+
+int unix_name_resolve(const struct unix_name *name, char *ret_path, size_t size) {
+        char link[32];
+        if (name->abstract)
+                return snprintf(ret_path, size, "%s", name->path) < (int)size ? 0 : -ENAMETOOLONG;
+        (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", name->directory);
+        ssize_t n = readlink(link, ret_path, size);
+        if (n < 0)
+                return -errno;
+        size_t at = n == 1 ? 0 : (size_t)n; /* of the root itself the slash is the one that follows */
+        if (at >= size)
+                return -ENAMETOOLONG;
+        return snprintf(ret_path + at, size - at, "/%s", name->base) < (int)(size - at) ? 0 : -ENAMETOOLONG;
 }
 
 /* ---- who has it ---- */

@@ -46,6 +46,9 @@ int unix_name_try(const struct unix_name *name, int type, int *ret_fd);
 /* Remove the name that we bound, if it is still ours. */
 void unix_name_unbind(struct unix_name *name);
 
+/* Its path from the root without links, but for the last part, or @name. 0, -ENAMETOOLONG, or what readlink(2) says. */
+int unix_name_resolve(const struct unix_name *name, char *ret_path, size_t size);
+
 /* Is somebody bound to it? 0 nobody (a stale file), 1 yes, -ENOENT, -ENOTSOCK, -EACCES. Whoever is does not notice. */
 int unix_name_probe(const struct unix_name *name);
 

@@ -16,11 +16,9 @@
 #define DELAY_FIRST_NS 500
 #define DELAY_MOST_NS 4000
 #define DELAY_TRIED_NS 1000
-/* One of QUICK_FIRST waits that took less than DELAY_MOST_NS is made longer, to see whether more come: TRIES times, each twice as long as
+/* One of SPIN_QUICK_FIRST waits that took less than DELAY_MOST_NS is made longer, to see whether more come: SPIN_TRIES times, each twice as long as
  * the last. If none of these brought more, the next ones are rarer, down to one of QUICK_MOST. */
-#define QUICK_FIRST 32u
 #define QUICK_MOST 1024u
-#define TRIES 3u
 
 #define FORESEEN_MOST 16
 #define SLICE_NS 500000 /* a third program that has our core keeps it for longer */
@@ -42,10 +40,10 @@ static int64_t allowance(struct spin *spin) {
 
 static void try_delay(struct spin *spin) {
         spin->quick = 0;
-        spin->delay_ns = DELAY_TRIED_NS << spin->tries % TRIES;
+        spin->delay_ns = DELAY_TRIED_NS << spin->tries % SPIN_TRIES;
         spin->tries++;
-        if (QUICK_FIRST << spin->tries / TRIES > QUICK_MOST)
-                spin->tries -= TRIES;
+        if (SPIN_QUICK_FIRST << spin->tries / SPIN_TRIES > QUICK_MOST)
+                spin->tries -= SPIN_TRIES;
 }
 
 /*
@@ -64,26 +62,17 @@ static int64_t choose_delay(struct spin *spin) {
         if (spin->delay_ns < DELAY_FIRST_NS)
                 spin->delay_ns = 0;
         spin->run = 0;
-        spin->trying = spin->delay_ns == 0 && spin->quick >= QUICK_FIRST << spin->tries / TRIES;
+        spin->trying = spin->delay_ns == 0 && spin->quick >= SPIN_QUICK_FIRST << spin->tries / SPIN_TRIES;
         if (spin->trying)
                 try_delay(spin);
         return spin->delay_ns;
-}
-
-/* Let a sibling of this core have its units for some tens of nanoseconds. */
-static void pause_core(void) {
-#if defined(__x86_64__) || defined(__i386__)
-        __builtin_ia32_pause();
-#elif defined(__aarch64__)
-        __asm__ volatile("isb" ::: "memory");
-#endif
 }
 
 /* Once at least. Returns what time it is then. */
 static int64_t spin_until(int64_t time) {
         int64_t now;
         do {
-                pause_core();
+                spin_pause();
                 now = leat_now();
         } while (now < time);
         return now;

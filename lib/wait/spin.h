@@ -66,6 +66,40 @@ static inline void spin_done(struct spin *spin) {
                 spin->vain = 0;
 }
 
+/*
+ * A wait that is likely over within a moment: SPIN_BRIEF looks with spin_pause() between them, and then spin_was_brief(), or spin_again() as ever. Where
+ * the other end has a core of its own, and a dialogue is going on: of a stream more comes if one looks later.
+ */
+#define SPIN_BRIEF 100
+#define SPIN_QUICK_FIRST 32u
+#define SPIN_TRIES 3u
+static inline bool spin_is_brief(const struct spin *spin) {
+        return spin->apart && !spin->poor && spin->mode != SPIN_NEVER && spin->delay_ns == 0 && spin->run <= 1 &&
+               spin->since == 0 && spin->quick < SPIN_QUICK_FIRST << spin->tries / SPIN_TRIES;
+}
+static inline void spin_was_brief(struct spin *spin) {
+        spin->quick++;
+        spin->run = 0;
+}
+
+/* Let a sibling of this core have its units for some tens of nanoseconds. */
+static inline void spin_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__)
+        __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+/* A large part of what was wanted is there: the wait for the next one is another, and this one was worth its time. */
+static inline void spin_progress(struct spin *spin) {
+        if (spin->since == 0)
+                return;
+        spin_over(spin);
+        if (spin->took_ns > SPIN_MOST_NS)
+                spin->took_ns = SPIN_MOST_NS;
+}
+
 /* Before the first look: will it be in vain, as those before it were? Then the core is given away at once, if the other end has none else. */
 void spin_foresee(struct spin *spin);
 
