@@ -142,7 +142,7 @@ static int check_files_and_peers(const struct options *options) {
                 beside = beside || peers_stand_beside(options->operands[i]);
         if (bench->peers && !beside)
                 return complain_usage("--peers",
-                                      "other libraries stand beside unix and unix-stream; write one of them too");
+                                      "other libraries stand beside unix, unix-stream and shm; write one of them too");
         if (bench->json_file && bench->plot_file && strcmp(bench->json_file, bench->plot_file) == 0)
                 return complain_usage("--plot", "it is the file of --json; write another one");
         return DONE;

@@ -15,9 +15,10 @@
 #define ROUND_TRIP_MOST 16384 /* larger messages are measured in bytes/s alone */
 #define BATCH_MOST 4096       /* and these are not handed over many at once */
 #define PLACEMENTS 3
-#define SUBJECTS 11
+#define SUBJECTS 12
 
-enum measure { MEASURE_ROUND_TRIP, MEASURE_FLOW };
+enum measure { MEASURE_ROUND_TRIP, MEASURE_FLOW, MEASURE_OPENING };
+#define MEASURES 3
 
 /* One of a cell's contenders, as it is used there. */
 struct entrant {
@@ -80,7 +81,7 @@ bool cell_compare(const struct cell *cell, size_t n, struct comparison *ret_comp
 
 /* Whether less is better of what the cell measures. */
 static inline bool cell_less_is_better(const struct cell *cell) {
-        return cell->measure == MEASURE_ROUND_TRIP;
+        return cell->measure != MEASURE_FLOW;
 }
 
 /* The peers that are to take part in a cell: other libraries. Fills contenders, at most ENTRANTS_MAX - 5; how many. */

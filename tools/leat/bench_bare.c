@@ -21,6 +21,7 @@ static const struct {
         { "mq", &bare_mq },
         { "sysv-mq", &bare_sysv_mq },
         { "log", &bare_log },
+        { "shm", &bare_memory },
 };
 
 const struct contender *bare_find(const char *scheme) {
@@ -28,6 +29,10 @@ const struct contender *bare_find(const char *scheme) {
                 if (strcmp(bares[i].scheme, scheme) == 0)
                         return bares[i].contender;
         return NULL;
+}
+
+const struct contender *bare_find_opening(const char *scheme) {
+        return strcmp(scheme, "shm") == 0 ? &bare_opening : NULL;
 }
 
 int end_says(struct end *end, int error, const char *format, ...) {

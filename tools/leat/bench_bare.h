@@ -11,7 +11,10 @@
 #include "tools/leat/bench_loops.h"
 
 extern const struct contender bare_pipe, bare_fifo, bare_unix, bare_unix_stream, bare_unix_dgram, bare_tcp, bare_udp,
-        bare_mq, bare_sysv_mq, bare_log;
+        bare_mq, bare_sysv_mq, bare_log, bare_memory, bare_memory_futex, bare_opening;
+
+/* What stands beside an opening of this scheme, or NULL. */
+const struct contender *bare_find_opening(const char *scheme);
 
 /* A call said EAGAIN, which only one that does not block says: let others run, and try again. */
 bool bare_again(void);

@@ -91,6 +91,9 @@ static int start(struct bench *bench, struct cell *cell, struct entrant *entrant
                                                   .number = bench->numbers++,
                                                   .largest = cell->size,
                                                   .two_way = back,
+                                                  .apart = cell->placement->cpus[0] < 0 ||
+                                                           cell->placement->cpus[0] != cell->placement->cpus[1],
+                                                  .opens = cell->measure == MEASURE_OPENING,
                                                   .spin = entrant->spin,
                                                   .wait = entrant->wait };
         int r = pair_start(&entrant->pair, cell->placement, bench->stop);
@@ -102,7 +105,7 @@ static int start(struct bench *bench, struct cell *cell, struct entrant *entrant
 static void record(struct cell *cell, struct entrant *entrant, const struct outcome *outcome) {
         double count = (double)entrant->count, ns = (double)(outcome->ns > 0 ? outcome->ns : 1);
         const struct histogram *histogram = &entrant->pair.shared->histogram;
-        bool trips = cell->measure == MEASURE_ROUND_TRIP;
+        bool trips = cell->measure != MEASURE_FLOW;
         entrant->values[cell->rounds] = trips ? histogram_part(histogram, 0.5) : count * 1e9 / ns;
         entrant->cpu[cell->rounds] = (double)outcome->cpu_ns / count;
         entrant->sleeps[cell->rounds] = (double)outcome->sleeps / count;
@@ -149,12 +152,13 @@ void cell_free(struct cell *cell) {
 }
 
 /* Who is compared: whatever is the library's with whatever is not. A spinning loop is only beside what is not told to sleep,
- * and what sleeps only beside the bare mechanism that does. */
+ * what sleeps only beside the bare mechanism that does, and what is told to spin only beside what does. */
 static bool compared(const struct entrant *of, const struct entrant *to) {
         bool ours = of->contender == &contender_leat, theirs = to->contender != &contender_leat;
         bool sleeps = of->wait && strcmp(of->wait, "sleep") == 0;
+        bool spins = of->wait && strcmp(of->wait, "spin") == 0;
         bool is_bare = strcmp(to->contender->name, "bare") == 0;
-        if (!ours || !theirs || of->out || to->out)
+        if (!ours || !theirs || of->out || to->out || (spins && !to->spin))
                 return false;
         return is_bare ? !(sleeps && to->spin) : !sleeps;
 }

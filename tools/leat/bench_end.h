@@ -17,7 +17,7 @@
 #define BENCH_ADDRESS_SIZE 512
 #define BENCH_TEXT_SIZE 200
 
-enum work { WORK_BIND, WORK_CONNECT, WORK_SETTLE, WORK_PING, WORK_FLOW, WORK_BATCH };
+enum work { WORK_BIND, WORK_CONNECT, WORK_SETTLE, WORK_PING, WORK_FLOW, WORK_BATCH, WORK_OPEN };
 
 /* What both processes of a contender are told to do. */
 struct job {
@@ -30,7 +30,9 @@ struct job {
 
 /* Both processes and the one that leads them see this. */
 struct shared {
-        struct histogram histogram;          /* of the round trips of a job, by side 0 */
+        struct histogram histogram; /* of the round trips, or openings, of a job, by side 0 */
+        _Atomic uint64_t landed;    /* first messages of what was opened, and when the last one came */
+        int64_t landed_at;
         char address[2][BENCH_ADDRESS_SIZE]; /* where each side receives, if the contender has addresses */
         char text[2][BENCH_TEXT_SIZE];       /* why a side failed, or nothing */
 };
@@ -45,6 +47,8 @@ struct setting {
         size_t largest;     /* message that it will carry */
         bool ask;           /* it is opened to be asked what the largest is */
         bool two_way;       /* side 1 also sends */
+        bool apart;         /* each side has a core, as far as is known */
+        bool opens;         /* side 0 opens what it sends by in each job, again and again */
         bool spin;          /* bare: try again and again and give the core away between, instead of sleeping */
         const char *wait;   /* leat: the value of ?wait=, or NULL */
 };
@@ -74,11 +78,15 @@ struct loops {
         int (*many_in)(struct end *end, const struct job *job);
         int (*ping)(struct end *end, const struct job *job);
         int (*pong)(struct end *end, const struct job *job);
+        /* Open, send one, close; of those that do. */
+        int (*open)(struct end *end, const struct job *job);
+        int (*opened)(struct end *end, const struct job *job);
 };
 
 struct contender {
-        const char *name; /* as tables have it: "leat", "bare", "ZeroMQ" */
-        const char *what; /* its calls, for people */
+        const char *name;  /* as tables have it: "leat", "bare", "ZeroMQ" */
+        const char *what;  /* its calls, for people */
+        const char *spins; /* it does not sleep: what it is called beside those that do; or NULL */
         struct loops loops;
         /* Before the fork, for both ends: what is inherited. In the end that is not this process's `drop` closes it. */
         int (*prepare)(struct end ends[2]);

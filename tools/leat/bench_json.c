@@ -25,7 +25,7 @@ json_t *bench_numbers_json(const double *values, size_t count) {
 
 static json_t *entrant_json(const struct cell *cell, const struct entrant *entrant) {
         struct spread spread = spread_of(entrant->values, cell->rounds);
-        bool trips = cell->measure == MEASURE_ROUND_TRIP;
+        bool trips = cell->measure != MEASURE_FLOW;
         size_t rounds = entrant->out ? 0 : cell->rounds;
         json_t *object =
                 json_pack("{s:s, s:s, s:s, s:b, s:I, s:f, s:f, s:f, s:o, s:o, s:o}", "name", entrant->name, "what",
@@ -56,6 +56,7 @@ static json_t *comparison_json(const struct cell *cell, const struct comparison 
 }
 
 static json_t *cell_json(const struct cell *cell) {
+        static const char *const measures[MEASURES] = { "round-trip", "messages", "opening" };
         json_t *entrants = json_array(), *comparisons = json_array();
         struct comparison comparison;
         for (size_t i = 0; i < cell->entrants_count; i++)
@@ -63,10 +64,9 @@ static json_t *cell_json(const struct cell *cell) {
         for (size_t n = 0; cell_compare(cell, n, &comparison); n++)
                 json_array_append_new(comparisons, comparison_json(cell, &comparison));
         return json_pack("{s:s, s:s, s:I, s:s, s:[i, i], s:I, s:s?, s:o, s:o}", "transport", cell->scheme, "measure",
-                         cell->measure == MEASURE_ROUND_TRIP ? "round-trip" : "messages", "size",
-                         (json_int_t)cell->size, "placement", cell->placement->name, "cpus", cell->placement->cpus[0],
-                         cell->placement->cpus[1], "rounds", (json_int_t)cell->rounds, "why_not",
-                         cell->why[0] ? cell->why : NULL, "entrants", entrants, "comparisons", comparisons);
+                         measures[cell->measure], "size", (json_int_t)cell->size, "placement", cell->placement->name,
+                         "cpus", cell->placement->cpus[0], cell->placement->cpus[1], "rounds", (json_int_t)cell->rounds,
+                         "why_not", cell->why[0] ? cell->why : NULL, "entrants", entrants, "comparisons", comparisons);
 }
 
 static json_t *claims_json(const struct bench *bench) {

@@ -3,6 +3,7 @@
 /* The library as a contender: opened by name as two programs would, or inherited where there is no name. */
 
 #include "tools/leat/bench_loops.h"
+#include "tools/leat/bench_opening.h"
 
 #include <stdio.h>
 
@@ -28,6 +29,8 @@ static const struct scheme {
         { "sysv-mq", FORM_KEY, false, SIZE_MAX, "" },
         /* It would fill the disk; a round writes much less than two files. */
         { "log", FORM_FILE, false, SIZE_MAX, "&rotate=64M&retain-files=2" },
+        /* Two queues: a channel that goes one way has no lock. */
+        { "shm", FORM_FILE, false, SIZE_MAX, "" },
 };
 
 static const struct scheme *scheme_find(const char *name) {
@@ -110,7 +113,7 @@ static int bind_leat(struct end *end) {
 static int connect_leat(struct end *end) {
         struct leat_channel *channel;
         bool pair = is_pair(end->setting), sends = end->side == 0 || end->setting->two_way;
-        if (end->state || !sends)
+        if (end->state || !sends || end->setting->opens)
                 return 0;
         int r = open_leat(end, end->shared->address[!end->side], pair ? LEAT_SEND | LEAT_RECEIVE : LEAT_SEND, "",
                           &channel);
@@ -238,6 +241,44 @@ static int leat_many_in(struct end *end, const struct job *job) {
         return r;
 }
 
+/* ---- opening ---- */
+
+static int open_and_send(struct end *end, const struct job *job, uint64_t count) {
+        int64_t before = leat_now();
+        struct leat_channel *channel;
+        int r = open_leat(end, end->shared->address[1], LEAT_SEND, "", &channel);
+        if (r < 0)
+                return r;
+        r = leat_send(channel, 1, end->message, job->size, LEAT_NEVER);
+        if (r < 0)
+                r = failed(end, channel, r);
+        else
+                opening_await(end, count, before);
+        leat_close(channel);
+        return r;
+}
+
+static int leat_opens(struct end *end, const struct job *job) {
+        uint64_t count = opening_count(end);
+        int r = 0;
+        for (uint64_t i = 0; i < job->count && r == 0; i++)
+                r = open_and_send(end, job, ++count);
+        return r;
+}
+
+/* The end of each sender is told between the messages. */
+static int leat_opened(struct end *end, const struct job *job) {
+        ssize_t n = 0;
+        for (uint64_t i = 0; i < job->count && n >= 0; i++) {
+                do
+                        n = leat_receive(end->state_in, LEAT_ANY, end->message, job->size, LEAT_NEVER, NULL);
+                while (n == -ENODATA);
+                if (n >= 0)
+                        opening_landed(end);
+        }
+        return n < 0 ? failed(end, end->state_in, (int)n) : 0;
+}
+
 /* Names remain of stores, and of who was killed. What a side told is what it opened. */
 static void remove_leat(struct end ends[2]) {
         const struct setting *setting = ends[0].setting;
@@ -274,7 +315,8 @@ size_t leat_largest(const struct setting *setting, char text[BENCH_TEXT_SIZE], i
 const struct contender contender_leat = {
         .name = "leat",
         .what = "leat_send and leat_receive",
-        .loops = { BENCH_LOOPS_OF(leat), .many_out = leat_many_out, .many_in = leat_many_in },
+        .loops = { BENCH_LOOPS_OF(leat), .many_out = leat_many_out, .many_in = leat_many_in, .open = leat_opens,
+                   .opened = leat_opened },
         .prepare = prepare_leat,
         .give = give_leat,
         .drop = drop_leat,

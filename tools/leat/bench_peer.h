@@ -9,6 +9,10 @@
 
 #include "tools/leat/bench_loops.h"
 
+/* Which of our transports it stands beside. */
+#define BESIDE_SOCKETS 1u
+#define BESIDE_MEMORY 2u
+
 struct peer {
         const struct contender *contender;
         const char *library; /* its soname; NULL: `load` sees to that itself */
@@ -16,9 +20,10 @@ struct peer {
         const char
                 *missing; /* what is to be done if the library is there, or needs not be, and does not load; or NULL */
         bool (*load)(void *library);
+        unsigned beside; /* BESIDE_... */
 };
 
-extern const struct peer peer_zmq, peer_nng, peer_nanomsg, peer_sdbus, peer_dbus, peer_iceoryx, peer_boost;
+extern const struct peer peer_zmq, peer_nng, peer_nanomsg, peer_sdbus, peer_dbus, peer_iceoryx, peer_boost, peer_spsc;
 
 /* Find a function. Returns false if the library has it not. */
 bool peer_find(void *library, const char *name, void *ret_function);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Boost.Interprocess: its message queue in shared memory, behind a mutex and conditions that the processes share. bench_boost.cc makes C of
- * it; that is compiled here, into a private folder, and loaded.
+ * Boost.Interprocess: its message queue in shared memory, behind a mutex and conditions that the processes share. Boost.Lockfree: its queue of one
+ * sender and one receiver, in memory that they share; nobody sleeps there. bench_boost.cc makes C of both; that is compiled here, into a private
+ * folder, and loaded.
  */
 
 #include "tools/leat/bench_peer.h"
@@ -11,6 +12,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -63,7 +65,7 @@ static bool write_source(const char *path) {
 }
 
 /* What was loaded stays, though its file goes. */
-static void *build(void) {
+static void *compile(void) {
         const char *temporary = getenv("TMPDIR");
         FREE_AT_EXIT char *folder = NULL, *from = NULL, *to = NULL;
         if (asprintf(&folder, "%s/leat-bench-boost-XXXXXX", temporary && *temporary ? temporary : "/tmp") < 0)
@@ -81,6 +83,16 @@ static void *build(void) {
         if (to)
                 (void)unlink(to);
         (void)rmdir(folder);
+        return library;
+}
+
+/* Once: there is more than one queue in it. */
+static void *build(void) {
+        static bool tried;
+        static void *library;
+        if (!tried)
+                library = compile();
+        tried = true;
         return library;
 }
 
@@ -147,4 +159,80 @@ static const struct contender contender_boost = {
 const struct peer peer_boost = { .contender = &contender_boost,
                                  .missing =
                                          "C++ that is compiled when it is asked for: apt-get install g++ libboost-dev",
-                                 .load = load };
+                                 .load = load,
+                                 .beside = BESIDE_SOCKETS | BESIDE_MEMORY };
+
+/* ---- Boost.Lockfree ---- */
+
+struct bench_spsc {
+        size_t memory_bytes;
+        void (*make)(void *memory);
+        int (*push)(void *memory, const void *bytes);
+        int (*pop)(void *memory, void *buffer);
+};
+
+static int (*find_at)(size_t size, struct bench_spsc *ret_queue);
+static struct bench_spsc spsc; /* of the comparison that is being measured */
+
+static bool load_spsc(void *none) {
+        (void)none;
+        void *library = build();
+        return library && peer_find(library, "bench_spsc_find", &find_at);
+}
+
+/* One each way. */
+static int prepare_spsc(struct end ends[2]) {
+        if (find_at(ends[0].setting->largest, &spsc) < 0)
+                return end_says(&ends[0], -ENOTSUP, "the size of a cell is compiled in: 48, 64 or 1024 bytes");
+        void *queues[2];
+        for (int i = 0; i < 2; i++) {
+                queues[i] = mmap(NULL, spsc.memory_bytes, PROT_READ | PROT_WRITE,
+                                 MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+                if (queues[i] == MAP_FAILED)
+                        return -errno;
+                spsc.make(queues[i]);
+        }
+        for (int i = 0; i < 2; i++) {
+                ends[i].state = queues[i];
+                ends[i].state_in = queues[!i];
+        }
+        return 0;
+}
+
+static void relax(const struct end *end) {
+        if (!end->setting->apart)
+                (void)sched_yield();
+#if defined(__x86_64__) || defined(__i386__)
+        else
+                __builtin_ia32_pause();
+#endif
+}
+
+static inline int spsc_send_one(struct end *end, const void *bytes, size_t size) {
+        (void)size;
+        while (!spsc.push(end->state, bytes))
+                relax(end);
+        return 0;
+}
+
+static inline ssize_t spsc_receive_one(struct end *end, void *buffer, size_t size) {
+        while (!spsc.pop(end->state_in, buffer))
+                relax(end);
+        return (ssize_t)size;
+}
+
+BENCH_LOOPS(spsc, spsc_send_one, spsc_receive_one)
+
+static const struct contender contender_spsc = {
+        .name = "Boost.Lockfree",
+        .spins = "Boost.Lockfree, spinning",
+        .what = "push and pop of an spsc_queue in shared memory, again and again",
+        .loops = { BENCH_LOOPS_OF(spsc) },
+        .prepare = prepare_spsc,
+};
+
+const struct peer peer_spsc = { .contender = &contender_spsc,
+                                .missing =
+                                        "C++ that is compiled when it is asked for: apt-get install g++ libboost-dev",
+                                .load = load_spsc,
+                                .beside = BESIDE_MEMORY };

@@ -153,6 +153,7 @@ static void remove_iceoryx(struct end ends[2]) {
 
 static const struct contender contender_iceoryx = {
         .name = "iceoryx",
+        .spins = "iceoryx, spinning",
         .what = "shared memory: loan, publish, take; the receiver polls",
         .loops = { BENCH_LOOPS_OF(iceoryx) },
         .bind = bind_iceoryx,
@@ -164,4 +165,5 @@ const struct peer peer_iceoryx = { .contender = &contender_iceoryx,
                                    .library = "libiceoryx_binding_c.so.2",
                                    .package = "iceoryx libiceoryx-binding-c2, and start iox-roudi",
                                    .missing = "its daemon does not run: start iox-roudi (Debian's package iceoryx)",
-                                   .load = load };
+                                   .load = load,
+                                   .beside = BESIDE_SOCKETS | BESIDE_MEMORY };

@@ -73,7 +73,8 @@ static const struct contender contender_nng = {
 const struct peer peer_nng = { .contender = &contender_nng,
                                .library = "libnng.so.1",
                                .package = "libnng1",
-                               .load = load_nng };
+                               .load = load_nng,
+                               .beside = BESIDE_SOCKETS | BESIDE_MEMORY };
 
 static int (*nn_socket_at)(int domain, int protocol);
 static int (*nn_bind_at)(int socket, const char *address);
@@ -131,4 +132,5 @@ static const struct contender contender_nanomsg = {
 const struct peer peer_nanomsg = { .contender = &contender_nanomsg,
                                    .library = "libnanomsg.so.5",
                                    .package = "libnanomsg5",
-                                   .load = load_nanomsg };
+                                   .load = load_nanomsg,
+                                   .beside = BESIDE_SOCKETS };

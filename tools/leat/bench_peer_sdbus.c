@@ -153,7 +153,8 @@ static const struct contender contender_sdbus = {
 const struct peer peer_sdbus = { .contender = &contender_sdbus,
                                  .library = "libsystemd.so.0",
                                  .package = "libsystemd0",
-                                 .load = load };
+                                 .load = load,
+                                 .beside = BESIDE_SOCKETS };
 
 /* Everything is allowed to whoever reaches its socket, which lies in the private folder. */
 static const char configuration[] =
@@ -254,4 +255,5 @@ static bool load_dbus(void *library) {
 const struct peer peer_dbus = { .contender = &contender_dbus,
                                 .library = "libsystemd.so.0",
                                 .package = "libsystemd0 dbus-daemon",
-                                .load = load_dbus };
+                                .load = load_dbus,
+                                .beside = BESIDE_SOCKETS };

@@ -64,4 +64,5 @@ static const struct contender contender_zmq = {
 const struct peer peer_zmq = { .contender = &contender_zmq,
                                .library = "libzmq.so.5",
                                .package = "libzmq5",
-                               .load = load };
+                               .load = load,
+                               .beside = BESIDE_SOCKETS | BESIDE_MEMORY };

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 static const struct peer *const peers[] = { &peer_zmq,  &peer_nng,   &peer_nanomsg, &peer_sdbus,
-                                            &peer_dbus, &peer_boost, &peer_iceoryx };
+                                            &peer_dbus, &peer_boost, &peer_spsc,    &peer_iceoryx };
 #define PEERS (sizeof(peers) / sizeof(peers[0]))
 
 bool peer_find(void *library, const char *name, void *ret_function) {
@@ -40,17 +40,21 @@ static enum presence presence_of(size_t i) {
         return known[i];
 }
 
-/* Most go over unix sockets, so they stand beside ours. */
+/* Most go over unix sockets, so they stand beside ours; some through memory. */
+static unsigned kind_of(const char *scheme) {
+        return strcmp(scheme, "shm") == 0                                          ? BESIDE_MEMORY
+               : strcmp(scheme, "unix") == 0 || strcmp(scheme, "unix-stream") == 0 ? BESIDE_SOCKETS
+                                                                                   : 0;
+}
+
 bool peers_stand_beside(const char *scheme) {
-        return strcmp(scheme, "unix") == 0 || strcmp(scheme, "unix-stream") == 0;
+        return kind_of(scheme) != 0;
 }
 
 size_t peers_list(const char *scheme, const struct contender *ret_peers[ENTRANTS_MAX]) {
         size_t count = 0;
-        if (!peers_stand_beside(scheme))
-                return 0;
         for (size_t i = 0; i < PEERS; i++)
-                if (presence_of(i) == IS_THERE)
+                if ((peers[i]->beside & kind_of(scheme)) && presence_of(i) == IS_THERE)
                         ret_peers[count++] = peers[i]->contender;
         return count;
 }

@@ -4,6 +4,8 @@
 
 #include "tools/leat/bench.h"
 
+#include "tools/leat/bench_bare.h"
+
 #include "tools/leat/progress.h"
 #include "tools/leat/report.h"
 
@@ -14,7 +16,11 @@
 #include <string.h>
 
 const char *const bench_subjects[SUBJECTS] = { "pipe",    "fifo", "unix-stream", "unix", "inbox", "unix-dgram",
-                                               "sysv-mq", "mq",   "log",         "tcp",  "udp" };
+                                               "sysv-mq", "mq",   "log",         "tcp",  "udp",   "shm" };
+
+static bool is_memory(const char *scheme) {
+        return strcmp(scheme, "shm") == 0;
+}
 
 static void enter(struct cell *cell, const struct contender *contender, const char *name, enum work work, bool spin,
                   const char *wait) {
@@ -31,7 +37,15 @@ static void enter_peers(const struct bench *bench, struct cell *cell, enum work 
         const struct contender *peers[ENTRANTS_MAX];
         size_t count = bench->options->peers ? peers_list(cell->scheme, peers) : 0;
         for (size_t i = 0; i < count; i++)
-                enter(cell, peers[i], peers[i]->name, work, false, NULL);
+                enter(cell, peers[i], is_memory(cell->scheme) && peers[i]->spins ? peers[i]->spins : peers[i]->name,
+                      work, is_memory(cell->scheme) && peers[i]->spins, NULL);
+}
+
+/* In memory there is a way to wait without any call of the system, and on one core a third way to sleep. */
+static void enter_trips_of_memory(const struct bench *bench, struct cell *cell) {
+        if (!bench->options->wait)
+                enter(cell, &contender_leat, "leat, spinning", WORK_PING, false, "spin");
+        enter(cell, &bare_memory_futex, "bare, futex", WORK_PING, false, NULL);
 }
 
 static void enter_all(const struct bench *bench, struct cell *cell) {
@@ -39,12 +53,19 @@ static void enter_all(const struct bench *bench, struct cell *cell) {
         const struct contender *bare = bare_find(cell->scheme);
         bool trips = cell->measure == MEASURE_ROUND_TRIP, small = cell->size <= BATCH_MOST;
         enum work work = trips ? WORK_PING : WORK_FLOW;
+        if (cell->measure == MEASURE_OPENING) {
+                enter(cell, &contender_leat, "leat", WORK_OPEN, false, options->wait);
+                enter(cell, bare_find_opening(cell->scheme), "bare", WORK_OPEN, false, NULL);
+                return;
+        }
         enter(cell, &contender_leat, "leat", work, false, options->wait);
         enter(cell, bare, "bare", work, false, NULL);
         if (trips) {
                 enter(cell, bare, "bare, spinning", work, true, NULL);
                 if (!options->wait)
                         enter(cell, &contender_leat, "leat, sleeping", work, false, "sleep");
+                if (is_memory(cell->scheme))
+                        enter_trips_of_memory(bench, cell);
         } else if (small && options->batch > 1) {
                 enter(cell, &contender_leat, "leat, many", WORK_BATCH, false, options->wait);
         }
@@ -79,12 +100,13 @@ static bool measured_already(const struct bench *bench, const struct cell *cell)
 
 /* Two texts in turn: the line is read by a handler at any time. */
 static void tell_progress(const struct bench *bench, const struct cell *cell) {
+        static const char *const names[MEASURES] = { "round trips", "messages", "openings" };
         static char texts[2][120];
         static int turn;
         turn = !turn;
         (void)snprintf(texts[turn], sizeof(texts[turn]), "measuring %s, %s, %zu bytes, %s (%zu of at most %zu)",
-                       cell->scheme, cell->measure == MEASURE_ROUND_TRIP ? "round trips" : "messages", cell->size,
-                       cell->placement->name, bench->cells_count + 1, bench->cells_planned);
+                       cell->scheme, names[cell->measure], cell->size, cell->placement->name, bench->cells_count + 1,
+                       bench->cells_planned);
         progress_begin(texts[turn]);
 }
 
@@ -118,27 +140,32 @@ static bool takes_part(const struct options *options, const char *scheme) {
 }
 
 static int run_sizes(struct bench *bench, const char *scheme, const struct placement *placement) {
-        static const size_t usual[] = { 64, 65536, 1048576 };
+        static const size_t usual[] = { 64, 65536, 1048576 }, of_memory[] = { 48, 64, 1024, 65536, 1048576 };
         const struct bench_options *options = bench->options;
-        const size_t *sizes = options->sizes_count ? options->sizes : usual;
-        size_t count = options->sizes_count ? options->sizes_count : sizeof(usual) / sizeof(usual[0]);
+        bool memory = is_memory(scheme);
+        const size_t *sizes = options->sizes_count ? options->sizes : memory ? of_memory : usual;
+        size_t count = options->sizes_count ? options->sizes_count : memory ? 5 : 3;
         int r = 0;
         for (size_t i = 0; i < count && r == 0; i++) {
                 r = run_cell(bench, scheme, placement, MEASURE_FLOW, sizes[i]);
                 if (r == 0 && sizes[i] <= ROUND_TRIP_MOST)
                         r = run_cell(bench, scheme, placement, MEASURE_ROUND_TRIP, sizes[i]);
         }
+        if (r == 0 && memory && !options->sizes_count)
+                r = run_cell(bench, scheme, placement, MEASURE_OPENING, 1);
         return r;
 }
 
 int bench_run(struct bench *bench, const struct options *options) {
-        size_t most = SUBJECTS * bench->placements_count * 2 * BENCH_SIZES;
+        size_t most = SUBJECTS * bench->placements_count * (2 * BENCH_SIZES + 1);
         bench->cells = calloc(most, sizeof(struct cell *));
         int r = bench->cells ? 0 : -ENOMEM;
-        size_t subjects = 0, sizes = bench->options->sizes_count ? 2 * bench->options->sizes_count : 4;
+        size_t said = 2 * bench->options->sizes_count;
         for (size_t i = 0; i < SUBJECTS; i++)
-                subjects += takes_part(options, bench_subjects[i]);
-        bench->cells_planned = subjects * sizes * bench->placements_count;
+                if (takes_part(options, bench_subjects[i]))
+                        bench->cells_planned += bench->placements_count * (said                           ? said
+                                                                           : is_memory(bench_subjects[i]) ? 9
+                                                                                                          : 4);
         for (size_t p = 0; p < bench->placements_count && r == 0; p++)
                 for (size_t i = 0; i < SUBJECTS && r == 0; i++)
                         if (takes_part(options, bench_subjects[i]))

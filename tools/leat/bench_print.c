@@ -38,11 +38,11 @@ static int print_ratios(const struct bench *bench, const struct placement *place
                         table = table ? table : table_new(names, 6, 1);
                         ratio_row(table, bench->cells[i], &comparison);
                 }
+        static const char *const heads[MEASURES] = { "Time of a round trip (less is better)",
+                                                     "Messages a second (more is better)",
+                                                     "From before the open to the first message (less is better)" };
         if (table)
-                printf("\n%s, %s\n",
-                       measure == MEASURE_FLOW ? "Messages a second (more is better)"
-                                               : "Time of a round trip (less is better)",
-                       placement->name);
+                printf("\n%s, %s\n", heads[measure], placement->name);
         return table ? table_print(table) : DONE;
 }
 
@@ -82,6 +82,7 @@ static int print_absolute(const struct bench *bench, const struct placement *pla
         static const char *const flows[] = {
                 "TRANSPORT", ">SIZE", "WHO", ">MESSAGES/S", ">BYTES/S", ">CPU", ">SLEEPS"
         };
+        static const char *const each[MEASURES] = { "round trip", "message", "opening" };
         bool flow = measure == MEASURE_FLOW;
         struct libscols_table *table = NULL;
         for (size_t i = 0; i < bench->cells_count; i++) {
@@ -94,8 +95,7 @@ static int print_absolute(const struct bench *bench, const struct placement *pla
                 }
         }
         if (table)
-                printf("\nMedians, %s; CPU and SLEEPS of both processes for each %s\n", placement->name,
-                       flow ? "message" : "round trip");
+                printf("\nMedians, %s; CPU and SLEEPS of both processes for each %s\n", placement->name, each[measure]);
         return table ? table_print(table) : DONE;
 }
 
@@ -139,10 +139,10 @@ int bench_print(const struct bench *bench) {
                bench->stopped ? "Stopped early. " : "", bench->cells_count, (long long)bench->options->rounds,
                (double)bench->options->round_ns / 1e6);
         for (size_t p = 0; p < bench->placements_count && code == DONE; p++)
-                for (int measure = MEASURE_ROUND_TRIP; measure <= MEASURE_FLOW && code == DONE; measure++)
+                for (int measure = 0; measure < MEASURES && code == DONE; measure++)
                         code = print_ratios(bench, &bench->placements[p], (enum measure)measure);
         for (size_t p = 0; p < bench->placements_count && code == DONE; p++)
-                for (int measure = MEASURE_ROUND_TRIP; measure <= MEASURE_FLOW && code == DONE; measure++)
+                for (int measure = 0; measure < MEASURES && code == DONE; measure++)
                         code = print_absolute(bench, &bench->placements[p], (enum measure)measure);
         printf("\n");
         print_left_out(bench);

@@ -78,6 +78,8 @@ static int work(struct end *end, const struct job *job) {
                 return contender->settle ? contender->settle(end) : 0;
         case WORK_PING:
                 return (end->side == 0 ? loops->ping : loops->pong)(end, job);
+        case WORK_OPEN:
+                return (end->side == 0 ? loops->open : loops->opened)(end, job);
         case WORK_BATCH:
                 return (end->side == 0 ? loops->many_out : loops->many_in)(end, job);
         default:

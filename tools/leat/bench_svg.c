@@ -184,11 +184,11 @@ static void draw_grid(const struct plot *plot, const struct panel *panel, int y,
 }
 
 static int draw_panel(const struct plot *plot, const struct panel *panel, int y) {
-        bool trips = panel->measure == MEASURE_ROUND_TRIP;
+        static const char *const names[MEASURES] = { "Round trips", "Messages", "Opening to the first message" };
         int rows = draw_rows(plot, panel, -1), top = y + HEAD;
         fprintf(plot->file,
                 "<text class=\"t\" x=\"12\" y=\"%d\">%s of %zu bytes: %s is so many times as fast as %s</text>\n",
-                y + 24, trips ? "Round trips" : "Messages", panel->size, panel->of, panel->to);
+                y + 24, names[panel->measure], panel->size, panel->of, panel->to);
         draw_grid(plot, panel, top, rows * ROW);
         (void)draw_rows(plot, panel, top);
         return top + rows * ROW + 8;

@@ -149,10 +149,12 @@ bool end_goes_on(const char *address, struct leat_channel *channel, int error, c
                  int *previous) {
         bool cut_off = (error == -EBADMSG || error == -EPROTONOSUPPORT) && !end_is_final(channel);
         bool go_on = cut_off || (error == -EMFILE && *previous != error);
-        if (cut_off && about->sender.known)
-                complain(address, "process %d: %s; the others go on", (int)about->sender.pid, leat_strerror(error));
+        const char *why = error == -EBADMSG ? "it broke the protocol (are its scheme, ?framing= and ?size= as here?)"
+                                            : "it speaks another version of the protocol";
+        if (cut_off && about->sender.known && about->sender.pid > 0)
+                complain(address, "process %d was cut off: %s; the others go on", (int)about->sender.pid, why);
         else if (cut_off)
-                complain(address, "a peer: %s; the others go on", leat_strerror(error));
+                complain(address, "a peer was cut off: %s; the others go on", why);
         else if (go_on)
                 complain(address, "no descriptor is left for a further sender; raise ulimit -n");
         *previous = error;

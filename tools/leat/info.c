@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/leat/ends.h"
 #include "tools/leat/holder.h"
+#include "tools/leat/info_budget.h"
+#include "tools/leat/info_parties.h"
 #include "tools/leat/output.h"
 #include "tools/leat/table.h"
 #include "tools/leat/waiting.h"
@@ -51,14 +53,14 @@ static void add_time_json(json_t *object, const char *key, int64_t time_ns) {
         json_object_set_new(object, key, time ? json_string(time) : json_null());
 }
 
-static int print_json(const char *address, const struct leat_info *info) {
+static int print_json(const char *address, const struct leat_info *info, const struct parties *parties) {
         const struct leat_declaration *declaration = info->declaration;
         json_t *object = json_pack("{s:s, s:s, s:s, s:s}", "scheme", declaration->scheme, "pattern",
                                    pattern_name(declaration->pattern), "framing", declaration->framing, "ends",
                                    declaration->parties);
         for (size_t i = 0; i < NUMBERS; i++) {
                 uint64_t number = number_of(info, i);
-                json_t *value = number == LEAT_UNKNOWN ? json_null() : json_integer((json_int_t)number);
+                json_t *value = number == LEAT_UNKNOWN ? json_null() : json_integer(info_whole(number));
                 json_object_set_new(object, numbers[i].key, value);
         }
         char mode[8];
@@ -71,6 +73,8 @@ static int print_json(const char *address, const struct leat_info *info) {
         add_time_json(object, "first_sent", info->first_ns);
         add_time_json(object, "last_sent", info->last_ns);
         json_object_set_new(object, "messages", waiting_json(address));
+        if (info_has_parties(address))
+                json_object_set_new(object, "parties", info_parties_json(parties));
         return output_json(object);
 }
 
@@ -108,7 +112,7 @@ static void add_time(struct libscols_table *table, const char *title, int64_t ti
                 add(table, title, time);
 }
 
-static int print_table(const char *address, const struct leat_info *info) {
+static int print_table(const char *address, const struct leat_info *info, const struct parties *parties) {
         static const char *const names[] = { "WHAT", "VALUE" };
         const struct leat_declaration *declaration = info->declaration;
         struct libscols_table *table = table_new(names, 2, 0);
@@ -131,6 +135,8 @@ static int print_table(const char *address, const struct leat_info *info) {
         add_last(table, "last sender", info->last_sender);
         add_last(table, "last receiver", info->last_receiver);
         int code = table_print(table);
+        if (!code && info_has_parties(address))
+                code = info_parties_print(parties, info->parties);
         return code ? code : waiting_print(address);
 }
 
@@ -150,28 +156,43 @@ static int ask_open(const char *address, struct leat_reason *reason, struct leat
 
 static int run_info(const struct options *options) {
         const char *address = options->operands[0];
+        if (options->watch && options->dry_run)
+                return complain_usage(NULL,
+                                      "--watch looks at what is there, --dry-run at what is not; write one of them");
+        if (options->watch || options->dry_run)
+                return options->watch ? info_watch(options) : info_dry_run(options);
         struct leat_info info = LEAT_INFO_INIT;
         struct leat_reason reason = { 0 };
         int r = strncmp(address, "pipe:", 5) == 0 ? ask_open(address, &reason, &info)
                                                   : leat_inspect(address, &reason, &info);
+        CLEANUP(parties_free) struct parties parties = { 0 };
+        if (r == 0 && info_has_parties(address))
+                r = parties_find(address, &parties);
         if (r < 0)
                 return report(address, r, ASKING, &reason);
+        if (info_has_parties(address))
+                info.queued_bytes = parties_queued(&parties, info.parties);
         holder_complete(address, &info.owner);
-        return options->format == FORMAT_JSON ? print_json(address, &info) : print_table(address, &info);
+        return options->format == FORMAT_JSON ? print_json(address, &info, &parties)
+                                              : print_table(address, &info, &parties);
 }
 
 const struct command command_info = {
         .name = "info",
         .operands = "ADDRESS",
         .summary = "Tell what is known of an address: limits, what is queued, who is there",
-        .takes = TAKES_JSON,
+        .takes = TAKES_JSON | TAKES_INFO | TAKES_TIMEOUT,
         .operands_min = 1,
         .operands_max = 1,
         .details =
                 "Nobody at the address notices. What the transport cannot tell is left out, in JSON null. Of a System\n"
                 "V queue it shows what waits, too, and takes nothing. Ports (tcp, udp) are looked at on this "
-                "machine.\n\n"
-                "Exit: 0 told; 1 nothing is there; 2 usage; 71 the system refused.\n\n"
+                "machine.\n"
+                "Of shm: it shows what each process counts that has the channel open; those of other users only root "
+                "sees.\n"
+                "With --dry-run nothing is opened: what ADDRESS, of shm:, would take is told, and whether it fits.\n\n"
+                "Exit: 0 told; 1 nothing is there, or it does not fit; 2 usage; 71 the system refused; 124 the "
+                "deadline passed.\n\n"
                 "Example: leat info sysv-mq:0x4d2\n",
         .run = run_info,
 };

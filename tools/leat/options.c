@@ -166,6 +166,13 @@ FLAG_SETTER(why)
 FLAG_SETTER(help)
 FLAG_SETTER(status)
 FLAG_SETTER(unbuffered)
+FLAG_SETTER(watch)
+FLAG_SETTER(dry_run)
+
+static const char *set_every(struct options *options, const char *value) {
+        const char *wrong = options_duration(value, &options->every_ns);
+        return wrong ? wrong : options->every_ns < 1000000 ? "is less than 1ms" : NULL;
+}
 
 static const struct row {
         unsigned taken_by; /* 0: by all */
@@ -204,6 +211,9 @@ static const struct row {
         { TAKES_SENDING, "then", "SIGNAL", signal_set_then, "send this one to what has not ended; KILL, say; waits" },
         { TAKES_SENDING, "after", "D", signal_set_after, "so much later; 5s if not said" },
         { TAKES_INTERVAL, "interval", "D", signal_set_interval, "look so often; 100ms if not said" },
+        { TAKES_INFO, "watch", NULL, set_watch, "shm: what each party does, again and again, until interrupted" },
+        { TAKES_INFO, "interval", "D", set_every, "with --watch: so often; 1s if not said" },
+        { TAKES_INFO, "dry-run", NULL, set_dry_run, "shm: the memory that it would take, and whether that is there" },
         { TAKES_BENCH, "size", "N,...", bench_set_sizes, "bytes of a message; 64,64k,1M if not said" },
         { TAKES_BENCH, "placement", "WHERE", bench_set_placement,
           "one-core, two-cores or free; both first ones if not said" },
@@ -299,6 +309,7 @@ int options_parse(const struct command *command, int argc, char **argv, struct o
                 .command = command,
                 .deadline = LEAT_NEVER,
                 .mode = 0666,
+                .every_ns = INT64_C(1000000000),
                 .bench = BENCH_OPTIONS_INIT,
                 .signal = SIGNAL_OPTIONS_INIT,
         };

@@ -38,6 +38,7 @@ enum {
         TAKES_SENDING = 1u << 20,  /* --value, --wait, --then, --after; and -PGID is an operand */
         TAKES_TIMES = 1u << 21,    /* --count of signals */
         TAKES_INTERVAL = 1u << 22, /* how often to look */
+        TAKES_INFO = 1u << 23,     /* --watch, --interval, --dry-run */
 };
 
 enum cut { CUT_NONE, CUT_LINES, CUT_NULS, CUT_ALL };
@@ -63,6 +64,8 @@ struct options {
         const char *file; /* or NULL, as the next */
         const char *lines;
         bool sync, drain, follow, create_new, why, status, unbuffered;
+        bool watch, dry_run;
+        int64_t every_ns; /* --interval of --watch */
         bool help;
         struct bench_options bench;
         struct signal_options signal;
