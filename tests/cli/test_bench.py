@@ -101,7 +101,7 @@ def check_cell(cell, rounds):
             check_equal(len(one[list_name]), rounds, f"{one['name']}: {list_name}")
         check(all(value > 0 for value in one["rounds"]), f"nothing was measured: {one}")
         check_spread(one, one["rounds"], one["name"])
-        if cell["measure"] == "round-trip":
+        if cell["measure"] != "messages":
             check(0 < one["p50_ns"] <= one["p99_ns"] <= one["p999_ns"], f"order of {one}")
         else:
             near(one["bytes_per_second"], one["median"] * cell["size"], "bytes")
@@ -141,6 +141,43 @@ def once_in_one_process(programs, directory, scheme):
         out = programs.run([LEAT, "bench", scheme, "--once", "65", *more], env=environment)
         check_equal(out, b"", f"{more}: output")
         check_equal((os.listdir(folder), queues()), ([], []), f"{more}: left")
+
+
+SHM_TRIPS = {("leat", "bare"), ("leat", "bare, spinning"), ("leat", "bare, futex"), ("leat, sleeping", "bare"),
+             ("leat, sleeping", "bare, futex"), ("leat, spinning", "bare, spinning")}
+
+
+@test
+def shm_has_its_own_ways_to_wait_and_sizes_and_openings(programs, directory):
+    """Also larger than the bare ring holds at once; nobody spins for a whole slice on one core."""
+    told, out = bench(programs, directory, "shm", "--rounds", "3", "--round-time", "200us", "--placement", "one-core")
+    small, large = (48, 64, 1024), (65536, 1 << 20)
+    check_equal([(cell["measure"], cell["size"]) for cell in told["cells"]],
+                [one for size in small for one in (("messages", size), ("round-trip", size))] +
+                [("messages", size) for size in large] + [("opening", 1)], "cells")
+    for cell in told["cells"]:
+        wanted = SHM_TRIPS if cell["measure"] == "round-trip" else {("leat", "bare")}
+        if cell["measure"] == "messages" and cell["size"] in small:
+            wanted = wanted | {("leat, many", "bare")}
+        check_equal(check_cell(cell, 3), wanted, f"{cell['measure']} of {cell['size']}")
+    check(re.search(r"^From before the open to the first message .*\n.*\nshm +1 leat / bare ", out, re.M), f"what people see: {out}")
+    the_largest_that_it_carries(programs, directory, "shm")
+    once_in_one_process(programs, directory, "shm")
+
+
+@test
+def peers_of_shm_are_measured_or_told_to_be_absent(programs, directory):
+    told, _ = bench(programs, directory, "shm", *QUICK, "--size", "64", "--peers")
+    there = {one["name"] for cell in told["cells"] for one in cell["entrants"]}
+    absent = {one["name"] for one in told["absent"]}
+    for name in ("ZeroMQ", "nng", "Boost.Interprocess", "Boost.Lockfree", "iceoryx"):
+        check(({name, f"{name}, spinning"} & there) or name in absent, f"{name}: {there}, absent {absent}")
+    check(not {"nanomsg", "sd-bus", "D-Bus"} & there, f"they carry over sockets: {there}")
+    spinning = {name for name in there if "spinning" in name and "leat" not in name and "bare" not in name}
+    for cell in told["cells"]:
+        pairs = check_cell(cell, 3)
+        if cell["measure"] == "round-trip":
+            check({("leat, spinning", name) for name in spinning} <= pairs, f"spinning beside spinning: {pairs}")
 
 
 WAYS = {"start": ["leat", "posix_spawn", "fork"], "pipeline": ["leat", "leat run", "vfork", "dash -c"],
@@ -217,7 +254,7 @@ def peers_are_measured_or_told_to_be_absent(programs, directory):
     told, out = bench(programs, directory, "unix", *QUICK, "--size", "64", "--peers")
     there = {one["name"] for cell in told["cells"] for one in cell["entrants"]}
     absent = {one["name"] for one in told["absent"]}
-    peers = {"ZeroMQ", "nng", "nanomsg", "sd-bus", "D-Bus", "Boost.Interprocess", "iceoryx"}
+    peers = {"ZeroMQ", "nng", "nanomsg", "sd-bus", "D-Bus", "Boost.Interprocess", "iceoryx"}  # Boost.Lockfree stands beside shm: alone
     check_equal((there | absent) & peers, peers, "told")
     check_equal(there & absent, set(), "both")
     for cell in told["cells"]:
@@ -283,7 +320,7 @@ def wrong_input_is_told(_programs, directory):
     for more in (["--json", "x"], ["--plot", "x"], ["--peers"]):
         refused(2, "--once: it measures nothing", "unix", "--once", "5", *more)
     refused(2, "--bare: it belongs to --once", "pipe", "--bare")
-    refused(2, "--peers: other libraries stand beside unix and unix-stream", "pipe", "mq", "--peers")
+    refused(2, "--peers: other libraries stand beside unix, unix-stream and shm", "pipe", "mq", "--peers")
     refused(2, "--plot: it is the file of --json", "pipe", "--json", "x", "--plot", "x")
     refused(2, "processes: it is measured by itself", "pipe", "processes")
     for more in (["--size", "64"], ["--placement", "free"], ["--batch", "2"], ["--wait", "spin"], ["--peers"], ["--plot", "x"]):

@@ -718,7 +718,7 @@ def garbage_harms_nobody(world):
     with peer:
         peer.send(b"this is no frame, though it is longer than a header of 48 bytes")
         line = receiver.stderr.readline()
-        check(line.startswith(f"leat recv: {address}: process {os.getpid()}: ".encode()), repr(line))
+        check(line.startswith(f"leat recv: {address}: process {os.getpid()} was cut off: ".encode()), repr(line))
         world.run("send", address, "unharmed")
     equal(world.finish(receiver)[0], b"unharmed\n")
 
@@ -1316,7 +1316,7 @@ def create(world):
 def transports(world):
     listed = json.loads(world.run("transports", "--json")[0])
     equal({one["scheme"] for one in listed}, {"pipe", "unix", "unix-stream", "unix-dgram", "inbox", "fifo", "mq", "sysv-mq",
-                                              "log", "tcp", "udp", "netlink", "raw"})
+                                              "log", "tcp", "udp", "shm", "netlink", "raw"})
     for one in listed:
         equal(sorted(row["number"] for row in one["rows"].values()), list(range(1, 19)), one["scheme"])
         for name, row in one["rows"].items():

@@ -97,6 +97,8 @@ enum trait {
         NUMBERED = 1 << 25, /* its names are numbers, which are there without anybody (a port) */
         LOOSE = 1 << 28,    /* no connections: each message is a datagram */
         LOSSY = 1 << 29,    /* what finds no room is lost, and no sender knows whether anybody receives */
+        UNSEEN =
+                1 << 30, /* messages do not pass the kernel: who sent each, and when, is not known, but who connected */
         HALVES =
                 1
                 << 26, /* bare bytes: a partner that closed looks like one that still reads, until it refuses a message */

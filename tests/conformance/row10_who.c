@@ -32,6 +32,8 @@ static void send_hello(struct leat_channel *sender, void *argument) {
 CONFORMS(LEAT_ROW_WHO, another_process) {
         static const char *const options[] = { "", "who=message", "who=connection" };
         for (int i = 0; i < (subject_traits(subject) & LOOSE ? 2 : 3); i++) {
+                if ((subject_traits(subject) & UNSEEN) && i == 1)
+                        continue;
                 struct place place;
                 place_new(&place, subject, options[i]);
                 struct leat_channel *receiver = place_receiver(&place);
@@ -81,7 +83,15 @@ CONFORMS(LEAT_ROW_WHO, of_the_connection, .without = LOOSE) {
         hand_over(subject, "who=connection", false);
 }
 
-CONFORMS(LEAT_ROW_WHO, of_each_message) {
+CONFORMS(LEAT_ROW_WHO, of_the_connection_alone, .traits = UNSEEN) {
+        struct place place;
+        struct leat_reason reason = { 0 };
+        place_new(&place, subject, "who=message");
+        CHECK_EQ(try_open(place.receiver_address, receiver_flags(subject), LEAT_NOW, &reason), -ENOTSUP);
+        check_reason(&reason, LEAT_ROW_WHO, -ENOTSUP);
+}
+
+CONFORMS(LEAT_ROW_WHO, of_each_message, .without = UNSEEN) {
         hand_over(subject, "who=message", true);
 }
 

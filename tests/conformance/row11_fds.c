@@ -130,6 +130,8 @@ CONFORMS(LEAT_ROW_DESCRIPTORS, unwanted_ones_are_closed) {
         place_both_new(subject, "", &receiver, &sender);
         send_text(sender, 1, "first");
         take_text(receiver, LEAT_ANY, "first");
+        send_text(sender, 1, "second"); /* who connected may keep places for the answer to its first */
+        take_text(receiver, LEAT_ANY, "second");
         int with_both = harness_count_descriptors();
         for (int i = 0; i < 3; i++)
                 CHECK_EQ(send_files(sender, 1, "x", 1, fds, 3), 0);

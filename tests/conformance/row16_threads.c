@@ -281,3 +281,71 @@ CONFORMS(LEAT_ROW_THREADS, a_given_receiver_goes_on_there) {
         leat_close(sender);
         CHECK_EQ(harness_wait(pid), 0);
 }
+
+/* A receiver is opened in one process and given to another one, which goes on when the first is gone. */
+struct heirs {
+        struct place *place;
+        bool looks_first;                                  /* the first has accepted the sender before it gives */
+        struct harness_event *there, *given, *ends, *took; /* the first is there, gave, is to end; the heir took one */
+};
+
+static void inherit(struct heirs *heirs, struct leat_channel *receiver) {
+        for (uint64_t i = 1; i <= 3; i++) {
+                take_record_numbered(receiver, i);
+                harness_event_signal(heirs->took);
+        }
+        expect_end(receiver);
+        leat_close(receiver);
+        harness_event_signal(heirs->took);
+}
+
+static void bequeath(void *argument) {
+        struct heirs *heirs = argument;
+        struct leat_channel *receiver = place_receiver(heirs->place);
+        harness_event_signal(heirs->there);
+        if (heirs->looks_first)
+                take_record_numbered(receiver, 0);
+        CHECK_EQ(leat_give(receiver), 0);
+        pid_t heir = fork();
+        CHECK(heir >= 0);
+        if (heir == 0) {
+                inherit(heirs, receiver);
+                _exit(0);
+        }
+        leat_close(receiver);
+        harness_event_signal(heirs->given);
+        harness_event_wait(heirs->ends);
+}
+
+static void pass_on(const struct subject *subject, bool looks_first) {
+        struct place place;
+        place_new(&place, subject, "");
+        struct heirs heirs = { .place = &place,
+                               .looks_first = looks_first,
+                               .there = harness_event_new(),
+                               .given = harness_event_new(),
+                               .ends = harness_event_new(),
+                               .took = harness_event_new() };
+        pid_t first = harness_fork(bequeath, &heirs);
+        harness_event_wait(heirs.there);
+        struct leat_channel *sender = place_sender(&place);
+        if (looks_first)
+                send_record(sender, 0);
+        harness_event_wait(heirs.given);
+        send_record(sender, 1);
+        harness_event_wait(heirs.took);
+        send_record(sender, 2); /* it knows by now who is there */
+        harness_event_wait(heirs.took);
+        harness_event_signal(heirs.ends);
+        CHECK_EQ(harness_wait(first), 0);
+        send_record(sender, 3);
+        harness_event_wait(heirs.took);
+        leat_close(sender);
+        harness_event_wait(heirs.took);
+        place_remove(&place);
+}
+
+CONFORMS(LEAT_ROW_THREADS, a_given_receiver_outlives_its_maker, .traits = NAMED | LISTENS, .without = LOSSY | BY_PID) {
+        pass_on(subject, false);
+        pass_on(subject, true);
+}

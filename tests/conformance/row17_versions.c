@@ -5,6 +5,8 @@
 #include "conformance.h"
 
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #define HEADER_BYTES 48 /* docs/wire.md */
 #define KIND_REFUSE 6
@@ -49,6 +51,43 @@ static void expect_refusal(const struct stranger *stranger, int error) {
         CHECK_EQ(frame[16] | frame[17] << 8, -error);
         char more;
         CHECK(read(stranger->in, &more, 1) <= 0);
+}
+
+/* Where both ends begin with a greeting by a unix socket (docs/design/shm.md, "Rendezvous"): one who says something else is told so. */
+static void refuse_greeting(const struct subject *subject, const void *bytes, size_t size, int error,
+                            enum leat_row row) {
+        struct place place;
+        struct leat_message about = LEAT_MESSAGE_INIT;
+        struct sockaddr_un to = { .sun_family = AF_UNIX };
+        char buffer[64];
+        place_new(&place, subject, "");
+        struct leat_channel *receiver = place_receiver(&place);
+        snprintf(to.sun_path, sizeof to.sun_path, "%.107s", place.path);
+        int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        CHECK(fd >= 0);
+        CHECK_EQ(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
+        CHECK_EQ(send(fd, bytes, size, 0), size);
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, buffer, sizeof buffer, SOON, &about), error);
+        check_why(receiver, row, error);
+        CHECK_EQ(about.sender.pid, getpid());
+        expect_refusal(&(struct stranger){ fd, fd }, error);
+        close(fd);
+        CHECK_EQ(info_of(receiver).refused, 1);
+        expect_end(receiver);
+        struct leat_channel *friend = place_sender(&place);
+        send_text(friend, 1, "unharmed");
+        take_text(receiver, LEAT_ANY, "unharmed");
+        leat_close(friend);
+        leat_close(receiver);
+}
+
+CONFORMS(LEAT_ROW_VERSIONS, another_greeting_is_refused, .traits = UNSEEN) {
+        refuse_greeting(subject, "LEATSHM\0\11\0\0\0\1\0\0\0", 16, -EPROTONOSUPPORT, LEAT_ROW_VERSIONS);
+        refuse_greeting(subject, "LEATSHM\0\1\0\0\0\1\0\0\0", 16, -EBADMSG,
+                        LEAT_ROW_BOUNDARIES); /* nothing came with it */
+        refuse_greeting(subject, "LEATSHM\0\1\0\0\0\2\0\0\0", 16, -EBADMSG, LEAT_ROW_BOUNDARIES);
+        refuse_greeting(subject, "GET / HTTP/1.1\r\n", 16, -EBADMSG, LEAT_ROW_BOUNDARIES);
+        refuse_greeting(subject, "x", 1, -EBADMSG, LEAT_ROW_BOUNDARIES);
 }
 
 static void refuse_stranger(const struct subject *subject, const char *options, const uint8_t *bytes, int error,

@@ -103,6 +103,7 @@ const struct conformance_transport conformance_transports[] = {
           .address = "unix-stream:%s",
           .bare = "unix-stream:%s",
           .traits = MADE_OF_CONNECTIONS },
+        { .scheme = "shm", .address = "shm:%s", .bare = "shm:%s", .traits = LISTENS | EITHER | PLACED | UNSEEN },
         { .scheme = "tcp",
           .address = "tcp:%s",
           .traits = LISTENS | EITHER | DETACHES | NUMBERED | HALVES,

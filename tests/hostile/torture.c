@@ -219,7 +219,10 @@ int wrap_openat(int directory, const char *path, int flags, mode_t mode) {
 
 int real_fcntl(int fd, int command, long argument) WIDE("__real_", fcntl);
 int wrap_fcntl(int fd, int command, long argument) WIDE("__wrap_", fcntl);
+void (*torture_sees_fcntl)(int fd, int command);
 int wrap_fcntl(int fd, int command, long argument) {
+        if (torture_sees_fcntl)
+                torture_sees_fcntl(fd, command);
         /* To ask for flags and to set them never fails on a descriptor that is there. */
         bool may_fail = command == F_DUPFD_CLOEXEC || command == F_SETPIPE_SZ || command == F_OFD_SETLK;
         return may_fail && torture_is_due(TORTURE_SYSTEM, "fcntl") ? -1 : real_fcntl(fd, command, argument);

@@ -57,4 +57,7 @@ long torture_outstanding(void);
 #define TORTURE_BUFFER 4096
 void torture_held(long *ret_bytes, long *ret_buffers);
 
+/* Called, if it is not NULL, before each fcntl() of the library. */
+extern void (*torture_sees_fcntl)(int fd, int command);
+
 #endif

@@ -54,7 +54,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SENDERS_MAX 3
+#define SENDERS_MAX 7
 #define RECEIVERS_MAX 3
 #define SESSIONS_MAX 8192
 #define SIZE_MAX_BYTES 4096

@@ -8,7 +8,7 @@
  * both: then the controller waits until both are gone, makes a new pair and starts both. Where the declaration says
  * n:m, three receivers compete; the controller holds the channel open meanwhile, so that what waits in a fifo outlives the
  * parties as it does in a store. In a broadcast three receivers see every message, and one that was killed goes on
- * where it was (?from=).
+ * where it was (?from=). In a crowd there are seven senders to one receiver, and several of these eight stand at a time.
  *
  * 1,000,000 messages where receivers are killed (half of them where they go in batches), a quarter elsewhere; fewer under the sanitizers and with
  * LEAT_TEST_SIZE=small, 2,000,000 everywhere with long;
@@ -33,6 +33,7 @@
 #define EXIT_PIPE_ENDED 7 /* a sender without a name: its receiver is gone */
 #define TYPE_FINISH 1     /* of no session: nothing more will be sent */
 #define BATCH_MAX 16      /* messages that are sent, or taken, with one call */
+#define SENDERS_USUAL 3   /* where there may be several */
 
 #if defined __SANITIZE_THREAD__
 #define MESSAGES 20000
@@ -63,12 +64,14 @@ struct stress_transport {
         bool port;       /* %s is an address of this machine that only this test uses, with a port */
         size_t size_max; /* 0: SIZE_MAX_BYTES */
         bool again;      /* kept until it is acknowledged: only receivers are killed */
+        bool crowd;      /* it is tried with one, too */
 };
 
 static const struct stress_transport transports[] = {
         { .name = "pipe", .address = "pipe:" },
         { .name = "unix", .address = "unix:%s/ledger", .named = true },
         { .name = "unix-stream", .address = "unix-stream:%s/ledger", .named = true },
+        { .name = "shm", .address = "shm:%s/ledger", .named = true, .crowd = true },
         { .name = "tcp", .address = "tcp:%s", .named = true, .port = true },
         { .name = "unix-dgram", .address = "unix-dgram:%s/ledger", .named = true },
         { .name = "udp", .address = "udp:%s?capacity=1M", .named = true, .port = true },
@@ -91,6 +94,11 @@ static const struct stress_transport transports[] = {
         { .name = "unix-stream-again",
           .scheme = "unix-stream",
           .address = "unix-stream:%s/ledger?at-least-once&acknowledge",
+          .named = true,
+          .again = true },
+        { .name = "shm-again",
+          .scheme = "shm",
+          .address = "shm:%s/ledger?at-least-once&acknowledge",
           .named = true,
           .again = true },
         { .name = "tcp-again",
@@ -116,6 +124,7 @@ struct mode {
         unsigned part;         /* of the messages, in the normal size: 1/part */
         bool again;            /* receivers alone; and for transports that keep what was not acknowledged */
         bool batches;          /* they are sent and taken several with one call */
+        bool crowd;            /* SENDERS_MAX senders, and several parties stand at a time */
 };
 
 static const struct mode modes[] = {
@@ -126,6 +135,8 @@ static const struct mode modes[] = {
         { "kill-and-stop-any", KILL | STOP, true, 1 },
         { "kill-and-stop-receivers", KILL | STOP, true, 8, .again = true },
         { "kill-and-stop-any-with-batches", KILL | STOP, true, 2, .batches = true },
+        { "kill-and-stop-any-of-eight", KILL | STOP, true, 1, .crowd = true },
+        { "kill-and-stop-any-of-eight-with-batches", KILL | STOP, true, 2, .batches = true, .crowd = true },
 };
 
 struct test {
@@ -137,6 +148,7 @@ struct party {
         pid_t pid;   /* 0: it does not run */
         bool killed; /* by us, and not reaped yet */
         bool done;   /* it ended as it should, for good */
+        bool stands; /* stopped by us */
 };
 
 /* Parties are the senders and then the receivers. */
@@ -153,7 +165,6 @@ struct stress {
         bool many;                   /* several receivers: it is a store, and they are told when all is sent */
         struct leat_channel *given;
         struct leat_channel *held; /* of a store, by the controller */
-        int stopped;               /* the party that stands, or -1 */
         unsigned kills, stops;
 };
 
@@ -363,7 +374,7 @@ static bool is_receiver(const struct stress *stress, unsigned index) {
 static void party_start(struct stress *stress, unsigned index) {
         struct party *party = &stress->parties[index];
         stress->self = index;
-        party->killed = party->done = false;
+        party->killed = party->done = party->stands = false;
         party->pid = harness_fork(is_receiver(stress, index) ? receive_all : send_all, stress);
 }
 
@@ -438,11 +449,19 @@ static void reap(struct stress *stress) {
 
 /* --- the controller: disturbing --- */
 
-static bool let_stopped_go(struct stress *stress) {
-        bool stood = stress->stopped >= 0;
-        if (stood && stress->parties[stress->stopped].pid)
-                kill(stress->parties[stress->stopped].pid, SIGCONT);
-        stress->stopped = -1;
+static void let_go(struct party *party) {
+        if (party->pid && party->stands)
+                kill(party->pid, SIGCONT);
+        party->stands = false;
+}
+
+/* Did any stand? */
+static bool let_all_go(struct stress *stress) {
+        bool stood = false;
+        for (unsigned i = 0; i < stress->parties_count; i++) {
+                stood |= stress->parties[i].stands;
+                let_go(&stress->parties[i]);
+        }
         return stood;
 }
 
@@ -450,26 +469,39 @@ static enum disturbance choose(unsigned among) {
         return among == (KILL | STOP) ? (harness_random_below(2) ? KILL : STOP) : (enum disturbance)among;
 }
 
-static void disturb(struct stress *stress) {
-        unsigned first = stress->mode->again ? stress->senders_count : 0;
-        unsigned among = (stress->mode->receiver_too ? stress->parties_count : stress->senders_count) - first;
-        unsigned index = first + (unsigned)harness_random_below(among);
+static void stop_party(struct stress *stress, struct party *party) {
+        stress->stops++;
+        party->stands = true;
+        kill(party->pid, SIGSTOP);
+}
+
+static void kill_party(struct stress *stress, unsigned index) {
         struct party *party = &stress->parties[index];
-        if (let_stopped_go(stress) && among <= 2) /* nobody stands until the next tick, or the two only take turns */
-                return;
-        if (stress->mode->disturbances == NOTHING || !party->pid)
-                return;
-        if (choose(stress->mode->disturbances) == STOP) {
-                stress->stops++;
-                stress->stopped = (int)index;
-                kill(party->pid, SIGSTOP);
-                return;
-        }
         stress->kills++;
         if (is_receiver(stress, index))
                 stress->ledger->killed[stress->ledger->epoch] = true;
         party->killed = true;
         kill(party->pid, SIGKILL);
+}
+
+/* One at random is killed or stopped. Nobody stands longer than until the next time; in a crowd, until its own turn comes again, which may be
+ * to be killed as it stands. */
+static void disturb(struct stress *stress) {
+        unsigned first = stress->mode->again ? stress->senders_count : 0;
+        unsigned among = (stress->mode->receiver_too ? stress->parties_count : stress->senders_count) - first;
+        unsigned index = first + (unsigned)harness_random_below(among);
+        struct party *party = &stress->parties[index];
+        /* Where there are two they take turns. */
+        if (!stress->mode->crowd && let_all_go(stress) && among <= 2)
+                return;
+        if (stress->mode->disturbances == NOTHING || !party->pid)
+                return;
+        if (choose(stress->mode->disturbances) == KILL)
+                kill_party(stress, index);
+        else if (party->stands)
+                let_go(party);
+        else
+                stop_party(stress, party);
 }
 
 static bool all_sent(const struct stress *stress) {
@@ -507,7 +539,7 @@ static void control(struct stress *stress) {
                 disturb(stress);
                 tick = leat_in_ms(TICK_MS);
         }
-        (void)let_stopped_go(stress);
+        (void)let_all_go(stress);
         if (stress->transport->named) {
                 /* One that was killed last is reaped and started anew before it is told. */
                 while (receiver_is_dying(stress)) {
@@ -552,7 +584,7 @@ static void remove_failed(const char *address) {
         (void)leat_remove(address, NULL);
 }
 
-/* As many parties as the declaration allows, up to three of each; messages as large, up to SIZE_MAX_BYTES. */
+/* As many parties as the declaration allows, up to three of each, and seven senders in a crowd; messages as large, up to SIZE_MAX_BYTES. */
 static void set_up(struct stress *stress) {
         const struct leat_declaration *declaration = declaration_of(stress->transport);
         const char *directory = harness_tmpdir();
@@ -564,7 +596,8 @@ static void set_up(struct stress *stress) {
                  stress->transport->base   ? strrchr(directory, '/') + 1
                  : stress->transport->port ? port
                                            : directory);
-        stress->senders_count = declaration->parties[0] == 'n' ? SENDERS_MAX : 1;
+        unsigned several = stress->mode->crowd ? SENDERS_MAX : SENDERS_USUAL;
+        stress->senders_count = declaration->parties[0] == 'n' ? several : 1;
         stress->parties_count = stress->senders_count + (stress->many ? RECEIVERS_MAX : 1);
         stress->ledger = ledger_new(harness_random(), stress->senders_count, messages_wanted(stress->mode));
         stress->ledger->store = stress->many && !stress->transport->broadcast;
@@ -593,7 +626,7 @@ static void tear_down(struct stress *stress) {
 
 static void run(void *argument) {
         const struct test *test = argument;
-        struct stress stress = { .transport = test->transport, .mode = test->mode, .stopped = -1 };
+        struct stress stress = { .transport = test->transport, .mode = test->mode };
         struct ledger_sum sum;
         sigset_t child;
         sigemptyset(&child);
@@ -624,7 +657,7 @@ static void add_tests(void) {
         diagnostics = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
         for (size_t t = 0; t < sizeof transports / sizeof transports[0]; t++)
                 for (size_t m = 0; m < sizeof modes / sizeof modes[0]; m++) {
-                        if (transports[t].again != modes[m].again)
+                        if (transports[t].again != modes[m].again || (modes[m].crowd && !transports[t].crowd))
                                 continue;
                         tests[count] = (struct test){ &transports[t], &modes[m] };
                         snprintf(name, sizeof name, "%s/%s", transports[t].name, modes[m].name);

@@ -62,7 +62,7 @@ static int receive_one(struct world *world) {
         return world_receive(world, world->channel, world->deadline);
 }
 
-static void receive_rest(struct world *world) {
+void receive_rest(struct world *world) {
         if (world->scenario->operation == receive_many)
                 CHECK(world_check_many(world) >= 1);
         else
@@ -92,18 +92,35 @@ void receivers_after_kill(struct world *world) {
         survivors_go_on(world);
 }
 
+/* All the room that there is behind what the child has not read, or has not told of: to the last record. */
+static void fill(struct world *world, struct leat_channel *channel, enum who who) {
+        static const enum length lengths[] = { BLOCK, SMALL, NOTHING };
+        for (int i = 0; i < 3 && world->transport->ring; i++) {
+                int r = 0;
+                for (unsigned k = 0; r == 0 && k < world->transport->ring; k++)
+                        r = world_send(world, channel, who, lengths[i], LEAT_NOW);
+                CHECK_EQ(r, -EAGAIN);
+        }
+}
+
 /* A stopped receiver is not a dead one: what is sent waits for it, and senders may come. */
-static void receivers_while_stopped(struct world *world) {
+void receivers_while_stopped(struct world *world) {
         send_small(world);
+        fill(world, world->sender, SURVIVOR);
         if (!world->transport->named)
                 return;
         world->other = world_open(world, LEAT_SEND);
         CHECK_EQ(world_send(world, world->other, OTHER, SMALL, harness_deadline_ms(DEADLINE_MS)), 0);
+        fill(world, world->other, OTHER);
 }
 
-static void receivers_after_continue(struct world *world) {
+/* If there is a message for it, it needs nothing else to go on. */
+void receivers_after_continue(struct world *world) {
         if (!world->sent[SURVIVOR] || world->sent[SURVIVOR] < world->scenario->messages_before + 1)
                 send_small(world);
+        world_wait_done(world);
+        for (unsigned i = 0; i < world_turns(world); i++)
+                CHECK_EQ(world_send(world, world->sender, SURVIVOR, BLOCK, harness_deadline_ms(DEADLINE_MS)), 0);
         world->page->expected = world->sent[SURVIVOR] + world->sent[OTHER];
         world->sender = leat_close(world->sender);
         world->other = leat_close(world->other);

@@ -14,6 +14,7 @@ struct step_scenario {
         bool pair_only;  /* ... where both ends cannot be made at once */
         bool stores_too; /* also for stores, whose senders are like all others with ?end */
         bool stores_only, fifos_only, datagrams_only, kernel_only;
+        bool rings_only;                     /* ... where memory is shared */
         bool over_only;                      /* ... where calls go by two channels */
         bool told_only;                      /* ... of these: where it tells without being asked */
         bool turns_too;                      /* also for a fifo with ?exclusive */
@@ -30,6 +31,7 @@ struct step_scenario {
         /* messages that the child sends, or takes, before, in and after the operation */
         unsigned messages_before, messages_in, messages_after;
         enum length length;                          /* of the one in it */
+        enum length edge;                            /* of the last one before it */
         void (*before)(struct world *world);         /* survivors: before the child exists */
         void (*prepare)(struct world *world);        /* child: before the first mark */
         void (*ready)(struct world *world);          /* survivors: the child is at the first mark */
@@ -54,15 +56,33 @@ void receivers_before(struct world *world);
 void receivers_prepare(struct world *world);
 void receivers_blocked(struct world *world);
 void receivers_after_kill(struct world *world);
+void receivers_while_stopped(struct world *world);
+void receivers_after_continue(struct world *world);
+void receive_rest(struct world *world);
 
 /* A new receiver opens the name, and a sender comes: one message arrives, nothing older, and the end. */
 void survivors_go_on(struct world *world);
 
 /* One file each; the last of each has no name. */
 extern const struct step_scenario step_open[], step_send[], step_receive[], step_call[], step_close[], step_store[],
-        step_fifo[], step_datagram[], step_kernel[], step_again[], step_over[];
+        step_fifo[], step_datagram[], step_kernel[], step_again[], step_over[], step_ring[];
 
 /* Kills at random times inside long system calls: no tracer. random.c */
 void step_random_add(const struct step_transport *transport);
+
+/* Both ends stopped, and continued in either order. both.c */
+void step_both_add(const struct step_transport *transport);
+
+/* In the child, which has its channel: what it shares by it is registered. share.c */
+void step_register_rings(const struct world *world);
+/* From outside: rings that it made since it began. */
+void step_find_new_rings(const struct tracer *tracer);
+
+/* Where standard output is now, numbers are told, whatever the verdict. world.c */
+void step_say_here(void);
+void step_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Of so many instructions one is stopped at. */
+unsigned step_every(const struct step_transport *transport);
 
 #endif

@@ -13,18 +13,25 @@ void senders_before(struct world *world) {
         CHECK_EQ(world_send(world, world->other, OTHER, SMALL, harness_deadline_ms(DEADLINE_MS)), 0);
 }
 
-static void send_some(struct world *world, unsigned count) {
+static void send_some(struct world *world, enum length length, unsigned count) {
         while (count--)
-                CHECK_EQ(world_send(world, world->channel, CHILD, SMALL, world->deadline), 0);
+                CHECK_EQ(world_send(world, world->channel, CHILD, length, world->deadline), 0);
 }
 
 void senders_prepare(struct world *world) {
         world->channel = world_open(world, LEAT_SEND);
-        send_some(world, world->scenario->messages_before);
+        send_some(world, SMALL, world->scenario->messages_before);
 }
 
 void senders_after(struct world *world) {
-        send_some(world, world->scenario->messages_after);
+        send_some(world, SMALL, world->scenario->messages_after);
+        send_some(world, BLOCK, world_turns(world));
+}
+
+static unsigned messages_of_all(const struct world *world) {
+        const struct step_scenario *scenario = world->scenario;
+        return scenario->messages_before + scenario->messages_in + scenario->messages_after +
+               (scenario->after == senders_after ? world_turns(world) : 0);
 }
 
 static void other_comes_through(struct world *world) {
@@ -48,6 +55,15 @@ void senders_after_kill(struct world *world) {
         CHECK(world->taken[CHILD] <= scenario->messages_before + scenario->messages_in);
 }
 
+/* The other's ring turns several times, while that of the child stands still. */
+static void other_turns(struct world *world) {
+        for (unsigned i = 0; i < world_turns(world); i++) {
+                CHECK_EQ(world_send(world, world->other, OTHER, BLOCK, harness_deadline_ms(DEADLINE_MS)), 0);
+                CHECK_EQ(world_take(world, world->receiver, harness_deadline_ms(DEADLINE_MS)), 0);
+        }
+        CHECK_EQ(world->taken[OTHER], world->sent[OTHER]);
+}
+
 /* It may have to wait for its turn, but not past its deadline. */
 static void other_tries(struct world *world) {
         int r = world_send(world, world->other, OTHER, SMALL, harness_deadline_ms(BRIEF_MS));
@@ -66,11 +82,12 @@ void senders_while_stopped(struct world *world) {
                 other_tries(world);
         else
                 other_comes_through(world);
+        if (world->transport->ring)
+                other_turns(world);
 }
 
 void senders_after_continue(struct world *world) {
-        const struct step_scenario *scenario = world->scenario;
-        unsigned all = scenario->messages_before + scenario->messages_in + scenario->messages_after;
+        unsigned all = messages_of_all(world);
         while (world->taken[CHILD] < all)
                 CHECK_EQ(world_take(world, world->receiver, harness_deadline_ms(PATIENCE_MS)), 0);
         world_finish_child(world);

@@ -6,21 +6,25 @@
  * (nothing is killed, all must be right). Then for each event a new world: the child goes on to it and is killed
  * there; for each event that begins a class, and each sleep, another, where it is stopped, looked
  * at, and let go. Between two system calls of a child that shares no memory all instructions are of one class, so
- * these runs go from call to call.
+ * these runs go from call to call. A store to shared memory begins a class too, and a run has a breakpoint behind it. There the child
+ * is also stopped at instructions of the library (points.h): at each in a long run, else at each 80th that it came to, and at each
+ * eighth of those next to an event.
  *
  * A child is not quite the same from run to run (a timer, a listener that came sooner): an event is found by its kind and
- * the number of its class, and a run that passes it is killed where it then stands.
+ * the number of calls before it, and a run that passes it is killed where it then stands.
  */
 #include "harness.h"
+#include "points.h"
 #include "scenario.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-#define POINTS_MAX 4096
 #define TIMEOUT_S 180
+#define LONG_TIMEOUT_S 900
+#define NEAR_DENSER 10 /* of instructions next to an event so many times more */
 
 static const struct step_transport transports[] = {
         { .name = "pipe",
@@ -79,6 +83,14 @@ static const struct step_transport transports[] = {
         { .name = "udp", .address = "udp:%s", .options = "", .named = true, .port = true, .datagrams = true },
         { .name = "netlink", .address = "netlink:route", .options = "", .named = true, .kernel = true },
         { .name = "raw", .address = "raw:127.0.0.1", .options = "", .two_way = "", .named = true, .kernel = true },
+        { .name = "shm",
+          .pair = "shm:",
+          .address = "shm:%s",
+          .options = "?ring=128k",
+          .sync = "",
+          .two_way = "",
+          .named = true,
+          .ring = 128 << 10 },
         { .name = "unix-stream",
           .pair = "unix-stream:",
           .address = "unix-stream:%s",
@@ -90,14 +102,7 @@ static const struct step_transport transports[] = {
 
 static const struct step_scenario *const groups[] = { step_open,   step_send,  step_receive, step_call,
                                                       step_close,  step_store, step_fifo,    step_datagram,
-                                                      step_kernel, step_again, step_over };
-
-/* Where to kill or stop. */
-struct point {
-        enum tracer_event event;
-        unsigned class_number;
-        long call;
-};
+                                                      step_kernel, step_again, step_over,    step_ring };
 
 struct counts {
         uint64_t instructions;
@@ -109,10 +114,6 @@ struct test {
         const struct step_transport *transport;
 };
 
-static struct point points[POINTS_MAX];
-static size_t points_count;
-static int diagnostics = -1; /* the real standard output: numbers are shown whatever the verdict */
-
 /* --- in the child --- */
 
 static void child(void *argument) {
@@ -120,6 +121,7 @@ static void child(void *argument) {
         const struct step_scenario *scenario = world->scenario;
         if (scenario->prepare)
                 scenario->prepare(world);
+        step_register_rings(world);
         step_begin();
         int r = scenario->operation(world);
         world->page->result = r;
@@ -150,9 +152,8 @@ static void start(struct world *world, const struct test *test) {
         world_gave(world);
 }
 
-static enum tracer_event next(struct world *world, bool between) {
-        enum tracer_pace pace = between && world->transport->shared ? TRACER_INSTRUCTIONS : TRACER_CALLS;
-        enum tracer_event event = tracer_next(&world->tracer, pace);
+static enum tracer_event next(struct world *world) {
+        enum tracer_event event = tracer_next(&world->tracer, TRACER_CALLS);
         if (event == TRACER_EXITED)
                 FAIL("the child ended in the middle");
         if (event == TRACER_BEGIN && world->scenario->ready)
@@ -172,13 +173,15 @@ static void unblock(struct world *world, enum tracer_event event, int64_t deadli
 static void run_to_begin(struct world *world) {
         int64_t deadline = harness_deadline_ms(PATIENCE_MS);
         enum tracer_event event;
-        while ((event = next(world, false)) != TRACER_BEGIN)
+        while ((event = next(world)) != TRACER_BEGIN)
                 unblock(world, event, deadline);
 }
 
 static bool reached(const struct world *world, enum tracer_event event, const struct point *point) {
-        return event == TRACER_END || world->tracer.class_number > point->class_number ||
-               (event == point->event && world->tracer.class_number == point->class_number);
+        if (event == TRACER_END || event == TRACER_BROKEN)
+                return true;
+        return point->event != TRACER_BROKEN &&
+               (world->tracer.calls > point->calls || (event == point->event && world->tracer.calls == point->calls));
 }
 
 static void run_to(struct world *world, const struct point *point) {
@@ -187,7 +190,9 @@ static void run_to(struct world *world, const struct point *point) {
         run_to_begin(world);
         if (point->event == TRACER_BEGIN)
                 return;
-        while (event = next(world, true), !reached(world, event, point))
+        if (point->event == TRACER_BROKEN)
+                tracer_break(&world->tracer, point->address, point->hit);
+        while (event = next(world), !reached(world, event, point))
                 unblock(world, event, deadline);
 }
 
@@ -201,28 +206,22 @@ static void let_go(struct world *world) {
 
 /* --- all runs of a scenario --- */
 
-static void add_point(enum tracer_event event, const struct world *world) {
-        struct point point = { event, world->tracer.class_number, world->tracer.call };
-        struct point *last = points_count ? &points[points_count - 1] : NULL;
-        if (last && event == TRACER_ASLEEP && last->event == event && last->class_number == point.class_number)
-                return; /* it is told as long as the child sleeps */
-        CHECK(points_count < POINTS_MAX);
-        points[points_count++] = point;
-}
-
 static void trace(const struct test *test, struct counts *counts) {
         struct world world;
         enum tracer_event event = TRACER_BEGIN;
+        enum tracer_pace pace = test->transport->ring ? TRACER_EACH : TRACER_INSTRUCTIONS;
         int64_t deadline = harness_deadline_ms(PATIENCE_MS);
         world_at("%s %s: trace", test->transport->name, test->scenario->name);
         start(&world, test);
         run_to_begin(&world);
-        points_count = 0;
-        add_point(TRACER_BEGIN, &world);
+        points_begin();
+        points_add(&world.tracer, TRACER_BEGIN);
         while (event != TRACER_END) {
-                event = tracer_next(&world.tracer, TRACER_INSTRUCTIONS);
+                event = tracer_next(&world.tracer, pace);
                 CHECK(event != TRACER_EXITED);
-                add_point(event, &world);
+                points_add(&world.tracer, event);
+                if (event == TRACER_LEAVE && world.tracer.call == SYS_mmap && test->transport->ring)
+                        step_find_new_rings(&world.tracer);
                 unblock(&world, event, deadline);
         }
         counts->instructions = world.tracer.instructions;
@@ -233,6 +232,8 @@ static void trace(const struct test *test, struct counts *counts) {
 static void say(const char *what, const struct test *test, const struct point *point) {
         world_at("%s %s: %s %s %s, class %u", test->transport->name, test->scenario->name, what,
                  tracer_event_name(point->event), tracer_call_name(point->call), point->class_number);
+        if (point->event == TRACER_BROKEN)
+                world_at("... at %#lx, time %u", points_offset(point->address), point->hit);
 }
 
 static void kill_at(const struct test *test, const struct point *point) {
@@ -257,8 +258,14 @@ static void stop_at(const struct test *test, const struct point *point) {
         let_go(&world);
 }
 
-static bool is_stopped_at(enum tracer_event event) {
-        return event == TRACER_BEGIN || event == TRACER_LEAVE || event == TRACER_CHANGED || event == TRACER_ASLEEP;
+static void tell(const struct test *test, const struct counts *counts, const struct points *points) {
+        step_say("# %s %s: %llu instructions, %u classes, %u kills, %u stops", test->transport->name,
+                 test->scenario->name, (unsigned long long)counts->instructions, counts->classes, counts->kills,
+                 counts->stops);
+        if (test->transport->ring)
+                step_say("; %u states of shared memory, %u of %u addresses of the library", points->states,
+                         points->chosen, points->instructions);
+        step_say("\n");
 }
 
 static void run(void *argument) {
@@ -268,21 +275,23 @@ static void run(void *argument) {
         if (why)
                 SKIP("%s", why);
         trace(test, &counts);
-        for (size_t i = 0; i < points_count; i++, counts.kills++)
-                kill_at(test, &points[i]);
-        for (size_t i = 0; i < points_count; i++)
-                if (is_stopped_at(points[i].event)) {
-                        stop_at(test, &points[i]);
+        unsigned every = step_every(test->transport), near = every / NEAR_DENSER;
+        struct points points = points_end(every, near > 0 ? near : 1);
+        for (size_t i = 0; i < points.events; i++, counts.kills++)
+                kill_at(test, &points.list[i]);
+        for (size_t i = 0; i < points.count; i++)
+                if (points.list[i].begins || i >= points.events) {
+                        stop_at(test, &points.list[i]);
                         counts.stops++;
                 }
-        dprintf(diagnostics, "# %s %s: %llu instructions, %u classes, %u kills, %u stops\n", test->transport->name,
-                test->scenario->name, (unsigned long long)counts.instructions, counts.classes, counts.kills,
-                counts.stops);
+        tell(test, &counts, &points);
 }
 
 /* --- the tests --- */
 
 static bool is_wanted(const struct step_scenario *scenario, const struct step_transport *transport) {
+        if (scenario->rings_only)
+                return transport->ring > 0;
         if (transport->kernel || scenario->kernel_only)
                 return transport->kernel && scenario->kernel_only && (transport->two_way || !scenario->two_way) &&
                        !(transport->two_way && scenario->told_only);
@@ -306,24 +315,29 @@ static bool is_wanted(const struct step_scenario *scenario, const struct step_tr
 }
 
 static void add(const struct step_scenario *scenario, const struct step_transport *transport) {
-        static struct test tests[256];
+        static struct test tests[512];
         static size_t count;
         char name[96];
         if (count == sizeof tests / sizeof tests[0])
                 abort();
         tests[count] = (struct test){ scenario, transport };
         snprintf(name, sizeof name, "%s/%s", transport->name, scenario->name);
-        harness_add_with(name, run, &tests[count++], (struct harness_options){ .timeout_s = TIMEOUT_S });
+        harness_add_with(name, run, &tests[count++],
+                         (struct harness_options){ .timeout_s = transport->ring && step_every(transport) == 1
+                                                                        ? LONG_TIMEOUT_S
+                                                                        : TIMEOUT_S });
 }
 
 static void add_tests(void) {
-        diagnostics = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+        step_say_here();
         for (size_t t = 0; t < sizeof transports / sizeof transports[0]; t++) {
                 for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++)
                         for (const struct step_scenario *scenario = groups[g]; scenario->name; scenario++)
                                 if (is_wanted(scenario, &transports[t]))
                                         add(scenario, &transports[t]);
                 /* Where each call is short there is nothing to hit. */
+                if (transports[t].ring)
+                        step_both_add(&transports[t]);
                 if (!transports[t].store && !transports[t].datagrams && !transports[t].kernel)
                         step_random_add(&transports[t]);
         }

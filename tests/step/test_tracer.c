@@ -180,6 +180,14 @@ struct slot {
 
 static struct slot *slot;
 
+static void two_stores(void *argument) {
+        (void)argument;
+        step_begin();
+        slot->size = 1;
+        slot->size = 2;
+        step_end();
+}
+
 static void publish(void *argument) {
         uint64_t sum = 0;
         (void)argument;
@@ -230,6 +238,90 @@ TEST(kills_between_two_stores) {
                 CHECK_EQ(slot->size, expected[i].size);
                 CHECK_EQ(slot->ready, expected[i].ready);
         }
+}
+
+/* The tracer may register it too, and tells one content from another. */
+TEST(shares_from_outside) {
+        need_ptrace();
+        slot = harness_shared(sizeof *slot);
+        start(two_stores, NULL);
+        CHECK(tracer_share(&tracer, (const void *)slot, sizeof *slot));
+        CHECK(!tracer_share(&tracer, (const void *)slot, sizeof *slot));
+        run_to(TRACER_BEGIN, 1, TRACER_CALLS);
+        run_to(TRACER_CHANGED, 1, TRACER_INSTRUCTIONS);
+        uint64_t before = tracer_fingerprint(&tracer);
+        CHECK_EQ(slot->size, 1);
+        run_to(TRACER_CHANGED, 1, TRACER_INSTRUCTIONS);
+        CHECK(tracer_fingerprint(&tracer) != before);
+        run_to(TRACER_END, 1, TRACER_INSTRUCTIONS);
+        finish(0);
+}
+
+/* --- breakpoints --- */
+
+__attribute__((noinline)) static void come_by(void) {
+        slot->size = slot->size + 1;
+}
+
+static void come_three_times(void *argument) {
+        (void)argument;
+        step_begin();
+        for (int i = 0; i < 3; i++)
+                come_by();
+        step_end();
+        come_by();
+}
+
+static void begin_with_break(unsigned n) {
+        slot = harness_shared(sizeof *slot);
+        start(come_three_times, NULL);
+        run_to(TRACER_BEGIN, 1, TRACER_CALLS);
+        tracer_break(&tracer, (uintptr_t)come_by, n);
+}
+
+/* The child stands before it has executed it, and goes on as if nothing had been. */
+TEST(breaks_before_an_instruction) {
+        need_ptrace();
+        for (unsigned n = 1; n <= 3; n++) {
+                begin_with_break(n);
+                CHECK_EQ(tracer_next(&tracer, TRACER_CALLS), TRACER_BROKEN);
+                CHECK_EQ(tracer_address(&tracer), (uintptr_t)come_by);
+                CHECK_EQ(slot->size, n - 1);
+                run_to(TRACER_END, 1, TRACER_CALLS);
+                finish(0);
+                CHECK_EQ(slot->size, 4);
+        }
+        begin_with_break(4); /* it is not reached before the end, and let go with it */
+        run_to(TRACER_END, 1, TRACER_CALLS);
+        finish(0);
+        CHECK_EQ(slot->size, 4);
+}
+
+TEST(kills_at_a_breakpoint) {
+        need_ptrace();
+        begin_with_break(2);
+        CHECK_EQ(tracer_next(&tracer, TRACER_CALLS), TRACER_BROKEN);
+        tracer_kill(&tracer);
+        tracer_end(&tracer);
+        CHECK_EQ(slot->size, 1);
+}
+
+/* The trace counts as the breakpoint does. */
+TEST(tells_each_instruction) {
+        unsigned times = 0, told = 0;
+        enum tracer_event event;
+        need_ptrace();
+        slot = harness_shared(sizeof *slot);
+        start(come_three_times, NULL);
+        run_to(TRACER_BEGIN, 1, TRACER_CALLS);
+        while ((event = tracer_next(&tracer, TRACER_EACH)) != TRACER_END) {
+                CHECK_EQ(event, TRACER_STEP);
+                times += tracer_address(&tracer) == (uintptr_t)come_by;
+                told++;
+        }
+        CHECK_EQ(times, 3);
+        CHECK_EQ(told, tracer.instructions);
+        finish(0);
 }
 
 static void raise_and_exit(void *argument) {

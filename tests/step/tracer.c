@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,15 +39,6 @@ void step_begin(void) {
 
 void step_end(void) {
         syscall(SYS_getppid, MARK_END);
-}
-
-void step_shared(const void *memory, size_t size_bytes) {
-        int n = child_page ? child_page->count : TRACER_SHARED_MAX;
-        if (n == TRACER_SHARED_MAX || size_bytes > TRACER_SHARED_BYTES)
-                abort();
-        child_page->shared[n].memory = memory;
-        child_page->shared[n].size_bytes = size_bytes;
-        child_page->count = n + 1;
 }
 
 #define REP_MOVSB                                                                                                      \
@@ -104,6 +96,18 @@ static bool call_is_next(pid_t pid, long *ret_call, long *ret_argument) {
         return true;
 }
 
+uintptr_t tracer_address(const struct tracer *tracer) {
+        return (uintptr_t)ptrace(PTRACE_PEEKUSER, tracer->pid, (void *)offsetof(struct user_regs_struct, rip), NULL);
+}
+
+/* The child stands behind a breakpoint: before it. */
+static void step_back(pid_t pid, uintptr_t address) {
+        (void)ptrace(PTRACE_POKEUSER, pid, (void *)offsetof(struct user_regs_struct, rip), (void *)address);
+}
+
+#define BREAKPOINT_BYTES 1
+#define WITH_BREAKPOINT(word) (((word) & ~0xffL) | 0xcc) /* int3 */
+
 /* At a stop before or after a system call: which. */
 static void call_at_stop(pid_t pid, long *ret_call, long *ret_argument) {
         struct user_regs_struct user;
@@ -123,6 +127,17 @@ static bool call_is_next(pid_t pid, long *ret_call, long *ret_argument) {
 static void call_at_stop(pid_t pid, long *ret_call, long *ret_argument) {
         (void)pid, (void)ret_call, (void)ret_argument;
 }
+
+uintptr_t tracer_address(const struct tracer *tracer) {
+        return (void)tracer, 0;
+}
+
+static void step_back(pid_t pid, uintptr_t address) {
+        (void)pid, (void)address;
+}
+
+#define BREAKPOINT_BYTES 0
+#define WITH_BREAKPOINT(word) (word)
 
 #endif
 
@@ -230,7 +245,84 @@ static void go(struct tracer *tracer, bool stepping) {
         tracer->running = true;
 }
 
+/* --- breakpoints: the child's text is a copy of its own as soon as it is written to --- */
+
+static void plant(const struct tracer *tracer, bool on) {
+        long word = on ? WITH_BREAKPOINT(tracer->broken_word) : tracer->broken_word;
+        (void)ptrace(PTRACE_POKETEXT, tracer->pid, (void *)tracer->breaks_at, word);
+}
+
+void tracer_break(struct tracer *tracer, uintptr_t address, unsigned n) {
+        tracer->breaks_at = address;
+        tracer->breaks_in = n;
+        tracer->broken_word = ptrace(PTRACE_PEEKTEXT, tracer->pid, (void *)address, NULL);
+        plant(tracer, true);
+}
+
+static void remove_breakpoint(struct tracer *tracer) {
+        if (tracer->breaks_at != 0)
+                plant(tracer, false);
+        tracer->breaks_at = 0;
+}
+
+/* Past the instruction of the breakpoint, which stays. */
+static void step_over(struct tracer *tracer) {
+        plant(tracer, false);
+        go(tracer, true);
+        wait_stop(tracer, false);
+        if (!tracer->ended)
+                plant(tracer, true);
+}
+
+static bool event_of_break(struct tracer *tracer, enum tracer_event *ret_event) {
+        if (tracer->breaks_at == 0 || WSTOPSIG(tracer->status) != SIGTRAP ||
+            tracer_address(tracer) != tracer->breaks_at + BREAKPOINT_BYTES)
+                return false;
+        step_back(tracer->pid, tracer->breaks_at);
+        if (--tracer->breaks_in > 0) {
+                step_over(tracer);
+                return false;
+        }
+        remove_breakpoint(tracer);
+        *ret_event = TRACER_BROKEN;
+        return true;
+}
+
 /* --- shared memory --- */
+
+static bool is_shared(const struct tracer_page *page, const void *memory) {
+        for (int i = 0; i < page->count; i++)
+                if (page->shared[i].memory == memory)
+                        return true;
+        return false;
+}
+
+static bool share(struct tracer_page *page, const void *memory, size_t size_bytes) {
+        int n = page->count;
+        if (n == TRACER_SHARED_MAX || size_bytes > TRACER_SHARED_BYTES)
+                return false;
+        page->shared[n].memory = memory;
+        page->shared[n].size_bytes = size_bytes;
+        page->count = n + 1;
+        return true;
+}
+
+bool tracer_share(const struct tracer *tracer, const void *memory, size_t size_bytes) {
+        return !is_shared(tracer->page, memory) && share(tracer->page, memory, size_bytes);
+}
+
+void step_shared(const void *memory, size_t size_bytes) {
+        if (!child_page || !share(child_page, memory, size_bytes))
+                abort();
+}
+
+uint64_t tracer_fingerprint(const struct tracer *tracer) {
+        uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+        for (int i = 0; i < tracer->page->count; i++)
+                for (size_t k = 0; tracer->copies[i] && k < tracer->page->shared[i].size_bytes; k++)
+                        hash = (hash ^ tracer->copies[i][k]) * UINT64_C(0x100000001b3);
+        return hash;
+}
 
 /* Take a copy of what is shared now. Returns whether it differs from the copy before; memory just registered
  * does not. What cannot be read any more (it was unmapped) is as it was. */
@@ -260,7 +352,7 @@ static enum tracer_event entered(struct tracer *tracer, long call, long argument
                 return TRACER_ENTER;
         tracer->between = argument == MARK_BEGIN;
         if (tracer->between)
-                tracer->class_number = 0, tracer->instructions = 0;
+                tracer->class_number = tracer->calls = 0, tracer->instructions = 0;
         return tracer->between ? TRACER_BEGIN : TRACER_END;
 }
 
@@ -270,6 +362,7 @@ static bool left(struct tracer *tracer, enum tracer_event *ret_event) {
         tracer->in_call = false;
         (void)shared_changed(tracer);
         tracer->class_number += !mark;
+        tracer->calls += !mark;
         *ret_event = TRACER_LEAVE;
         return !mark;
 }
@@ -278,7 +371,7 @@ static bool left(struct tracer *tracer, enum tracer_event *ret_event) {
 static bool event_of_call(struct tracer *tracer, enum tracer_event *ret_event) {
         long call = -1, argument = 0;
         if (WSTOPSIG(tracer->status) != CALL_STOP)
-                return false;
+                return event_of_break(tracer, ret_event);
         if (tracer->in_call)
                 return left(tracer, ret_event);
         call_at_stop(tracer->pid, &call, &argument);
@@ -312,7 +405,7 @@ enum tracer_event tracer_next(struct tracer *tracer, enum tracer_pace pace) {
         enum tracer_event event;
         while (!tracer->ended) {
                 /* A call is left at the pace at which it was entered: the two stop at different places of it. */
-                bool stepping = tracer->in_call ? tracer->stepped : pace == TRACER_INSTRUCTIONS;
+                bool stepping = tracer->in_call ? tracer->stepped : pace != TRACER_CALLS;
                 tracer->stepped = stepping;
                 if (stepping && event_ahead(tracer, &event))
                         return event;
@@ -322,6 +415,8 @@ enum tracer_event tracer_next(struct tracer *tracer, enum tracer_pace pace) {
                         return TRACER_ASLEEP;
                 if (!tracer->ended && (stepping ? event_of_step(tracer, &event) : event_of_call(tracer, &event)))
                         return event;
+                if (!tracer->ended && pace == TRACER_EACH && stepping && tracer->between)
+                        return TRACER_STEP;
         }
         return TRACER_EXITED;
 }
@@ -346,13 +441,19 @@ void tracer_kill(struct tracer *tracer) {
 }
 
 void tracer_release(struct tracer *tracer) {
-        if (!tracer->ended)
+        if (!tracer->ended) {
+                remove_breakpoint(tracer);
                 (void)ptrace(PTRACE_DETACH, tracer->pid, NULL, 0L);
+        }
         tracer->running = !tracer->ended;
 }
 
 static int exit_code(const struct tracer *tracer) {
         return WIFSIGNALED(tracer->status) ? -WTERMSIG(tracer->status) : WEXITSTATUS(tracer->status);
+}
+
+bool tracer_is_asleep(const struct tracer *tracer) {
+        return state(tracer) == 'S';
 }
 
 int tracer_wait(struct tracer *tracer, int64_t deadline) {
@@ -403,10 +504,12 @@ const char *tracer_call_name(long number) {
                 NAME(unlinkat),       NAME(write),       NAME(writev),
                 NAME(mkdirat),        NAME(gettid),      NAME(geteuid),
                 NAME(getrandom),      NAME(brk),         NAME(rt_sigtimedwait),
+                NAME(memfd_create),   NAME(fallocate),   NAME(membarrier),
+                NAME(pidfd_open),     NAME(readlinkat),
 #ifdef SYS_poll
                 NAME(poll),           NAME(epoll_wait),  NAME(open),
                 NAME(stat),           NAME(lstat),       NAME(mkdir),
-                NAME(unlink),
+                NAME(unlink),         NAME(readlink),
 #endif
         };
 #undef NAME
@@ -423,6 +526,8 @@ const char *tracer_event_name(enum tracer_event event) {
                 [TRACER_ASLEEP] = "asleep in",
                 [TRACER_LEAVE] = "after",
                 [TRACER_CHANGED] = "after a store to shared memory after",
+                [TRACER_STEP] = "after an instruction after",
+                [TRACER_BROKEN] = "at an instruction after",
                 [TRACER_END] = "at the end after",
                 [TRACER_EXITED] = "ended after",
         };

@@ -15,6 +15,8 @@
  *   ASLEEP   the child sleeps in that call: somebody else has to do something
  *   LEAVE    the call has been executed, no instruction after it
  *   CHANGED  the instruction just executed changed a byte of memory that others share (step_shared())
+ *   STEP     any other instruction was executed, where that was asked for (TRACER_EACH)
+ *   BROKEN   the instruction that tracer_break() asked for is next
  *
  * LEAVE and CHANGED begin a class; their count since BEGIN numbers it. Everything that waits here does
  * so on waitpid(); only a child that is in a system call is also looked at in /proc, because the
@@ -35,13 +37,16 @@ enum tracer_event {
         TRACER_ASLEEP,
         TRACER_LEAVE,
         TRACER_CHANGED,
+        TRACER_STEP,
+        TRACER_BROKEN,
         TRACER_END,
         TRACER_EXITED /* without having come to step_end() */
 };
 
 enum tracer_pace {
-        TRACER_CALLS,       /* from system call to system call: CHANGED is not seen */
-        TRACER_INSTRUCTIONS /* every instruction is looked at */
+        TRACER_CALLS,        /* from system call to system call: CHANGED is not seen */
+        TRACER_INSTRUCTIONS, /* every instruction is looked at */
+        TRACER_EACH          /* ... and told */
 };
 
 #define TRACER_SHARED_MAX 8
@@ -59,8 +64,12 @@ struct tracer {
         bool between;          /* it stands between the marks */
         long call;             /* the system call it is in, enters next, or left last */
         unsigned class_number; /* classes begun since BEGIN; class 0 is the first */
+        unsigned calls;        /* executed since BEGIN */
         uint64_t instructions; /* executed since BEGIN, when each was looked at */
         int stat;              /* /proc/PID/stat */
+        uintptr_t breaks_at;   /* where there is a breakpoint; 0: nowhere */
+        unsigned breaks_in;    /* so many times the child comes there, until it stands */
+        long broken_word;      /* what stands there without it */
         struct tracer_page *page;
         unsigned char *copies[TRACER_SHARED_MAX]; /* what the shared memory was like last time */
 };
@@ -81,6 +90,12 @@ int tracer_start(struct tracer *tracer, void (*function)(void *argument), void *
 /* Let the child go on to its next event. After ASLEEP: look again, at the same call. */
 enum tracer_event tracer_next(struct tracer *tracer, enum tracer_pace pace);
 
+/* Which instruction is next, of a child that stands outside of a call. */
+uintptr_t tracer_address(const struct tracer *tracer);
+
+/* Let BROKEN tell when the child, which stands, comes to that instruction for the n-th time: at the full speed of TRACER_CALLS. One at a time. */
+void tracer_break(struct tracer *tracer, uintptr_t address, unsigned n);
+
 /* Stop a child that ASLEEP told of (SIGSTOP); one that told another event stands already. */
 void tracer_stop(struct tracer *tracer);
 
@@ -89,6 +104,9 @@ void tracer_kill(struct tracer *tracer);
 
 /* Let the child go, untraced. */
 void tracer_release(struct tracer *tracer);
+
+/* Does a child that was released sleep? */
+bool tracer_is_asleep(const struct tracer *tracer);
 
 /* Reap a child that was released, at most until the deadline (CLOCK_MONOTONIC, ns). Returns its
  * exit code, minus a signal, or -ETIMEDOUT (then it still runs). */
@@ -100,6 +118,12 @@ void tracer_end(struct tracer *tracer);
 /* The name of a frequent system call, or "call"; of an event. Static text. */
 const char *tracer_call_name(long number);
 const char *tracer_event_name(enum tracer_event event);
+
+/* step_shared() from here, of what the child mapped meanwhile. false: it is registered, or too much. */
+bool tracer_share(const struct tracer *tracer, const void *memory, size_t size_bytes);
+
+/* A number that another content of what is shared, as it was seen last, does not have but by accident. */
+uint64_t tracer_fingerprint(const struct tracer *tracer);
 
 /* --- in the child --- */
 

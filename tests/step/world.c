@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "world.h"
 #include "harness.h"
+#include "scenario.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -67,6 +70,17 @@ void world_begin(struct world *world, const struct step_transport *transport, co
                 harness_remove_later(remove_failed, world->address);
 }
 
+/* Nothing of a ring stays behind. */
+static void check_maps(void) {
+        char line[512];
+        FILE *maps = fopen("/proc/self/maps", "re");
+        CHECK(maps != NULL);
+        while (fgets(line, sizeof line, maps))
+                if (strstr(line, "memfd:leat"))
+                        FAIL("left behind: %s", line);
+        fclose(maps);
+}
+
 void world_end(struct world *world) {
         world->receiver = leat_close(world->receiver);
         world->sender = leat_close(world->sender);
@@ -77,6 +91,8 @@ void world_end(struct world *world) {
         remove_store(world);
         if (rmdir(world->directory) < 0)
                 FAIL("left behind in %s: %s", world->directory, strerror(errno));
+        if (world->transport->ring)
+                check_maps();
         CHECK_EQ(harness_count_descriptors(), descriptors_before);
 }
 
@@ -87,6 +103,19 @@ void world_at(const char *format, ...) {
         vprintf(format, list);
         va_end(list);
         putchar('\n');
+}
+
+static int diagnostics = -1; /* the real standard output */
+
+void step_say_here(void) {
+        diagnostics = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+}
+
+void step_say(const char *format, ...) {
+        va_list list;
+        va_start(list, format);
+        vdprintf(diagnostics, format, list);
+        va_end(list);
 }
 
 /* --- ends --- */
@@ -124,7 +153,10 @@ struct leat_channel *world_open(struct world *world, unsigned flags) {
 
 /* --- messages --- */
 
-static const size_t sizes[LENGTH_MAX] = { [SMALL] = SMALL_BYTES, [MIDDLE] = MIDDLE_BYTES, [LARGE] = LARGE_BYTES };
+static const size_t sizes[LENGTH_MAX] = {
+        [SMALL] = SMALL_BYTES, [MIDDLE] = MIDDLE_BYTES, [LARGE] = LARGE_BYTES, [NOTHING] = 0,
+        [BLOCK] = BLOCK_BYTES, [EDGE] = EDGE_BYTES,     [RIM] = RIM_BYTES
+};
 
 int64_t message_type(enum who who, unsigned number, enum length length) {
         return 1 + (int64_t)number * 100 + (int64_t)who * 10 + (int64_t)length;
@@ -258,6 +290,15 @@ void world_expect_end(struct world *world, struct leat_channel *receiver) {
 }
 
 /* --- processes --- */
+
+void world_wait_done(const struct world *world) {
+        int64_t deadline = harness_deadline_ms(PATIENCE_MS);
+        while (!world->page->done) {
+                if (leat_now() > deadline)
+                        FAIL("the child was let go, and hangs");
+                sched_yield();
+        }
+}
 
 void world_finish_child(struct world *world) {
         if (world->continued)

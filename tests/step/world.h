@@ -20,10 +20,19 @@
 #define BRIEF_MS 2        /* a deadline that passes because a stopped process does nothing */
 #define SMALL_BYTES 100
 #define LARGE_BYTES 300000  /* several frames, more than a socket or pipe holds */
-#define MIDDLE_BYTES 150000 /* several frames, and yet a sender need not wait for the receiver */
+#define MIDDLE_BYTES 100000 /* two frames, and yet a sender need not wait for the receiver */
 
 enum who { CHILD, SURVIVOR, OTHER, WHO_MAX };
-enum length { SMALL, MIDDLE, LARGE, LENGTH_MAX };
+/* BLOCKs are what rings are filled with: 8 of them turn one once, and 7 fill it. EDGE in place of one leaves 64 bytes until its end, RIM so many
+ * that a SMALL one ends there. */
+enum length { SMALL, MIDDLE, LARGE, NOTHING, BLOCK, EDGE, RIM, LENGTH_MAX };
+#define BLOCK_RECORD 16384 /* with what stands before it in a ring of 128 KiB */
+#define BLOCK_BYTES (BLOCK_RECORD - 16)
+#define BLOCKS_A_TURN 8
+#define BLOCKS_FULL 7
+#define EDGE_BYTES (BLOCK_BYTES - 64)
+#define RIM_BYTES (BLOCK_BYTES - 128)
+#define TURNS 4
 
 /* A transport under test. A later one is one row more, in test_step.c. */
 struct step_transport {
@@ -46,7 +55,7 @@ struct step_transport {
         bool large;                  /* a store of messages of any size, which knows ?acknowledge */
         const char *scarce;          /* the option that leaves room for three small messages; or "" and */
         const char *scarce_capacity; /* ... the property that does, in bytes */
-        bool shared;                 /* it shares memory: every instruction is looked at */
+        unsigned ring;               /* it shares memory: rings of so many bytes */
 };
 
 struct step_scenario; /* scenario.h */
@@ -56,6 +65,7 @@ struct step_page {
         _Atomic int done;          /* the operation came to its end */
         _Atomic int result;        /* what it returned; set before `done` */
         _Atomic int helper_result; /* what the helper's call returned, 1 for success; 0: nothing yet */
+        _Atomic unsigned helper_sent;
         _Atomic unsigned expected; /* messages that the child is to have taken when it gets the end */
 };
 
@@ -78,6 +88,11 @@ struct world {
         int64_t deadline; /* for the child: it should not have to count one out between the marks */
         bool continued;   /* the child was seen to end well */
 };
+
+/* Several turns of a ring, in BLOCKs; 0: there is none. */
+static inline unsigned world_turns(const struct world *world) {
+        return world->transport->ring ? TURNS * BLOCKS_A_TURN : 0;
+}
 
 /* --- the run --- */
 
@@ -134,6 +149,9 @@ int world_reply(struct leat_channel *channel, const struct leat_message *request
 
 /* The next to come is the end, and it is told once. */
 void world_expect_end(struct world *world, struct leat_channel *receiver);
+
+/* The child, which was let go, comes to the end of the operation by itself. */
+void world_wait_done(const struct world *world);
 
 /* Let the child end and see that it ended well. */
 void world_finish_child(struct world *world);

@@ -101,6 +101,56 @@ TEST(an_adaptive_one_begins_with_all_of_its_budget) {
         CHECK_EQ(budget_now(&spin), SPIN_MOST_NS);
 }
 
+/* A wait that was over within the first looks. */
+static void wait_briefly(struct spin *spin) {
+        CHECK(spin_is_brief(spin));
+        spin_was_brief(spin);
+        spin_done(spin);
+        CHECK_EQ(spin->since, 0);
+}
+
+TEST(a_dialogue_between_two_cores_is_waited_for_briefly) {
+        struct spin spin;
+        spin_init(&spin, SPIN_ADAPTIVE);
+        CHECK(!spin_is_brief(&spin)); /* the other end may want this core */
+        make_apart(&spin);
+        (void)budget_now(&spin);
+        spin.quick = 0;
+        for (unsigned i = 0; i < SPIN_QUICK_FIRST; i++)
+                wait_briefly(&spin);
+        CHECK(!spin_is_brief(&spin)); /* one in so many is tried with a delay: more may come by it */
+        CHECK(spin_again(&spin));
+        CHECK(spin.delay_ns > 0);
+}
+
+TEST(a_stream_is_not_waited_for_briefly) {
+        struct spin spin;
+        spin_init(&spin, SPIN_ADAPTIVE);
+        make_apart(&spin);
+        (void)budget_now(&spin);
+        spin.quick = 0;
+        wait_briefly(&spin);
+        spin_done(&spin); /* two by one wait */
+        CHECK(!spin_is_brief(&spin));
+        spin_init(&spin, SPIN_NEVER);
+        spin.apart = true;
+        CHECK(!spin_is_brief(&spin));
+}
+
+TEST(a_part_that_came_ends_a_wait_that_was_worth_it) {
+        struct spin spin;
+        spin_init(&spin, SPIN_ADAPTIVE);
+        spin_progress(&spin); /* nobody waited */
+        CHECK_EQ(spin.took_ns, 0);
+        for (int i = 0; i < 20; i++) {
+                CHECK(spin_again(&spin));
+                spin.since -= LONG_NS;
+                spin_progress(&spin);
+                CHECK_EQ(spin.since, 0);
+        }
+        CHECK_EQ(budget_now(&spin), SPIN_MOST_NS);
+}
+
 TEST(it_ends_with_its_budget) {
         struct spin spin;
         spin_init(&spin, SPIN_ADAPTIVE);
