@@ -105,17 +105,27 @@ static int explain_contention(const struct fifo *fifo, bool sends, struct leat_r
                                             "ends alike");
 }
 
-/* Is the name still what we opened? Only after the lock: who removes a temporary one has it to himself. */
-static int identify(struct fifo *fifo, int fd) {
+/* Did a sender come since this was opened? It may have gone by now. */
+static bool was_found(int fd) {
+        struct pollfd state = { .fd = fd, .events = POLLIN };
+        return poll(&state, 1, 0) == 1;
+}
+
+/*
+ * Is the name still what we opened? Only after the lock: who removes a temporary one has it to himself. A sender that found our receiver before that
+ * may have sent, and removed the name as the last that had a lock: what it sent is here, and nowhere else.
+ */
+static int identify(struct fifo *fifo, int fd, bool sends) {
         struct stat status, named;
         if (fstat(fd, &status) < 0)
                 return -errno;
-        if (!S_ISFIFO(status.st_mode) || fstatat(fifo->place.directory, fifo->place.base, &named, 0) < 0 ||
-            named.st_dev != status.st_dev || named.st_ino != status.st_ino)
+        if (!S_ISFIFO(status.st_mode))
                 return -ESTALE;
         fifo->device = status.st_dev;
         fifo->inode = status.st_ino;
-        return 0;
+        bool same = fstatat(fifo->place.directory, fifo->place.base, &named, 0) == 0 && named.st_dev == status.st_dev &&
+                    named.st_ino == status.st_ino;
+        return same || (!sends && was_found(fd)) ? 0 : -ESTALE;
 }
 
 static int open_named(const struct fifo *fifo, const struct address *address, bool sends, struct leat_reason *reason,
@@ -134,7 +144,7 @@ static int open_named(const struct fifo *fifo, const struct address *address, bo
 /* Is what an earlier try opened still the one to have, with a receiver? */
 static bool serves_on(struct fifo *fifo, int fd) {
         struct pollfd poll_fd = { .fd = fd };
-        return identify(fifo, fd) == 0 && !(poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLERR));
+        return identify(fifo, fd, true) == 0 && !(poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLERR));
 }
 
 /*
@@ -156,7 +166,7 @@ static int try_open(struct fifo *fifo, const struct address *address, bool sends
         if (is_locked(r) && sends)
                 *kept = take_fd(&fd);
         if (r == 0)
-                r = identify(fifo, fd);
+                r = identify(fifo, fd, sends);
         if (r == 0 && sends && fifo->packets && fcntl(fd, F_SETFL, O_NONBLOCK | O_DIRECT) < 0)
                 r = -errno;
         if (r == 0 && address_given(address, OPTION_CAPACITY))

@@ -191,7 +191,16 @@ WRAP(int, getsockopt, (int fd, int level, int name, void *value, socklen_t *size
 WRAP(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t size), (fd, level, name, value, size))
 WRAP(int, inotify_init1, (int flags), (flags))
 WRAP(int, inotify_add_watch, (int fd, const char *path, uint32_t mask), (fd, path, mask))
-WRAP(int, flock, (int fd, int operation), (fd, operation))
+
+void (*torture_sees_flock)(void);
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation) {
+        if (torture_sees_flock)
+                torture_sees_flock();
+        return torture_is_due(TORTURE_SYSTEM, "flock") ? -1 : __real_flock(fd, operation);
+}
+
 WRAP(int, fchmod, (int fd, mode_t mode), (fd, mode))
 WRAP(int, mkdir, (const char *path, mode_t mode), (path, mode))
 WRAP(int, unlinkat, (int directory, const char *path, int flags), (directory, path, flags))

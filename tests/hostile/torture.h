@@ -59,5 +59,7 @@ void torture_held(long *ret_bytes, long *ret_buffers);
 
 /* Called, if it is not NULL, before each fcntl() of the library. */
 extern void (*torture_sees_fcntl)(int fd, int command);
+/* Likewise flock(). */
+extern void (*torture_sees_flock)(void);
 
 #endif

@@ -309,6 +309,8 @@ TEST(a_listener_without_descriptors) {
 
 /* ---- mappings ---- */
 
+#if !SANITIZED /* which needs mappings and addresses of its own */
+
 /* Pages of which every second one may not be touched are a mapping each. */
 #define EACH_PAIR 16384u
 
@@ -348,7 +350,11 @@ static void check_names_mappings(const struct leat_reason *why) {
         FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
         CHECK(file && fscanf(file, "%ld", &most) == 1);
         fclose(file);
+#if defined(__GLIBC__) /* musl's malloc wants mappings, too: then it is that which has none */
         CHECK(why->text && why->limit);
+#endif
+        if (!why->limit)
+                return;
         CHECK_STR(why->limit, "vm.max_map_count");
         CHECK_EQ(why->limit_value, most);
 }
@@ -378,8 +384,6 @@ static void open_with_few_mappings(const struct opening *opening) {
 }
 
 TEST(an_open_without_mappings) {
-        if (SANITIZED)
-                SKIP("a sanitizer needs mappings of its own");
         char address[120];
         struct leat_channel *door;
         name(address, 1, "");
@@ -392,8 +396,6 @@ TEST(an_open_without_mappings) {
 
 /* RLIMIT_AS leaves room for the channel, and none for its ring. */
 TEST(an_open_without_addresses) {
-        if (SANITIZED)
-                SKIP("a sanitizer needs addresses of its own");
         char address[120];
         struct leat_channel *both[2];
         struct leat_reason why = { 0 };
@@ -422,8 +424,6 @@ TEST(an_open_without_addresses) {
 
 /* The one that comes is cut off and told so, and the receiver is; those that are there go on, and so does the next one. */
 TEST(a_listener_without_mappings) {
-        if (SANITIZED)
-                SKIP("a sanitizer needs mappings of its own");
         char address[120];
         name(address, 1, "");
         struct leat_channel *receiver = open_or_fail(address, LEAT_RECEIVE, SOON);
@@ -460,5 +460,7 @@ TEST(a_listener_without_mappings) {
         CHECK_EQ(leat_receive(receiver, LEAT_ANY, NULL, 0, SOON, NULL), -ENODATA);
         leat_close(receiver);
 }
+
+#endif
 
 TEST_MAIN()
