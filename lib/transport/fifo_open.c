@@ -105,10 +105,10 @@ static int explain_contention(const struct fifo *fifo, bool sends, struct leat_r
                                             "ends alike");
 }
 
-/* Did a sender come since this was opened? It may have gone by now. */
-static bool was_found(int fd) {
+/* Is there something that a sender sent? It may have gone by now. */
+static bool has_messages(int fd) {
         struct pollfd state = { .fd = fd, .events = POLLIN };
-        return poll(&state, 1, 0) == 1;
+        return poll(&state, 1, 0) == 1 && (state.revents & POLLIN);
 }
 
 /*
@@ -125,7 +125,7 @@ static int identify(struct fifo *fifo, int fd, bool sends) {
         fifo->inode = status.st_ino;
         bool same = fstatat(fifo->place.directory, fifo->place.base, &named, 0) == 0 && named.st_dev == status.st_dev &&
                     named.st_ino == status.st_ino;
-        return same || (!sends && was_found(fd)) ? 0 : -ESTALE;
+        return same || (!sends && has_messages(fd)) ? 0 : -ESTALE;
 }
 
 static int open_named(const struct fifo *fifo, const struct address *address, bool sends, struct leat_reason *reason,
@@ -142,20 +142,20 @@ static int open_named(const struct fifo *fifo, const struct address *address, bo
 }
 
 /* Is what an earlier try opened still the one to have, with a receiver? */
-static bool serves_on(struct fifo *fifo, int fd) {
+static bool serves_on(struct fifo *fifo, int fd, bool sends) {
         struct pollfd poll_fd = { .fd = fd };
-        return identify(fifo, fd, true) == 0 && !(poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLERR));
+        return identify(fifo, fd, sends) == 0 && !(sends && poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLERR));
 }
 
 /*
- * -ENXIO: no receiver; -ESTALE: the name changed; IN_THE_WAY, PASSING: a lock is. *kept: what a sender opened then, for the
- * next try: were it closed in between, a receiver would take it for a sender that came and went.
+ * -ENXIO: no receiver; -ESTALE: the name changed; IN_THE_WAY, PASSING: a lock is. *kept: what was opened then, for the
+ * next try: were it closed in between, a receiver would take us for a sender that came and went, and what a sender sends us would be lost.
  */
 static int try_open(struct fifo *fifo, const struct address *address, bool sends, bool first, int *kept,
                     struct leat_reason *reason, int *ret_fd) {
         CLOSE_AT_EXIT int fd = take_fd(kept);
         int r = 0;
-        if (fd >= 0 && !serves_on(fifo, fd))
+        if (fd >= 0 && !serves_on(fifo, fd, sends))
                 fd = close_fd(fd);
         if (fd < 0)
                 r = ensure(fifo, address, first, reason);
@@ -163,7 +163,7 @@ static int try_open(struct fifo *fifo, const struct address *address, bool sends
                 r = open_named(fifo, address, sends, reason, &fd);
         if (r == 0)
                 r = fifo_lock(fifo, fd, sends);
-        if (is_locked(r) && sends)
+        if (is_locked(r))
                 *kept = take_fd(&fd);
         if (r == 0)
                 r = identify(fifo, fd, sends);
