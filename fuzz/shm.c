@@ -126,7 +126,7 @@ static void read_greeting(const uint8_t *data, size_t left, bool answers) {
         REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) == 0);
         REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
         REQUIRE(memfile_new("fuzz", 2 * PAGE, RING, &file) == 0);
-        REQUIRE(link_ring_new(sockets[0], answers, RING, &(struct leat_peer){ 0 }, &ring) == 0);
+        REQUIRE(link_ring_new(sockets[0], answers, RING, false, &(struct leat_peer){ 0 }, &ring) == 0);
         if (left > 0)
                 data++, left--;
         mix(&greeting, size < 16 ? size : 16, &data, &left);

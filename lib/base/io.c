@@ -6,12 +6,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <leat/message.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -222,6 +224,29 @@ ssize_t io_send_message(int fd, const struct msghdr *message) {
 #endif
         while (n < 0 && errno == EINTR);
         return result(n);
+}
+
+void io_add_control(struct msghdr *header, int level, int type, const void *bytes, size_t size) {
+        struct cmsghdr *control = (struct cmsghdr *)((char *)header->msg_control + header->msg_controllen);
+        memset(control, 0, CMSG_SPACE(size));
+        control->cmsg_level = level;
+        control->cmsg_type = type;
+        control->cmsg_len = CMSG_LEN(size);
+        memcpy(CMSG_DATA(control), bytes, size);
+        header->msg_controllen += CMSG_SPACE(size);
+}
+
+ssize_t io_send_descriptors(int fd, const struct iovec *parts, int count, const int *descriptors,
+                            size_t descriptors_count) {
+        union {
+                struct cmsghdr align;
+                char bytes[CMSG_SPACE(LEAT_DESCRIPTORS_MAX * sizeof(int))];
+        } control;
+        struct msghdr message = { .msg_iov = (struct iovec *)parts,
+                                  .msg_iovlen = (size_t)count,
+                                  .msg_control = control.bytes };
+        io_add_control(&message, SOL_SOCKET, SCM_RIGHTS, descriptors, descriptors_count * sizeof(int));
+        return io_send_message(fd, &message);
 }
 
 void io_reset_at_close(int fd, bool on) {

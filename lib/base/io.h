@@ -51,6 +51,13 @@ ssize_t io_write(const struct io *io, const struct iovec *parts, int count);
 ssize_t io_receive_message(int fd, struct msghdr *message);
 ssize_t io_send_message(int fd, const struct msghdr *message);
 
+/* Control data behind what there is of it; msg_control has room for CMSG_SPACE(size) more. */
+void io_add_control(struct msghdr *header, int level, int type, const void *bytes, size_t size);
+
+/* The same with descriptors: 1 to LEAT_DESCRIPTORS_MAX. */
+ssize_t io_send_descriptors(int fd, const struct iovec *parts, int count, const int *descriptors,
+                            size_t descriptors_count);
+
 /* A TCP socket: on: closing it resets the connection, whatever it holds. */
 void io_reset_at_close(int fd, bool on);
 

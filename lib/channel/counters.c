@@ -7,14 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char magic[8] = "LEATCNT";
-
 int counters_share(struct leat_channel *channel) {
         int r = memfile_new(COUNTERS_NAME, (size_t)sysconf(_SC_PAGESIZE), 0, &channel->counters_file);
         if (r < 0)
                 return r;
         struct counters_page *page = channel->counters_file.bytes;
-        memcpy(page->magic, magic, sizeof(magic));
+        memcpy(page->magic, COUNTERS_MAGIC, sizeof(page->magic));
         page->version = COUNTERS_VERSION;
         page->word_bytes = sizeof(long);
         page->pid = (uint32_t)getpid();

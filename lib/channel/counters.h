@@ -32,12 +32,13 @@ struct counters {
 };
 
 #define COUNTERS_NAME "leat-counters" /* of the memory file */
+#define COUNTERS_MAGIC "LEATCNT"
 #define COUNTERS_VERSION 1
 #define COUNTERS_ADDRESS_BYTES 1920
 
 /* The page of a channel that has a name: a sealed memory file of this size, rounded up to the page, whose descriptor its party holds. */
 struct counters_page {
-        char magic[8]; /* "LEATCNT" */
+        char magic[8]; /* COUNTERS_MAGIC */
         uint32_t version, word_bytes;
         uint32_t pid, flags;                  /* of who opened it, as itself saw it; LEAT_SEND ... and COUNTERS_... */
         uint64_t ring_bytes, opened_ns;       /* what it sends by; when, CLOCK_REALTIME */

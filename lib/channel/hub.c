@@ -213,7 +213,7 @@ static int explain_loss(struct leat_channel *channel, int error) {
 }
 
 /* Nobody can be accepted at present. */
-int hub_explain_shortage(struct leat_channel *channel, int error) {
+static int explain_shortage(struct leat_channel *channel, int error) {
         struct leat_reason why;
         if (error != -ENFILE) /* EMFILE is explained by the receive, like that of descriptors that came */
                 return error;
@@ -376,10 +376,22 @@ USUAL int receive_connected(struct leat_channel *channel, struct hub *hub, struc
         return r;
 }
 
-bool hub_at_the_end(const struct hub *hub) {
+static bool is_at_the_end(const struct hub *hub) {
         const struct link *half = hub->one_only ? hub_find(hub, 0) : NULL;
         return (hub->links_count == 0 || (half && half->half)) && hub->had_link && !hub->accept_blocked &&
                !hub->accept_more;
+}
+
+int hub_tell_nothing(struct leat_channel *channel, struct hub *hub) {
+        if (is_at_the_end(hub)) {
+                hub->had_link = channel->aside.messages > 0; /* until those are received it is told again */
+                return -ENODATA;
+        }
+        if (hub->accept_blocked && !hub->accept_told) {
+                hub->accept_told = true;
+                return explain_shortage(channel, hub->accept_error);
+        }
+        return -EAGAIN;
 }
 
 USUAL int receive_in_turn(struct hub *hub, struct incoming *message) {
@@ -477,15 +489,7 @@ static int receive_listening(struct leat_channel *channel, struct hub *hub, stru
                 }
                 if (!looked)
                         continue; /* links were emptied or lost: was there something new meanwhile? */
-                if (hub_at_the_end(hub)) {
-                        hub->had_link = channel->aside.messages > 0; /* until those are received it is told again */
-                        return -ENODATA;
-                }
-                if (hub->accept_blocked && !hub->accept_told) {
-                        hub->accept_told = true;
-                        return hub_explain_shortage(channel, hub->accept_error);
-                }
-                return -EAGAIN;
+                return hub_tell_nothing(channel, hub);
         }
 }
 

@@ -134,9 +134,9 @@ void hub_unwatch(const struct hub *hub, const struct link *link);
 int hub_lose_link(struct hub *hub, struct link *link, int error);
 /* Take the next from the links that are ready, one message each in turn. */
 int hub_receive_in_turn(struct hub *hub, struct incoming *message);
-/* Nobody is left who could send, and nobody waits at the door. */
-bool hub_at_the_end(const struct hub *hub);
-int hub_explain_shortage(struct leat_channel *channel, int error);
+/* Of one that listens: nothing came, and the epoll was asked. -ENODATA: nobody is left who could send, and nobody waits at the door; why nobody can
+ * be accepted at present, once; else -EAGAIN. */
+int hub_tell_nothing(struct leat_channel *channel, struct hub *hub);
 
 /* ---- links with a ring: hub_ring.c ---- */
 

@@ -192,19 +192,6 @@ static int sleep_on_all(struct hub *hub, struct wait *wait) {
         return r;
 }
 
-/* Nothing came, and the epoll was asked. */
-static int tell_nothing(struct leat_channel *channel, struct hub *hub) {
-        if (hub->listener >= 0 && hub_at_the_end(hub)) {
-                hub->had_link = channel->aside.messages > 0; /* until those are received it is told again */
-                return -ENODATA;
-        }
-        if (hub->accept_blocked && !hub->accept_told) {
-                hub->accept_told = true;
-                return hub_explain_shortage(channel, hub->accept_error);
-        }
-        return -EAGAIN;
-}
-
 /* Is it enough to have looked at memory? Where something waits that only the epoll tells of, or this look is the only one, it is not. */
 static bool light_will_do(const struct leat_channel *channel, struct hub *hub, const struct incoming *message) {
         return message->light && !list_empty(&hub->awake) && !hub->accept_blocked && !hub->accept_more &&
@@ -284,7 +271,7 @@ int hub_ring_receive(struct leat_channel *channel, struct hub *hub, struct incom
                         --*message->reads;
                         continue;
                 }
-                r = tell_nothing(channel, hub);
+                return hub->listener >= 0 ? hub_tell_nothing(channel, hub) : -EAGAIN;
         }
         return r;
 }

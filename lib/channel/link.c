@@ -37,10 +37,9 @@ int link_new(struct io in, struct io out, const struct link_options *options, co
         link->peer = link->last_sender = *peer;
         if (options->resets)
                 link_reset_at_close(link, true);
-        int r = options->ring_bytes == 0 ? 0
-                                         : (options->ring_huge ? link_ring_new_huge
-                                                               : link_ring_new)(in.fd, options->answers,
-                                                                                options->ring_bytes, peer, &link->ring);
+        int r = options->ring_bytes > 0 ? link_ring_new(in.fd, options->answers, options->ring_bytes,
+                                                        options->ring_huge, peer, &link->ring)
+                                        : 0;
         if (r < 0) {
                 link_free(link);
                 return r;

@@ -84,19 +84,28 @@ int link_ring_explain(int socket, struct link_ring *ring, int error) {
         return error == -EAGAIN && !lives(socket, ring) ? -EPIPE : error;
 }
 
-int link_ring_put(struct link_ring *ring, const struct iovec *parts, int count) {
+static size_t size_of(const struct iovec *parts, int count) {
         size_t size = 0;
         for (int i = 0; i < count; i++)
                 size += parts[i].iov_len;
-        int r = make_room(ring, size, false);
-        if (r < 0)
-                return r;
+        return size;
+}
+
+/* There is room for it. */
+static void add_packet(struct link_ring *ring, const struct iovec *parts, int count, size_t size) {
         uint8_t *place = ring_place(&ring->writer), *at = place + RING_ALIGN;
         memset(place + 8, 0, 8);
         for (int i = 0; i < count; at += parts[i++].iov_len)
                 memcpy(at, parts[i].iov_base, parts[i].iov_len);
         ring_add(&ring->writer, ring_round(RING_ALIGN + size), ring_word(RING_PACKET, 0, size));
-        return 0;
+}
+
+int link_ring_put(struct link_ring *ring, const struct iovec *parts, int count) {
+        size_t size = size_of(parts, count);
+        int r = make_room(ring, size, false);
+        if (r == 0)
+                add_packet(ring, parts, count, size);
+        return r;
 }
 
 int link_ring_put_plain(struct link_ring *ring, int64_t type, uint16_t priority, const void *bytes, size_t size_bytes,
@@ -115,40 +124,25 @@ void link_ring_publish_first(int socket, struct link_ring *ring) {
 
 /* Descriptors go first, so that they are there when their packet is read. */
 static int send_rights(int socket, struct link_ring *ring, const int *descriptors, size_t count) {
-        union {
-                struct cmsghdr align;
-                char bytes[CMSG_SPACE(LEAT_DESCRIPTORS_MAX * sizeof(int))];
-        } control;
         char byte = 0;
         struct iovec part = { .iov_base = &byte, .iov_len = 1 };
-        struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes };
-        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-        memset(control.bytes, 0, message.msg_controllen);
-        struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(count * sizeof(int));
-        memcpy(CMSG_DATA(rights), descriptors, count * sizeof(int));
-        ssize_t n = io_send_message(socket, &message);
+        ssize_t n = io_send_descriptors(socket, &part, 1, descriptors, count);
         ring->lacks_socket = n == -EAGAIN;
         return n < 0 ? (int)n : 0;
 }
 
 ssize_t link_ring_send(int socket, struct link_ring *ring, const struct iovec *parts, int count, const int *descriptors,
                        size_t descriptors_count, bool now) {
-        size_t size = 0;
-        for (int i = 0; i < count; i++)
-                size += parts[i].iov_len;
+        size_t size = size_of(parts, count);
         int r = link_ring_prepare(socket, ring);
         if (r == 0)
                 r = make_room(ring, size, now);
         r = link_ring_explain(socket, ring, r);
         if (r == 0 && descriptors_count > 0)
                 r = send_rights(socket, ring, descriptors, descriptors_count);
-        if (r == 0)
-                r = link_ring_put(ring, parts, count);
         if (r < 0)
                 return r;
+        add_packet(ring, parts, count, size);
         link_ring_publish(socket, ring);
         return (ssize_t)size;
 }

@@ -69,13 +69,13 @@ struct link_ring {
         int pidfd;               /* of the other party; -1: it cannot be named here */
 };
 
-/* Begin, on a connected socket: the connecting party says HELLO at once. ring_bytes: a power of two, RING_LEAST to RING_MOST. */
-int link_ring_new(int socket, bool answers, uint64_t ring_bytes, const struct leat_peer *peer,
+/* Begin, on a connected socket: the connecting party says HELLO at once. ring_bytes: a power of two, RING_LEAST to RING_MOST. huge: of huge pages (?huge),
+ * of which it is a multiple. -ENOMEM: there are too few of these, as of others; -ENOTSUP: there are none. */
+int link_ring_new(int socket, bool answers, uint64_t ring_bytes, bool huge, const struct leat_peer *peer,
                   struct link_ring **ret_ring);
 
-/* The same, of huge pages (?huge): ring_bytes is a multiple of memfile_huge_bytes(). -ENOMEM: there are too few; -ENOTSUP. */
-int link_ring_new_huge(int socket, bool answers, uint64_t ring_bytes, const struct leat_peer *peer,
-                       struct link_ring **ret_ring);
+/* The size of a ring of which nothing else was said. */
+uint64_t link_ring_usual(bool huge);
 
 /* What a party takes for one link with a ring of so many bytes that it writes: the memory of its file, and of its address space for that. */
 uint64_t link_ring_memory(uint64_t ring_bytes, bool huge);

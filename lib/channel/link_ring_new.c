@@ -62,6 +62,11 @@ uint64_t link_ring_addresses(uint64_t ring_bytes, bool huge) {
         return head_of(huge) + 2 * ring_bytes;
 }
 
+uint64_t link_ring_usual(bool huge) {
+        uint64_t least = huge ? memfile_huge_bytes() : 0;
+        return least > LINK_RING_DEFAULT ? least : LINK_RING_DEFAULT;
+}
+
 /* ---- making ---- */
 
 static uint32_t features(void) {
@@ -126,23 +131,6 @@ static int make_wake(struct link_ring *ring) {
         return 0;
 }
 
-static ssize_t send_greeting(int socket, struct greeting *greeting, const int fds[2]) {
-        union {
-                struct cmsghdr align;
-                char bytes[CMSG_SPACE(2 * sizeof(int))];
-        } control = { 0 };
-        struct iovec part = { .iov_base = greeting, .iov_len = sizeof(*greeting) };
-        struct msghdr message = {
-                .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
-        };
-        struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(2 * sizeof(int));
-        memcpy(CMSG_DATA(rights), fds, 2 * sizeof(int));
-        return io_send_message(socket, &message);
-}
-
 /* What was said is the other party's. */
 static void close_said(struct link_ring *ring) {
         memfile_close_fd(&ring->mine);
@@ -154,7 +142,8 @@ static void close_said(struct link_ring *ring) {
 static int say(int socket, struct link_ring *ring) {
         struct greeting greeting = { .version = VERSION, .kind = ring->answers ? WELCOME : HELLO };
         memcpy(greeting.magic, magic, sizeof(magic));
-        ssize_t n = send_greeting(socket, &greeting, (int[2]){ ring->mine.fd, ring->wake_theirs });
+        const struct iovec part = { .iov_base = &greeting, .iov_len = sizeof(greeting) };
+        ssize_t n = io_send_descriptors(socket, &part, 1, (int[2]){ ring->mine.fd, ring->wake_theirs }, 2);
         if (ring->peer) /* else they keep the places of the two that come with WELCOME */
                 close_said(ring);
         return n < 0 && n != -EPIPE && n != -ECONNRESET ? (int)n : 0;
@@ -164,8 +153,8 @@ static void free_ring_at(struct link_ring **ring) {
         link_ring_free(*ring, false);
 }
 
-static int begin(int socket, bool answers, uint64_t ring_bytes, bool huge, const struct leat_peer *peer,
-                 struct link_ring **ret_ring) {
+int link_ring_new(int socket, bool answers, uint64_t ring_bytes, bool huge, const struct leat_peer *peer,
+                  struct link_ring **ret_ring) {
         CLEANUP(free_ring_at) struct link_ring *ring = calloc(1, sizeof(struct link_ring));
         if (!ring)
                 return -ENOMEM;
@@ -187,16 +176,6 @@ static int begin(int socket, bool answers, uint64_t ring_bytes, bool huge, const
                 return r;
         *ret_ring = TAKE(ring);
         return 0;
-}
-
-int link_ring_new(int socket, bool answers, uint64_t ring_bytes, const struct leat_peer *peer,
-                  struct link_ring **ret_ring) {
-        return begin(socket, answers, ring_bytes, false, peer, ret_ring);
-}
-
-int link_ring_new_huge(int socket, bool answers, uint64_t ring_bytes, const struct leat_peer *peer,
-                       struct link_ring **ret_ring) {
-        return begin(socket, answers, ring_bytes, true, peer, ret_ring);
 }
 
 static void close_all(struct link_ring *ring) {

@@ -132,20 +132,7 @@ static ssize_t write_plain(struct link *link, const struct iovec *parts, int cou
 
 static ASIDE ssize_t write_descriptors(struct link *link, const struct gathering *gathering, const int *descriptors,
                                        size_t count) {
-        union {
-                struct cmsghdr align;
-                char bytes[CMSG_SPACE(LEAT_DESCRIPTORS_MAX * sizeof(int))];
-        } control;
-        struct msghdr header = { .msg_iov = (struct iovec *)gathering->parts, .msg_iovlen = (size_t)gathering->count };
-        header.msg_control = control.bytes;
-        header.msg_controllen = CMSG_SPACE(count * sizeof(int));
-        memset(control.bytes, 0, header.msg_controllen);
-        struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(count * sizeof(int));
-        memcpy(CMSG_DATA(rights), descriptors, count * sizeof(int));
-        ssize_t n = io_send_message(link->out.fd, &header);
+        ssize_t n = io_send_descriptors(link->out.fd, gathering->parts, gathering->count, descriptors, count);
         return n < 0 ? translate(link, n) : n;
 }
 

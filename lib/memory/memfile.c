@@ -46,10 +46,6 @@ void memfile_free(struct memfile *file) {
         file->bytes = NULL;
 }
 
-static void memfile_free_at(struct memfile *file) {
-        memfile_free(file);
-}
-
 int memfile_share(const struct memfile *file) {
         return file->bytes && madvise(file->bytes, span(file), MADV_DOFORK) < 0 ? -errno : 0;
 }
@@ -128,7 +124,7 @@ static int allocate(int fd, size_t size) {
 }
 
 static int make(const char *name, unsigned more, size_t head_bytes, size_t twice_bytes, struct memfile *ret_file) {
-        CLEANUP(memfile_free_at) struct memfile file = { -1, NULL, head_bytes, twice_bytes };
+        CLEANUP(memfile_free) struct memfile file = { -1, NULL, head_bytes, twice_bytes };
         int r = file.fd = new_file(name, more);
         if (r >= 0)
                 r = allocate(file.fd, head_bytes + twice_bytes);
@@ -227,7 +223,7 @@ static int look_at(struct memfile *file, int fd) {
 }
 
 int memfile_adopt(int fd, size_t head_bytes, size_t twice_bytes, struct memfile *ret_file) {
-        CLEANUP(memfile_free_at) struct memfile file = { -1, NULL, head_bytes, twice_bytes, 0, UINT64_MAX };
+        CLEANUP(memfile_free) struct memfile file = { -1, NULL, head_bytes, twice_bytes, 0, UINT64_MAX };
         if (memfile_size(fd) != (int64_t)(head_bytes + twice_bytes))
                 return -EBADMSG;
         int r = map(&file, fd, PROT_READ);

@@ -29,7 +29,6 @@ struct ring_state {
         _Atomic uint32_t gone;                /* it has closed, in order */
         _Atomic uint32_t given; /* another process may have it: the end of the one that made it is not its end */
         _Alignas(64) _Atomic uint64_t wanted; /* a sender that sleeps has room when all before this position is taken */
-        _Alignas(64) _Atomic uint64_t counters[8];
         _Alignas(
                 64) _Atomic uint64_t read; /* as `taken`, and with each record: for a writer that is about to give up */
 };

@@ -171,24 +171,14 @@ void datagram_drain(int fd) {
 
 /* ---- out ---- */
 
-static void add_control(struct msghdr *header, int level, int type, const void *bytes, size_t size) {
-        struct cmsghdr *control = (struct cmsghdr *)((char *)header->msg_control + header->msg_controllen);
-        memset(control, 0, CMSG_SPACE(size));
-        control->cmsg_level = level;
-        control->cmsg_type = type;
-        control->cmsg_len = CMSG_LEN(size);
-        memcpy(CMSG_DATA(control), bytes, size);
-        header->msg_controllen += CMSG_SPACE(size);
-}
-
 /* From the address of ours that the other one knows: the kernel would choose one by the route. */
 static void add_source(struct msghdr *header, const struct datagram_name *to) {
         if (to->to_family == AF_INET) {
                 const struct in_pktinfo from = { .ipi_spec_dst = to->to_v4 };
-                add_control(header, IPPROTO_IP, IP_PKTINFO, &from, sizeof(from));
+                io_add_control(header, IPPROTO_IP, IP_PKTINFO, &from, sizeof(from));
         } else if (to->to_family == AF_INET6) {
                 const struct in6_pktinfo from = { .ipi6_addr = to->to_v6 };
-                add_control(header, IPPROTO_IPV6, IPV6_PKTINFO, &from, sizeof(from));
+                io_add_control(header, IPPROTO_IPV6, IPV6_PKTINFO, &from, sizeof(from));
         }
 }
 
@@ -231,8 +221,8 @@ int datagram_write(struct datagram *datagram, const struct datagram_name *to, co
         if (to)
                 add_source(&header, to);
         if (message->descriptors_count > 0)
-                add_control(&header, SOL_SOCKET, SCM_RIGHTS, message->descriptors,
-                            message->descriptors_count * sizeof(int));
+                io_add_control(&header, SOL_SOCKET, SCM_RIGHTS, message->descriptors,
+                               message->descriptors_count * sizeof(int));
         if (header.msg_controllen == 0)
                 header.msg_control = NULL;
         ssize_t n = io_send_message(fd, &header);

@@ -53,9 +53,7 @@ static void choose_size(struct leat_channel *channel) {
         if (!DOES_SEND(channel->flags))
                 channel->address.ring = LINK_RING_BACK;
         else if (channel->address.ring == 0)
-                channel->address.ring = is_huge(channel) && memfile_huge_bytes() > LINK_RING_DEFAULT
-                                                ? memfile_huge_bytes()
-                                                : LINK_RING_DEFAULT;
+                channel->address.ring = link_ring_usual(is_huge(channel));
 }
 
 /* Why is there no room for a ring? What would fill a memory cgroup is refused here, by whose limit. */

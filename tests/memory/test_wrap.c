@@ -41,7 +41,7 @@ static void meet(struct end ends[2], uint64_t start) {
         CHECK_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
         for (int i = 0; i < 2; i++) {
                 ends[i] = (struct end){ .socket = sockets[i] };
-                CHECK_EQ(link_ring_new(sockets[i], i == 0, BYTES, &self, &ends[i].ring), 0);
+                CHECK_EQ(link_ring_new(sockets[i], i == 0, BYTES, false, &self, &ends[i].ring), 0);
         }
         ring_begin_at(ends[1].ring, start);
         CHECK_EQ(link_ring_greet(sockets[0], ends[0].ring), 0);
@@ -157,8 +157,8 @@ TEST(it_fills_before_there_is_an_answer) {
                 CHECK_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
                 ends[0] = (struct end){ .socket = sockets[0] };
                 ends[1] = (struct end){ .socket = sockets[1] };
-                CHECK_EQ(link_ring_new(sockets[0], true, BYTES, &self, &ends[0].ring), 0);
-                CHECK_EQ(link_ring_new(sockets[1], false, BYTES, &self, &ends[1].ring), 0);
+                CHECK_EQ(link_ring_new(sockets[0], true, BYTES, false, &self, &ends[0].ring), 0);
+                CHECK_EQ(link_ring_new(sockets[1], false, BYTES, false, &self, &ends[1].ring), 0);
                 ring_begin_at(ends[1].ring, starts[i]);
                 while (put(&ends[1]) == 0)
                         ;

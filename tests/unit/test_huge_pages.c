@@ -57,8 +57,8 @@ static void talk(bool sender_huge, bool receiver_huge) {
         uint64_t size = memfile_huge_bytes();
         static char bytes[60000];
         CHECK_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
-        CHECK_EQ((receiver_huge ? link_ring_new_huge : link_ring_new)(sockets[0], true, size, &self, &ends[0]), 0);
-        CHECK_EQ((sender_huge ? link_ring_new_huge : link_ring_new)(sockets[1], false, size, &self, &ends[1]), 0);
+        CHECK_EQ(link_ring_new(sockets[0], true, size, receiver_huge, &self, &ends[0]), 0);
+        CHECK_EQ(link_ring_new(sockets[1], false, size, sender_huge, &self, &ends[1]), 0);
         CHECK_EQ(link_ring_greet(sockets[0], ends[0]), 0);
         CHECK_EQ(link_ring_greet(sockets[1], ends[1]), 0);
         for (unsigned i = 0; i < 3 * size / sizeof(bytes); i++) {

@@ -21,9 +21,9 @@ struct parties {
 static void meet(struct parties *parties) {
         const struct leat_peer self = { .known = true, .pid = getpid() };
         CHECK_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, parties->sockets), 0);
-        CHECK_EQ(link_ring_new(parties->sockets[0], true, BYTES, &self, &parties->receiver), 0);
+        CHECK_EQ(link_ring_new(parties->sockets[0], true, BYTES, false, &self, &parties->receiver), 0);
         CHECK_EQ(link_ring_greet(parties->sockets[0], parties->receiver), -EAGAIN);
-        CHECK_EQ(link_ring_new(parties->sockets[1], false, BYTES, &self, &parties->sender), 0);
+        CHECK_EQ(link_ring_new(parties->sockets[1], false, BYTES, false, &self, &parties->sender), 0);
         CHECK_EQ(link_ring_greet(parties->sockets[0], parties->receiver), 0);
         CHECK_EQ(link_ring_greet(parties->sockets[1], parties->sender), 0);
 }

@@ -73,11 +73,9 @@ static void share(struct budget *budget, bool huge, uint64_t bytes) {
 static struct budget plan(const struct address *address) {
         bool pair = address_given(address, OPTION_PATTERN) && address->pattern == LEAT_PAIR;
         struct budget budget = { .sender_huge = address_given(address, OPTION_HUGE) };
-        uint64_t least = budget.sender_huge ? memfile_huge_bytes() : 0;
-        uint64_t usual = least > LINK_RING_DEFAULT ? least : LINK_RING_DEFAULT;
         budget.connections = address_given(address, OPTION_CONNECTIONS) && !pair ? address->connections : 1;
         budget.receiver_huge = pair && budget.sender_huge;
-        budget.sender_ring = address->ring ? address->ring : usual;
+        budget.sender_ring = address->ring ? address->ring : link_ring_usual(budget.sender_huge);
         budget.receiver_ring = pair ? budget.sender_ring : LINK_RING_BACK;
         budget.sender_bytes = link_ring_memory(budget.sender_ring, budget.sender_huge);
         budget.receiver_bytes = link_ring_memory(budget.receiver_ring, budget.receiver_huge);

@@ -45,10 +45,6 @@ static void close_directory_at(DIR **directory) {
                 closedir(*directory);
 }
 
-static void unmap_at(struct memfile *file) {
-        memfile_free(file);
-}
-
 /* ---- one page ---- */
 
 /* The mount that a descriptor's file lies in; -1. */
@@ -108,7 +104,7 @@ static void read_counters(const struct counters *from, struct party *ret_party) 
 
 /* Is it a page of this version, and of that address? What stands before the counters is copied first: its writer may change it. */
 static bool is_wanted(const struct counters_page *page, const struct wanted *wanted) {
-        if (memcmp(page->magic, "LEATCNT", sizeof(page->magic)) != 0 || page->version != COUNTERS_VERSION ||
+        if (memcmp(page->magic, COUNTERS_MAGIC, sizeof(page->magic)) != 0 || page->version != COUNTERS_VERSION ||
             page->word_bytes != sizeof(long))
                 return false;
         if (page->inode != 0 && page->inode == wanted->inode && page->device == wanted->device)
@@ -119,7 +115,7 @@ static bool is_wanted(const struct counters_page *page, const struct wanted *wan
 
 /* *ret_told: the pid that the page tells. */
 static bool read_page(int fd, const struct wanted *wanted, struct party *ret_party, uint32_t *ret_told) {
-        CLEANUP(unmap_at) struct memfile file = MEMFILE_NONE;
+        CLEANUP(memfile_free) struct memfile file = MEMFILE_NONE;
         struct counters_page head;
         struct stat status;
         if (memfile_adopt(fd, wanted->page_bytes, 0, &file) < 0 || fstat(fd, &status) < 0)
