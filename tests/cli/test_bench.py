@@ -22,19 +22,13 @@ import xml.etree.ElementTree
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
-from tap import DEADLINE_S, check, check_equal, libc, main  # noqa: E402
+from tap import DEADLINE_S, TESTS, check, check_equal, libc, main, test  # noqa: E402
 
 LEAT = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else shutil.which("leat")
 CLONE_NEWIPC = 0x08000000
 TRANSPORTS = ("pipe", "fifo", "unix-stream", "unix", "inbox", "unix-dgram", "sysv-mq", "mq", "log", "tcp", "udp")
 QUICK = ("--rounds", "3", "--round-time", "200us", "--placement", "free")
 SVG = "{http://www.w3.org/2000/svg}"
-TESTS = []
-
-
-def test(function):
-    TESTS.append((function.__name__.replace("_", " "), function))
-    return function
 
 
 def each(function):

@@ -16,17 +16,11 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
-from tap import DEADLINE_S, Failed, Skip, Watch, check, check_equal, main  # noqa: E402
+from tap import DEADLINE_S, TESTS, Skip, Watch, check, check_equal, main, test  # noqa: E402
 
 LEAT = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else shutil.which("leat")
 PAGE = os.sysconf("SC_PAGESIZE")
 COUNTERS_AT = 1984  # in a page of counters
-TESTS = []
-
-
-def test(function):
-    TESTS.append((function.__name__.replace("_", " "), function))
-    return function
 
 
 def leat(*arguments, **more):

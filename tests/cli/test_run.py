@@ -27,7 +27,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 import tap  # noqa: E402
-from tap import DEADLINE_S, Failed, check, check_equal, need  # noqa: E402
+from tap import DEADLINE_S, Failed, check, check_equal, need, until  # noqa: E402
 
 LEAT = shutil.which("leat")
 PR_SET_CHILD_SUBREAPER = 36
@@ -38,15 +38,6 @@ tests = []
 def test(function):
     tests.append((function.__name__.replace("_", " "), function))
     return function
-
-
-def until(condition, what):
-    """For states of the kernel that no descriptor tells of."""
-    limit = time.monotonic() + DEADLINE_S
-    while not (value := condition()):
-        check(time.monotonic() < limit, f"never: {what}")
-        os.sched_yield()
-    return value
 
 
 @contextlib.contextmanager

@@ -17,15 +17,9 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
-from tap import DEADLINE_S, Watch, check, check_equal, main  # noqa: E402
+from tap import DEADLINE_S, TESTS, Watch, check, check_equal, main, test  # noqa: E402
 
 LEAT = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else shutil.which("leat")
-TESTS = []
-
-
-def test(function):
-    TESTS.append((function.__name__.replace("_", " "), function))
-    return function
 
 
 def start(programs, *arguments, **more):

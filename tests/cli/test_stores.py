@@ -14,7 +14,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
-from tap import DEADLINE_S, Failed, Skip, check, check_equal, libc, main  # noqa: E402
+from tap import DEADLINE_S, TESTS, Skip, check, check_equal, libc, main, test  # noqa: E402
 
 LEAT = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else shutil.which("leat")
 CLONE_NEWIPC = 0x08000000
@@ -59,9 +59,6 @@ def each(schemes=STORES):
         return function
 
     return decorate
-
-
-TESTS = []
 
 
 @each()
@@ -205,11 +202,6 @@ def new_and_open_are_kept(programs, address):
     check_equal(leat("info", address)[0], 1, "?open made something")
     programs.run([LEAT, "create", address])
     refused(1, "already|exist", "recv", "--timeout", "50ms", f"{address}?new")
-
-
-def test(function):
-    TESTS.append((function.__name__.replace("_", " "), function))
-    return function
 
 
 @test

@@ -117,6 +117,13 @@ void harness_wait_state(pid_t pid, const char *letters);
 /* How many descriptors this process has open. */
 int harness_count_descriptors(void);
 
+/* May this process have so many? Else the test is skipped. */
+void harness_allow_descriptors(size_t wanted);
+
+/* From here on a system call (SYS_...) fails with this errno, in this process and in those that it starts, as a filter of a sandbox has it. Returns
+ * whether it does. */
+bool harness_refuse_call(long number, int error);
+
 /* Is this a build with a sanitizer, which makes all of it slow? */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1

@@ -6,12 +6,16 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <linux/filter.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -277,4 +281,27 @@ const char *harness_signal_name(int number) {
                         return names[i].name;
         snprintf(other, sizeof other, "signal %d", number);
         return other;
+}
+
+void harness_allow_descriptors(size_t wanted) {
+        struct rlimit files;
+        CHECK_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
+        if (files.rlim_cur >= wanted)
+                return;
+        files.rlim_cur = wanted;
+        if (files.rlim_max < wanted)
+                files.rlim_max = wanted;
+        if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+                SKIP("%ju descriptors are needed", (uintmax_t)wanted);
+}
+
+bool harness_refuse_call(long number, int error) {
+        struct sock_filter code[] = {
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        };
+        struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }

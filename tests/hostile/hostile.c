@@ -243,18 +243,6 @@ size_t resident_bytes(void) {
         return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-void raise_limit(rlim_t wanted) {
-        struct rlimit files;
-        CHECK_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
-        if (files.rlim_cur >= wanted)
-                return;
-        files.rlim_cur = wanted;
-        if (files.rlim_max < wanted)
-                files.rlim_max = wanted;
-        if (setrlimit(RLIMIT_NOFILE, &files) < 0)
-                SKIP("%ju descriptors are needed", (uintmax_t)wanted);
-}
-
 void add_at(unsigned places, const char *name, void (*function)(void *place)) {
         static const enum place all[PLACES] = { PIPE, UNIX, STREAM, UNIX_TO, STREAM_TO };
         char full[80];

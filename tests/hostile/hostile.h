@@ -79,9 +79,6 @@ void check_cut_off(struct victim *victim, int error);
 /* Bytes of memory that this process holds now. */
 size_t resident_bytes(void);
 
-/* May this process have so many descriptors? Else the test is skipped. */
-void raise_limit(rlim_t wanted);
-
 /* Add test `function(const enum place *)` for each place of the mask, named name_place. */
 #define AT(place) (1u << (place))
 #define LISTENERS (AT(UNIX) | AT(STREAM))

@@ -98,7 +98,7 @@ static void silent(void *argument) {
         struct victim victim;
         static char buffer[WIRE_FRAME_BYTES];
         bool packets = is_packets(*(enum place *)argument);
-        raise_limit(SILENT + 200);
+        harness_allow_descriptors(SILENT + 200);
         victim_open(&victim, *(enum place *)argument, LEAT_RECEIVE, "");
         check_honest(&victim);
         size_t before = resident_bytes();
@@ -186,7 +186,7 @@ static void thousand(void *argument) {
         pid_t pids[CROWDS];
         static uint32_t last[CROWDS * EACH];
         uint32_t words[16];
-        raise_limit(3000);
+        harness_allow_descriptors(3000);
         victim_open(&victim, *(enum place *)argument, LEAT_RECEIVE, "");
         struct harness_event *ready = harness_event_new(), *go = harness_event_new();
         size_t before = resident_bytes();
@@ -300,7 +300,7 @@ static void begin_without_end(struct victim *victim, struct beginners *beginners
 static void beginners(void *argument) {
         struct victim victim;
         struct beginners crowd = { .promised = 2 << 20, .sent = 15 << 17 };
-        raise_limit(1000);
+        harness_allow_descriptors(1000);
         victim_open(&victim, *(enum place *)argument, LEAT_RECEIVE, "&size=2M");
         begin_without_end(&victim, &crowd);
 }
@@ -308,7 +308,7 @@ static void beginners(void *argument) {
 static void beginners_large(void *argument) {
         struct victim victim;
         struct beginners crowd = { .promised = 16 << 20, .sent = 15 << 20 };
-        raise_limit(1000);
+        harness_allow_descriptors(1000);
         victim_open(&victim, *(enum place *)argument, LEAT_RECEIVE, "");
         begin_without_end(&victim, &crowd);
 }
@@ -316,7 +316,7 @@ static void beginners_large(void *argument) {
 static void beginners_length(void *argument) {
         struct victim victim;
         struct beginners crowd = { .promised = 2 << 20, .sent = 15 << 17, .length = true };
-        raise_limit(1000);
+        harness_allow_descriptors(1000);
         victim_open(&victim, *(enum place *)argument, LEAT_RECEIVE, "&framing=length&size=2M");
         begin_without_end(&victim, &crowd);
 }

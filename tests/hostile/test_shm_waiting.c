@@ -9,13 +9,10 @@
 #include "shm_peer.h"
 
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -332,18 +329,6 @@ TEST(a_liar_is_found_by_one_who_sleeps) {
         check_liar(false);
 }
 
-static void refuse_membarrier(void) {
-        struct sock_filter code[] = {
-                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
-                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-        };
-        struct sock_fprog program = { .len = 4, .filter = code };
-        CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
-}
-
 /* The publisher counts on a barrier that is refused by now: its record is found without a wake. */
 static void check_without_barrier(bool polls) {
         struct leat_channel *victim = open_one("", LEAT_RECEIVE);
@@ -352,7 +337,7 @@ static void check_without_barrier(bool polls) {
         connect_peer(&peer);
         CHECK_EQ(receive_now(victim), -EAGAIN);
         CHECK(shm_hear(&peer));
-        refuse_membarrier();
+        CHECK(harness_refuse_call(SYS_membarrier, EPERM));
         if (polls) {
                 int fd = leat_fd(victim);
                 CHECK_EQ(receive_now(victim), -EAGAIN);

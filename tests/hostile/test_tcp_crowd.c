@@ -173,7 +173,7 @@ TEST(ten_thousand_at_once, .timeout_s = 120) {
         char buffer[16];
         pid_t pids[PROCESSES];
         int total = many.each * PROCESSES;
-        raise_limit((rlim_t)total + 200);
+        harness_allow_descriptors((rlim_t)total + 200);
         struct leat_channel *receiver = open_receiver("", &at, many.address, sizeof many.address);
         size_t before = resident_bytes();
         for (int i = 0; i < PROCESSES; i++)
@@ -350,7 +350,7 @@ TEST(seven_hundred_do_not_notice_three_hundred, .timeout_s = 120) {
         uint32_t *next = calloc((size_t)fine, sizeof *next);
         pid_t pids[GROUPS];
         char buffer[4096];
-        raise_limit((rlim_t)(GROUPS * crowd.each + 300));
+        harness_allow_descriptors((rlim_t)(GROUPS * crowd.each + 300));
         /* what nobody reads is not to be gigabytes */
         struct leat_channel *receiver = open_receiver("?capacity=4k", &crowd.at, crowd.address, sizeof crowd.address);
         for (crowd.group = 0; crowd.group < GROUPS; crowd.group++)

@@ -41,6 +41,24 @@ def check_equal(got, want, what):
     check(got == want, f"{what}: got {got!r:.400}, want {want!r:.400}")
 
 
+TESTS = []
+
+
+def test(function):
+    """Decorates a test: it is one of TESTS, called by its name."""
+    TESTS.append((function.__name__.replace("_", " "), function))
+    return function
+
+
+def until(condition, what):
+    """For states of the kernel that no descriptor tells of."""
+    limit = time.monotonic() + DEADLINE_S
+    while not (value := condition()):
+        check(time.monotonic() < limit, f"never: {what}")
+        os.sched_yield()
+    return value
+
+
 def own_network():
     """Abstract socket names and ports belong to a network name space: with one of our own, two runs at once do not meet."""
     if libc.unshare(CLONE_NEWNET) < 0:  # refused to an ordinary user: then they are merely shared

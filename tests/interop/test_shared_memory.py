@@ -15,25 +15,15 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 
 sys.dont_write_bytecode = True
-from tap import DEADLINE_S, Skip, Watch, check, check_equal, libc, main, need  # noqa: E402
+from tap import DEADLINE_S, Skip, Watch, check, check_equal, libc, main, need, until  # noqa: E402
 
 LEAT = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else shutil.which("leat")
 BUILT = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else os.environ["LEAT_EXAMPLES"]
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP = 38, 22
 MEMFD_CREATE, MEMBARRIER, PIDFD_OPEN = 319, 324, 434  # x86-64
 GLOBAL_EXPEDITED = 2
-
-
-def until(condition, what):
-    """For states of the kernel that no descriptor tells of."""
-    limit = time.monotonic() + DEADLINE_S
-    while not (value := condition()):
-        check(time.monotonic() < limit, f"never: {what}")
-        os.sched_yield()
-    return value
 
 
 def said(program, status):

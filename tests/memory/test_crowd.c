@@ -46,18 +46,6 @@ static void check_holds(struct holds before, int channels, int channel_fds, int 
         CHECK_EQ(count_mappings(), before.mappings + channels * CHANNEL_MAPPINGS + links * LINK_MAPPINGS);
 }
 
-static void allow(rlim_t wanted) {
-        struct rlimit files;
-        CHECK_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
-        if (files.rlim_cur >= wanted)
-                return;
-        files.rlim_cur = wanted;
-        if (files.rlim_max < wanted)
-                files.rlim_max = wanted;
-        if (setrlimit(RLIMIT_NOFILE, &files) < 0)
-                SKIP("%ju descriptors are needed", (uintmax_t)wanted);
-}
-
 /* ---- a thousand channels between two processes ---- */
 
 enum { THOUSAND = 1000 };
@@ -111,7 +99,7 @@ static void send_by_each(void *argument) {
 TEST(a_thousand_channels_of_two_processes) {
         static struct thousand thousand;
         char address[120];
-        allow(THOUSAND * (LISTENS_FDS + LINK_FDS) + 100);
+        harness_allow_descriptors(THOUSAND * (LISTENS_FDS + LINK_FDS) + 100);
         thousand.sent = harness_event_new();
         thousand.go_on = harness_event_new();
         pid_t pid = harness_fork(send_by_each, &thousand); /* it has none of these */
@@ -178,7 +166,7 @@ TEST(two_hundred_peers_of_one_channel) {
         const int processes = SANITIZED ? 8 : PEERS;
         struct peers peers = { .count = PEERS / processes };
         pid_t pids[PEERS];
-        allow(PEERS * LINK_FDS + 100);
+        harness_allow_descriptors(PEERS * LINK_FDS + 100);
         peers.sent = harness_event_new();
         peers.go_on = harness_event_new();
         name(peers.address, 0, "");

@@ -5,13 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <leat/signal.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -307,18 +304,6 @@ TEST(another_user_has_no_permission) {
 
 /* ---- where pidfd_send_signal(2) is refused ---- */
 
-static void refuse_pidfd(int error) {
-        struct sock_filter code[] = {
-                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_send_signal, 0, 1),
-                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
-                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-        };
-        struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
-        CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
-}
-
 static void queue_when_refused(void *argument) {
         static const char *const argv[] = { "/bin/sh", "-c", "read x", NULL };
         struct leat_status status = LEAT_STATUS_INIT;
@@ -330,7 +315,7 @@ static void queue_when_refused(void *argument) {
         CHECK_EQ(leat_command_descriptor(command, 0, gate[0]), 0);
         CHECK_EQ(leat_spawn(command, LEAT_NEVER, NULL, &child), 0);
         leat_command_free(command);
-        refuse_pidfd(*(int *)argument);
+        CHECK(harness_refuse_call(SYS_pidfd_send_signal, *(int *)argument));
         /* A child of ours keeps its number until we reap it; another's number could be anybody's by now. */
         CHECK_EQ(leat_process_signal(child, 0), 0);
         CHECK_EQ(leat_process_signal(parent, 0), -*(int *)argument);

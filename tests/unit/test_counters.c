@@ -14,18 +14,27 @@
 
 #define PAGE ((size_t)sysconf(_SC_PAGESIZE))
 
+/* The page that this process holds by this descriptor, opened as a stranger would; -1: it is none. */
+static int open_page(int fd, int flags) {
+        char path[40], link[64];
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(path, link, sizeof(link) - 1);
+        link[n > 0 ? n : 0] = '\0';
+        if (strcmp(link, "/memfd:" COUNTERS_NAME " (deleted)") != 0)
+                return -1;
+        int page = open(path, flags | O_CLOEXEC);
+        CHECK(page >= 0);
+        return page;
+}
+
 /* The pages that this process holds, read as a stranger would. Returns how many. */
 static int find_pages(struct counters_page *ret_pages, int most) {
         int count = 0;
         for (int fd = 3; fd < 256; fd++) {
                 struct memfile file;
-                char path[40], link[64];
-                (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-                ssize_t n = readlink(path, link, sizeof(link) - 1);
-                link[n > 0 ? n : 0] = '\0';
-                if (strcmp(link, "/memfd:" COUNTERS_NAME " (deleted)") != 0)
+                CLOSE_AT_EXIT int other = open_page(fd, O_RDONLY);
+                if (other < 0)
                         continue;
-                CLOSE_AT_EXIT int other = open(path, O_RDONLY | O_CLOEXEC);
                 CHECK_EQ(memfile_adopt(other, PAGE, 0, &file), 0);
                 CHECK(count < most);
                 memcpy(&ret_pages[count++], file.bytes, sizeof(struct counters_page));
@@ -94,13 +103,9 @@ TEST(nobody_else_can_write_it) {
         struct ends ends = open_ends("shm:jobs");
         int found = 0;
         for (int fd = 3; fd < 64; fd++) {
-                char path[40], link[64];
-                (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-                ssize_t n = readlink(path, link, sizeof(link) - 1);
-                link[n > 0 ? n : 0] = '\0';
-                if (strcmp(link, "/memfd:" COUNTERS_NAME " (deleted)") != 0)
+                CLOSE_AT_EXIT int other = open_page(fd, O_RDWR);
+                if (other < 0)
                         continue;
-                CLOSE_AT_EXIT int other = open(path, O_RDWR | O_CLOEXEC);
                 CHECK(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, other, 0) == MAP_FAILED);
                 CHECK(pwrite(other, "x", 1, 0) < 0);
                 CHECK(ftruncate(other, 0) < 0);
