@@ -310,8 +310,8 @@ int hub_accept(struct leat_channel *channel, struct hub *hub) {
         do
                 r = accept_one(channel, hub);
         while ((r == 0 || r == -EINTR || is_its_own(r)) && --left > 0);
-        hub->accept_more = left == 0;             /* the epoll says so again */
-        if (hub->accept_more && hub->twin >= 0) { /* the other one's turn: a flood on one starves no other */
+        hub->accept_more = left == 0 && someone_waits(hub); /* the epoll says so again */
+        if (hub->accept_more && hub->twin >= 0) {           /* the other one's turn: a flood on one starves no other */
                 int first = hub->listener;
                 hub->listener = hub->twin;
                 hub->twin = first;

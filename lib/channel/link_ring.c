@@ -203,6 +203,8 @@ static bool has_room(const struct link_ring *ring) {
 
 int link_ring_find(int socket, struct link_ring *ring, struct ring_found *ret_found) {
         int r = link_ring_greet(socket, ring);
+        if (r == -EAGAIN) /* nothing came by the socket, and it is not hung up */
+                ring->closely = false;
         if (r < 0)
                 return r;
         uint64_t word = ring_look(&ring->reader);
@@ -272,6 +274,8 @@ void link_ring_wakes(struct link_ring *ring, uint32_t as) {
 }
 
 bool link_ring_may_sleep(struct link_ring *ring, uint32_t as) {
+        if (as == RING_RECEIVER && ring->closely) /* what the epoll tells once, at its edge, is looked at before */
+                return false;
         if (!ring->peer)
                 return true; /* its greeting comes by the socket */
         if (as == RING_RECEIVER)

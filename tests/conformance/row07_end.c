@@ -70,6 +70,23 @@ CONFORMS(LEAT_ROW_END, not_before_the_last_of_several, .traits = MANY) {
         leat_close(receiver);
 }
 
+/* Of connections 64 are accepted at once: the door is looked at again behind them, and there is nobody. */
+CONFORMS(LEAT_ROW_END, of_exactly_as_many_as_come_in_at_once, .traits = MANY | LISTENS) {
+        enum { AT_ONCE = 64 };
+        struct place place;
+        struct leat_channel *senders[2 * AT_ONCE];
+        place_new(&place, subject, "");
+        struct leat_channel *receiver = place_receiver(&place);
+        for (int count = AT_ONCE; count <= 2 * AT_ONCE; count += AT_ONCE) {
+                for (int i = 0; i < count; i++)
+                        senders[i] = place_sender(&place);
+                for (int i = 0; i < count; i++)
+                        leat_close(senders[i]);
+                expect_end(receiver);
+        }
+        leat_close(receiver);
+}
+
 CONFORMS(LEAT_ROW_END, not_before_the_first_sender_came, .traits = NAMED) {
         struct place place;
         char buffer[8];

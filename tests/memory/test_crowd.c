@@ -192,6 +192,54 @@ TEST(two_hundred_peers_of_one_channel) {
         check_holds(before, 0, 0, 0);
 }
 
+/* ---- more of them come, and end, at once than are read in one try ---- */
+
+enum { TOGETHER = 600 };
+
+struct together {
+        char address[120];
+        struct harness_event *opened, *go_on, *sent;
+};
+
+static void be_together(void *argument) {
+        const struct together *together = argument;
+        struct leat_channel *channels[TOGETHER];
+        for (int i = 0; i < TOGETHER; i++)
+                channels[i] = open_or_fail(together->address, LEAT_SEND, SOON);
+        harness_event_signal(together->opened);
+        harness_event_wait(together->go_on);
+        for (int i = 0; i < TOGETHER; i++)
+                CHECK_EQ(leat_send(channels[i], 1, &i, sizeof i, SOON), 0);
+        harness_event_signal(together->sent);
+        for (;;)
+                pause();
+}
+
+TEST(peers_come_and_end_together) {
+        struct together together = { .opened = harness_event_new(),
+                                     .go_on = harness_event_new(),
+                                     .sent = harness_event_new() };
+        int number;
+        harness_allow_descriptors(TOGETHER * LINK_FDS + 100);
+        name(together.address, 0, "");
+        struct holds before = hold_now();
+        struct leat_channel *receiver = open_or_fail(together.address, LEAT_RECEIVE, SOON);
+        strcat(together.address, "?ring=128k");
+        pid_t pid = harness_fork(be_together, &together);
+        harness_event_wait(together.opened);
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, NULL, 0, leat_in_ms(1), NULL), -ETIMEDOUT); /* it sleeps on each */
+        harness_event_signal(together.go_on);
+        for (int i = 0; i < TOGETHER; i++)
+                CHECK_EQ(leat_receive(receiver, LEAT_ANY, &number, sizeof number, SOON, NULL), sizeof number);
+        harness_event_wait(together.sent);
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, NULL, 0, leat_in_ms(1), NULL), -ETIMEDOUT);
+        CHECK_EQ(kill(pid, SIGKILL), 0);
+        CHECK_EQ(harness_wait(pid), -SIGKILL);
+        CHECK_EQ(leat_receive(receiver, LEAT_ANY, NULL, 0, SOON, NULL), -ENODATA);
+        leat_close(receiver);
+        check_holds(before, 0, 0, 0);
+}
+
 /* ---- descriptors ---- */
 
 enum { FEW = 64 };

@@ -64,6 +64,7 @@ static void fill(struct parties *parties) {
 
 TEST(what_came_before_the_sleep_prevents_it) {
         struct parties parties;
+        struct ring_found found;
         meet(&parties);
         CHECK_EQ(put(&parties, false), 0); /* nobody slept: nobody is woken */
         CHECK_EQ(wakes(parties.receiver), 0);
@@ -72,6 +73,8 @@ TEST(what_came_before_the_sleep_prevents_it) {
         CHECK(!link_ring_may_sleep(parties.receiver, RING_RECEIVER));
         link_ring_wakes(parties.receiver, RING_RECEIVER);
         take(&parties);
+        CHECK(!link_ring_may_sleep(parties.receiver, RING_RECEIVER)); /* the socket was not looked at yet */
+        CHECK_EQ(link_ring_find(parties.sockets[0], parties.receiver, &found), -EAGAIN);
         link_ring_sleeps(parties.receiver, RING_RECEIVER);
         barrier_all();
         CHECK(link_ring_may_sleep(parties.receiver, RING_RECEIVER));
