@@ -1,10 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/processor.h"
 
+#include <stdatomic.h>
+#include <unistd.h>
+
+bool processors_are_many(void) {
+        static _Atomic long known; /* relaxed: each that asks finds the same */
+        long count = atomic_load_explicit(&known, memory_order_relaxed);
+        if (count == 0) {
+                count = sysconf(_SC_NPROCESSORS_ONLN);
+                atomic_store_explicit(&known, count, memory_order_relaxed);
+        }
+        return count > 1;
+}
+
 #if defined(__x86_64__)
 
 #include <cpuid.h>
-#include <stdatomic.h>
 
 #define ASKED (UINT32_C(1) << 31)
 #define SAVED_AVX 0x06u /* XCR0: what the system keeps for each thread */

@@ -3,7 +3,7 @@
 #define LEAT_BASE_PROCESSOR_H
 
 /*
- * What this processor can do beyond what its architecture promises. Asked at the first use and remembered: __builtin_cpu_supports() asks as each
+ * Processors. What this one can do beyond what its architecture promises. Asked at the first use and remembered: __builtin_cpu_supports() asks as each
  * program starts, and a virtual machine takes 50 us and more to answer. Safe with threads.
  */
 
@@ -19,5 +19,8 @@ enum {
 
 /* All of these? On other architectures: none. */
 bool processor_has(uint32_t features);
+
+/* Are there several? Then it may pay to look again, for what another one does meanwhile. */
+bool processors_are_many(void);
 
 #endif

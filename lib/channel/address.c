@@ -28,6 +28,7 @@ static const char *const switches[] = { "no", "yes", NULL };
 static const char *const whos[] = { "connection", "message", NULL };
 static const char
         *const waits[] = { [SPIN_ADAPTIVE] = "adaptive", [SPIN_ALWAYS] = "spin", [SPIN_NEVER] = "sleep", NULL };
+static const char *const accesses[] = { "none", "ro", "rw", NULL };
 static const char *const durables[] = { "none", "each", "group", NULL };
 
 /* What is wrong with a value of each kind. */
@@ -39,7 +40,7 @@ static const char *const wrong[] = {
         [KIND_CHOICE] =
                 ("this option has no such value: patterns are queue, pair, broadcast; framings leat, raw, lines, "
                  "nul, length; who is connection or message; durable is none, each or group; wait is adaptive, spin or "
-                 "sleep"),
+                 "sleep; access is ro, rw or none"),
         [KIND_ROWS] = "rows that can be needed are: order, end, types, sync, who, fds",
         [KIND_TEXT] = "a text of 1 to 63 bytes is wanted here",
         [KIND_ADDRESS] = "an address of 1 to 511 bytes is wanted here, with %26 for each &: reply=mq:answers",
@@ -99,6 +100,15 @@ static const struct option {
         [OPTION_RING] = { "ring", KIND_SIZE, AT(ring), NULL, LINK_RING_LEAST, RING_MOST, LEAT_ROW_LIMITS },
         [OPTION_HUGE] = { "huge", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_LIMITS },
         [OPTION_WAIT] = { "wait", KIND_CHOICE, AT(wait), waits, 0, 0, LEAT_ROW_WAITING },
+        [OPTION_ACCESS] = { "access", KIND_CHOICE, AT(access), accesses, 0, 0, LEAT_ROW_OPENING },
+        [OPTION_PRIVATE] = { "private", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_OPENING },
+        [OPTION_OFFSET] = { "offset", KIND_SIZE, AT(offset), NULL, 0, UINT64_C(1) << 62, LEAT_ROW_OPENING },
+        [OPTION_LENGTH] = { "length", KIND_SIZE, AT(length), NULL, 1, UINT64_C(1) << 46, LEAT_ROW_OPENING },
+        [OPTION_RAW] = { "raw", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_VERSIONS },
+        [OPTION_MOST] = { "most", KIND_SIZE, AT(most), NULL, 1, UINT64_C(1) << 46, LEAT_ROW_LIMITS },
+        [OPTION_PARTICIPANTS] = { "participants", KIND_SIZE, AT(participants), NULL, 1, 60000, LEAT_ROW_LIMITS },
+        [OPTION_LOG] = { "log", KIND_SIZE, AT(log), NULL, 4096, UINT64_C(1) << 32, LEAT_ROW_LIMITS },
+        [OPTION_POPULATE] = { "populate", KIND_FLAG, 0, NULL, 0, 0, LEAT_ROW_LIMITS },
 #undef AT
 };
 
@@ -299,7 +309,7 @@ static int parse_option(struct address *address, const char *text, const char *e
         const char *equals = memchr(text, '=', (size_t)(end - text));
         int number = find_option(text, (size_t)((equals ? equals : end) - text));
         if (number < 0)
-                return reason_at(reason, -EINVAL, column, "no transport has an option of this name");
+                return reason_at(reason, -EINVAL, column, "no address has an option of this name");
         if (address_given(address, (enum address_option)number))
                 return reason_at(reason, -EINVAL, column, "this option is given twice");
         address->given |= OPTION_BIT(number);
@@ -351,16 +361,22 @@ static size_t scheme_length(const char *text) {
 }
 
 int address_parse(const char *text, struct leat_reason *reason, struct address *ret_address) {
-        struct address address = {
-                .mode = 0666, .aside = UINT64_C(1) << 20, .backlog = 4096, .connections = 20000, .nodelay = 1
-        };
+        struct address address = { .mode = 0666,
+                                   .aside = UINT64_C(1) << 20,
+                                   .backlog = 4096,
+                                   .connections = 20000,
+                                   .nodelay = 1,
+                                   .access = 2,
+                                   .participants = 512,
+                                   .log = 65536 };
         if (!text)
                 return reason_set(reason, -EINVAL, LEAT_ROW_OPENING, "an address is wanted");
         size_t length = strnlen(text, ADDRESS_BYTES), scheme = scheme_length(text);
         if (length >= ADDRESS_BYTES)
                 return reason_at(reason, -EINVAL, ADDRESS_BYTES, "an address has at most 4095 bytes");
         if (scheme == 0 || text[scheme] != ':' || scheme >= ADDRESS_SCHEME_BYTES)
-                return reason_at(reason, -EINVAL, 1, "an address begins with a scheme and a colon: unix:/run/jobs");
+                return reason_at(reason, -EINVAL, 1,
+                                 "an address begins with a scheme and a colon: unix:/run/jobs, region:/shop");
         memcpy(address.scheme, text, scheme);
         const char *rest = text + scheme + 1, *end = rest + strcspn(rest, "?");
         FREE_AT_EXIT char *decoded = malloc(length + 1), *scratch = calloc(1, length + 1);

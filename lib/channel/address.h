@@ -57,6 +57,15 @@ enum address_option {
         OPTION_WAIT,
         OPTION_RING,
         OPTION_HUGE,
+        OPTION_ACCESS,
+        OPTION_PRIVATE,
+        OPTION_OFFSET,
+        OPTION_LENGTH,
+        OPTION_RAW,
+        OPTION_MOST,
+        OPTION_PARTICIPANTS,
+        OPTION_LOG,
+        OPTION_POPULATE,
         OPTION_COUNT
 };
 
@@ -93,10 +102,16 @@ struct address {
         uint64_t retain; /* bytes of full files that a log keeps; only if given, as the next two */
         uint64_t retain_age_ns;
         uint64_t retain_files;
-        uint64_t nodelay;                   /* 1: small messages go out at once */
-        uint64_t keepalive;                 /* seconds without a sign of life until the other end is asked; 0: never */
-        uint64_t ring;                      /* bytes of the ring that a party sends by; 0: the default */
-        uint64_t ttl;                       /* how many routers a multicast may pass */
+        uint64_t nodelay;   /* 1: small messages go out at once */
+        uint64_t keepalive; /* seconds without a sign of life until the other end is asked; 0: never */
+        uint64_t ring;      /* bytes of the ring that a party sends by; 0: the default */
+        uint64_t access;    /* enum leat_access of a region */
+        uint64_t offset,
+                length;        /* of a foreign segment or file: the part that is mapped; length 0: all behind offset */
+        uint64_t most;         /* bytes that a region may grow to; 0: the default */
+        uint64_t participants; /* of a region at once */
+        uint64_t log;          /* bytes of its transactions' log */
+        uint64_t ttl;          /* how many routers a multicast may pass */
         char multicast[ADDRESS_TEXT_BYTES]; /* the group; only if given, and so */
         char interface[ADDRESS_TEXT_BYTES]; /* its name */
         char reply[ADDRESS_REPLY_BYTES];    /* where answers go, or may go; only if given */

@@ -34,6 +34,10 @@ static uint64_t generation_now(void) {
         return first ? mine : generation;
 }
 
+uint64_t fork_generation(void) {
+        return generation_now();
+}
+
 static uint64_t owned_by(uint64_t generation) {
         return generation << 1;
 }
@@ -87,6 +91,20 @@ int fork_enter(struct fork_member *member) {
 void fork_leave(struct fork_member *member) {
         (void)pthread_mutex_lock(&forks.lock);
         list_remove(&member->node);
+        (void)pthread_mutex_unlock(&forks.lock);
+}
+
+void fork_take(struct fork_member *member) {
+        (void)pthread_mutex_lock(&forks.lock);
+        atomic_store_explicit(&member->owner, owned_by(generation_now()), memory_order_release);
+        (void)pthread_mutex_unlock(&forks.lock);
+}
+
+void fork_hold(void) {
+        (void)pthread_mutex_lock(&forks.lock);
+}
+
+void fork_release(void) {
         (void)pthread_mutex_unlock(&forks.lock);
 }
 

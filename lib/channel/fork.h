@@ -28,6 +28,19 @@ int fork_enter(struct fork_member *member);
 /* Take it out; also in a child that does not own it. */
 void fork_leave(struct fork_member *member);
 
+/* One that was another process's, and is in the list: from now on it is this one's. */
+void fork_take(struct fork_member *member);
+
+/*
+ * Between these two no other thread forks (by fork(3)): around opening a descriptor and storing it where after_fork() closes it, and around closing it.
+ * Nothing is waited for in between.
+ */
+void fork_hold(void);
+void fork_release(void);
+
+/* This process's number among its ancestors and children. */
+uint64_t fork_generation(void);
+
 /* Give it to the child that asks first. Here nobody uses it any more. */
 void fork_give(struct fork_member *member);
 

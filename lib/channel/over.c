@@ -392,7 +392,7 @@ static void drop_strays(struct over *over) {
 
 /* The number of each call is random: who answered one cannot answer the next before it was asked. */
 static int begin_call(const struct over *over, int64_t deadline, struct envelope *ret_envelope) {
-        int64_t left_ns = deadline == LEAT_NEVER ? 0 : deadline - leat_now();
+        int64_t now = leat_now(), left_ns = deadline == LEAT_NEVER || deadline <= now ? 0 : deadline - now;
         *ret_envelope = (struct envelope){ .kind = ENVELOPE_REQUEST,
                                            .caller = over->caller,
                                            .time_ns = time_of_day_ns(),

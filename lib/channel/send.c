@@ -70,8 +70,10 @@ static int find_room(struct leat_channel *channel, const struct outgoing *messag
 
 /* How long the caller still waits, counted when the request goes out: its own wait for room is over by then. */
 static ASIDE void tell_what_is_left(struct outgoing *message) {
-        int64_t left_ns = message->deadline - leat_now();
-        message->reference = message->deadline == LEAT_NEVER ? 0 : left_ns > 0 ? (uint64_t)left_ns : 1;
+        int64_t now = leat_now();
+        message->reference = message->deadline == LEAT_NEVER ? 0
+                             : message->deadline > now       ? (uint64_t)(message->deadline - now)
+                                                             : 1;
 }
 
 /* How many went out. */

@@ -3,6 +3,7 @@
 /* inbox: a mailbox by process: the unix: channel "inbox-PID" among the bare names (docs/design/fifo.md). */
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "channel/channel.h"
 #include "transport/rows.h"
 #include "transport/table.h"
@@ -10,7 +11,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -50,8 +50,9 @@ static int check(const struct address *address, struct leat_reason *reason) {
 /* From the pid to the name of the socket. */
 static int set_name(struct address *address, int pid) {
         char *name;
-        if (asprintf(&name, "inbox-%d", pid) < 0)
-                return -ENOMEM;
+        int r = text_format(&name, "inbox-%d", pid);
+        if (r < 0)
+                return r;
         free(address->rest);
         address->rest = name;
         return 0;

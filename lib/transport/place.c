@@ -2,6 +2,7 @@
 #include "transport/place.h"
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "wait/wait.h"
 
 #include <errno.h>
@@ -63,10 +64,9 @@ static int resolve_bare(struct place *place, const char *rest, bool make, struct
         place->directory = place_open_bare(make, directory, sizeof(directory));
         if (place->directory < 0)
                 return place_explain_bare(place->directory, reason);
-        if (asprintf(&place->path, "%s/%s", directory, rest) < 0) {
-                place->path = NULL;
-                return -ENOMEM;
-        }
+        int r = text_format(&place->path, "%s/%s", directory, rest);
+        if (r < 0)
+                return r;
         place->base = strrchr(place->path, '/') + 1;
         return 0;
 }

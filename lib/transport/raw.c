@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/text.h"
 #include "channel/channel.h"
 #include "channel/entry.h"
 #include "transport/foreign.h"
@@ -19,7 +20,6 @@
 #include "transport/rows.h"
 #include "transport/table.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -233,11 +233,12 @@ static int parse(const struct address *address, struct leat_reason *reason, stru
         if (colon && !strchr(colon + 1, ':'))
                 return reason_at(reason, -EINVAL, address->rest_column + (uint32_t)(colon - address->rest),
                                  "an echo goes to a host, which is all that is said: raw:127.0.0.1, raw:[::1]");
-        if (asprintf(&text, "%s:0", address->rest) < 0)
-                return -ENOMEM;
+        int r = text_format(&text, "%s:0", address->rest);
+        if (r < 0)
+                return r;
         struct address with_port = *address;
         with_port.rest = text;
-        int r = inet_parse(&with_port, reason, ret_name);
+        r = inet_parse(&with_port, reason, ret_name);
         if (r == 0 && ret_name->kind == INET_EVERY)
                 r = reason_at(reason, -EINVAL, address->rest_column,
                               "an echo goes to one host; * is all of this machine's");

@@ -5,6 +5,7 @@
 #include "transport/sysv_mq.h"
 
 #include "base/cleanup.h"
+#include "base/umask.h"
 #include "transport/mq_queue.h"
 #include "transport/rows.h"
 #include "transport/table.h"
@@ -62,7 +63,7 @@ static int join(struct leat_channel *channel, int queue, struct leat_reason *rea
         const struct parties_wish wish = { .sends = DOES_SEND(channel->flags),
                                            .end = wants_end(address),
                                            .temporary = address_given(address, OPTION_TEMPORARY),
-                                           .mode = sysv_mq_cut_mode((mode_t)address->mode) };
+                                           .mode = umask_cut((mode_t)address->mode) };
         return wish.end || wish.temporary ? parties_join(queue, &wish, reason, ret_parties) : 0;
 }
 

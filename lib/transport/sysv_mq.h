@@ -63,9 +63,6 @@ int sysv_mq_make(key_t key, mode_t mode, struct leat_reason *reason);
 /* Change the bytes that it holds. */
 int sysv_mq_set_capacity(int queue, uint64_t bytes, struct leat_reason *reason);
 
-/* A mode, without the bits that this process's umask takes away. */
-mode_t sysv_mq_cut_mode(mode_t mode);
-
 /* Say what is known. 0 or a negative errno. */
 int sysv_mq_describe(int queue, enum framing framing, struct leat_info *info);
 

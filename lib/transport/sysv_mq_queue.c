@@ -6,10 +6,10 @@
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
+#include "base/umask.h"
 #include "channel/entry.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -73,19 +73,6 @@ struct sysv_mq_limits sysv_mq_limits(void) {
         return (struct sysv_mq_limits){ .largest_bytes = (size_t)limits.msgmax, .queue_bytes = (size_t)limits.msgmnb };
 }
 
-/* msgget() knows no umask. To ask umask(2) is to set it, for all threads; so the kernel is asked in writing, and
- * where
- * there is no /proc nobody else gets in. */
-mode_t sysv_mq_cut_mode(mode_t mode) {
-        char text[1024];
-        CLOSE_AT_EXIT int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-        ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-        text[n > 0 ? n : 0] = '\0';
-        const char *line = strstr(text, "\nUmask:");
-        unsigned long cut = line ? strtoul(line + 7, NULL, 8) : 077;
-        return mode & 0666 & ~(mode_t)cut;
-}
-
 uint64_t sysv_mq_largest(const struct msqid_ds *status, enum framing framing) {
         size_t system = sysv_mq_limits().largest_bytes, header = entry_header_bytes(framing);
         size_t largest = system < status->msg_qbytes ? system : status->msg_qbytes;
@@ -107,7 +94,7 @@ int sysv_mq_find(key_t key, mode_t access, struct leat_reason *reason) {
 }
 
 int sysv_mq_make(key_t key, mode_t mode, struct leat_reason *reason) {
-        int queue = msgget(key, IPC_CREAT | IPC_EXCL | (int)sysv_mq_cut_mode(mode));
+        int queue = msgget(key, IPC_CREAT | IPC_EXCL | (int)umask_cut(mode));
         if (queue >= 0)
                 return queue;
         if (errno == EEXIST)

@@ -2,6 +2,7 @@
 #include "transport/unix_name.h"
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "transport/place.h"
 #include "wait/wait.h"
 
@@ -67,10 +68,9 @@ static int set_bare(struct unix_name *name, const char *rest, bool make, struct 
                 (void)place_explain_bare(name->directory, reason);
                 return name->directory;
         }
-        if (asprintf(&name->path, "%s/%s", directory, rest) < 0) {
-                name->path = NULL;
-                return -ENOMEM;
-        }
+        int r = text_format(&name->path, "%s/%s", directory, rest);
+        if (r < 0)
+                return r;
         name->base = strrchr(name->path, '/') + 1;
         return 0;
 }

@@ -110,7 +110,9 @@ int unix_name_listen(struct unix_name *name, int type, const struct address *add
 static int connect_in_turn(const struct unix_name *name, int fd, int64_t deadline) {
         int flags = fcntl(fd, F_GETFL);
         while (true) {
-                int64_t left_us = deadline == LEAT_NEVER ? INT64_C(3600) * 1000000 : (deadline - leat_now()) / 1000;
+                int64_t now = leat_now(), left_us = deadline > now ? (deadline - now) / 1000 : 0;
+                if (deadline == LEAT_NEVER)
+                        left_us = INT64_C(3600) * 1000000;
                 if (left_us <= 0)
                         return -ETIMEDOUT;
                 struct timeval left = { .tv_sec = left_us / 1000000, .tv_usec = left_us % 1000000 };

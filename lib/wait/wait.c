@@ -38,9 +38,7 @@ int wait_until(struct wait *wait, int64_t deadline) {
                 struct timespec left;
                 const struct timespec *timeout = NULL;
                 if (until != LEAT_NEVER) {
-                        int64_t ns = until - leat_now();
-                        if (ns < 0)
-                                ns = 0;
+                        int64_t now = leat_now(), ns = until > now ? until - now : 0;
                         left = (struct timespec){ .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
                         timeout = &left;
                 }

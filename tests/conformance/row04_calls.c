@@ -266,11 +266,15 @@ CALLS_CONFORM(an_expired_call_is_not_answered) {
         char buffer[8];
         struct leat_channel *caller, *replier;
         line_both_new(&line, subject, &caller, &replier);
-        CHECK_EQ(leat_call(caller, 1, "past", 4, buffer, sizeof buffer, LEAT_NOW, NULL), -EAGAIN);
-        struct leat_message about = take_request(replier, "past");
-        CHECK(about.deadline <= leat_now());
-        CHECK_EQ(reply_text(replier, &about, "late"), -ETIMEDOUT);
-        check_why(replier, LEAT_ROW_WAITING, -ETIMEDOUT);
+        static const int64_t past[] = { LEAT_NOW, 1, -1, INT64_MIN }; /* however far */
+        for (size_t i = 0; i < sizeof past / sizeof past[0]; i++) {
+                CHECK_EQ(leat_call(caller, 1, "past", 4, buffer, sizeof buffer, past[i], NULL),
+                         past[i] == LEAT_NOW ? -EAGAIN : -ETIMEDOUT);
+                struct leat_message about = take_request(replier, "past");
+                CHECK(about.deadline <= leat_now());
+                CHECK_EQ(reply_text(replier, &about, "late"), -ETIMEDOUT);
+                check_why(replier, LEAT_ROW_WAITING, -ETIMEDOUT);
+        }
         line_both_remove(&line, caller, replier);
 }
 

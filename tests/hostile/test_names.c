@@ -461,6 +461,7 @@ static void queue_full(void *argument) {
         CHECK(r == -EAGAIN || r == -ETIMEDOUT);
         CHECK_EQ(fails(address, LEAT_SEND, LEAT_NOW), -EAGAIN);
         CHECK_EQ(fails(address, LEAT_SEND, leat_in_ms(20)), -ETIMEDOUT);
+        CHECK_EQ(fails(address, LEAT_SEND, INT64_MIN), -ETIMEDOUT);
         CHECK_EQ(fails(address, LEAT_RECEIVE, leat_in_ms(20)), -EADDRINUSE);
         for (int i = 0; i < count; i++)
                 leat_close(senders[i]);
