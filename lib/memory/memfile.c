@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "memory/limits.h"
+#include "memory/populate.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -17,12 +18,6 @@
 #endif
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
-#endif
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22 /* Linux 5.14 */
-#endif
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
 #endif
 
 #define ALLOCATED_AT_ONCE                                                                                              \
@@ -97,7 +92,7 @@ static int populate(const struct memfile *file, int advice) {
         return errno == EFAULT || errno == EHWPOISON ? -ENOMEM : -errno;
 }
 
-static int new_file(const char *name, unsigned more) {
+int memfile_create(const char *name, unsigned more) {
         int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | more);
         if (fd < 0 && errno == EINVAL)
                 fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | more);
@@ -125,7 +120,7 @@ static int allocate(int fd, size_t size) {
 
 static int make(const char *name, unsigned more, size_t head_bytes, size_t twice_bytes, struct memfile *ret_file) {
         CLEANUP(memfile_free) struct memfile file = { -1, NULL, head_bytes, twice_bytes };
-        int r = file.fd = new_file(name, more);
+        int r = file.fd = memfile_create(name, more);
         if (r >= 0)
                 r = allocate(file.fd, head_bytes + twice_bytes);
         if (r == 0)

@@ -64,6 +64,9 @@ size_t memfile_page_bytes(int fd);
 /* Children that are forked from now on have it too. */
 int memfile_share(const struct memfile *file);
 
+/* memfd_create(2), never executable where the kernel knows that, and sealable. more: MFD_HUGETLB, or 0. A descriptor. */
+int memfile_create(const char *name, unsigned more);
+
 /* Does RLIMIT_FSIZE let this process make one of so many bytes? 0 or -EFBIG. */
 int memfile_fits(size_t size_bytes);
 
