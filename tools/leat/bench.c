@@ -2,6 +2,7 @@
 #include "tools/leat/bench.h"
 
 #include "tools/leat/bench_processes.h"
+#include "tools/leat/bench_region.h"
 #include "tools/leat/folder.h"
 #include "tools/leat/progress.h"
 #include "tools/leat/report.h"
@@ -30,8 +31,7 @@ static long core_of(int cpu) {
         return numbers[0] * 100000 + numbers[1];
 }
 
-/* Two CPUs that we may use, on different cores if that can be; the second is -1 if there is one alone. */
-static void find_cpus(int cpus[2]) {
+void bench_find_cpus(int cpus[2]) {
         cpu_set_t set;
         cpus[0] = cpus[1] = -1;
         CPU_ZERO(&set);
@@ -54,7 +54,7 @@ static void add_placement(struct bench *bench, const char *name, int first, int 
 static int set_placements(struct bench *bench) {
         int cpus[2];
         unsigned wanted = bench->options->placements;
-        find_cpus(cpus);
+        bench_find_cpus(cpus);
         bool two = cpus[1] >= 0;
         if (cpus[0] < 0 && (wanted & ~PLACE_FREE))
                 return complain_usage("--placement",
@@ -168,20 +168,22 @@ static int check_file(const char *path) {
         return path && fd < 0 ? report(path, -errno, WRITING_OUTPUT, NULL) : DONE;
 }
 
-static bool is_of_processes(const struct options *options) {
+static bool names(const struct options *options, bool (*is)(const char *operand)) {
         for (size_t i = 0; i < options->operands_count; i++)
-                if (is_processes(options->operands[i]))
+                if (is(options->operands[i]))
                         return true;
         return false;
 }
 
 static int run_bench(const struct options *options) {
-        bool processes = is_of_processes(options);
-        int code = processes ? check_processes(options) : check(options);
+        bool region = names(options, is_region), processes = !region && names(options, is_processes);
+        int code = region ? check_region(options) : processes ? check_processes(options) : check(options);
         if (code == DONE)
                 code = check_file(options->bench.json_file);
         if (code == DONE && processes)
                 return bench_processes(options);
+        if (code == DONE && region)
+                return bench_region(options);
         if (code == DONE)
                 code = check_file(options->bench.plot_file);
         return code ? code : folder_run("bench", run_in, options);
@@ -189,7 +191,7 @@ static int run_bench(const struct options *options) {
 
 const struct command command_bench = {
         .name = "bench",
-        .operands = "[TRANSPORT]...|processes",
+        .operands = "[TRANSPORT]...|processes|region",
         .summary = "Measure each transport beside the bare mechanism of the kernel that it uses",
         .takes = TAKES_BENCH,
         .operands_min = 0,
@@ -204,7 +206,9 @@ const struct command command_bench = {
                 "and back, one by one, and many at once; larger ones one by one. The claim of the lectures (\"pipes\n"
                 "fastest, queues slower, sockets slowest\") ends it. All transports take some minutes. leat-bench(1)\n"
                 "says what is compared.\n\n"
-                "With 'processes': starting programs and pipelines, beside posix_spawn, a bare vfork and dash.\n\n"
+                "With 'processes': starting programs and pipelines, beside posix_spawn, a bare vfork and dash. With "
+                "'region':\n"
+                "locks, transactions and structures of regions, beside those of POSIX in shared memory.\n\n"
                 "Exit: 0 measured; 1 something was not, or the files cannot be written; 2 usage; 71 the system "
                 "refused;\n"
                 "128+n stopped by signal n, with what was measured until then.\n\n"

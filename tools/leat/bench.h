@@ -98,6 +98,9 @@ int bench_print(const struct bench *bench);
 int bench_write_json(const struct bench *bench, const char *path);
 int bench_write_plot(const struct bench *bench, const char *path);
 
+/* Two CPUs that we may use, on different cores if that can be; the second is -1 if there is one alone. */
+void bench_find_cpus(int cpus[2]);
+
 /* The lectures' claim for one placement. */
 enum truth { CLAIM_UNDECIDED, CLAIM_TRUE, CLAIM_FALSE };
 #define CLAIM_TEXT "pipes fastest, queues slower, sockets slowest, at most half as fast"

@@ -1,80 +1,70 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/leat/bench_processes.h"
 
-#include "tools/leat/progress.h"
-#include "tools/leat/report.h"
+#include "tools/leat/bench_contest.h"
+#include "tools/leat/bench_starts.h"
 
 #include "base/cleanup.h"
 
 #include <errno.h>
 #include <leat.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#define STOPS "INT TERM HUP"
 #define REPEATS_MOST 1000
 #define CAT "/bin/cat"
 #define TRUE "/bin/true"
 #define CATS CAT " | " CAT " >/dev/null"
 
-static const struct race all_races[RACES] = {
-        { .name = "start",
-          .what = "start " TRUE ", wait for its end; memory is touched",
-          .touches = true,
-          .run = { .program = TRUE, .stages = 1 },
-          .runners = { { .way = &way_spawn }, { .way = &way_posix_spawn }, { .way = &way_fork } },
-          .goals = { { 0, 1, 1.05 }, { 2, 1, 0 } } },
-        { .name = "pipeline",
-          .what = CAT " </dev/null | " CATS,
-          .run = { .program = CAT, .stages = 3, .input = "/dev/null", .line = CAT " </dev/null | " CATS },
-          .runners = { { .way = &way_pipeline },
-                       { .way = &way_leat_run },
-                       { .way = &way_vfork },
-                       { .way = &way_shell } },
-          .goals = { { 0, 3, 0.7 }, { 1, 3, 1 }, { 2, 3, 0 }, { 0, 2, 0 } } },
-        { .name = "one",
-          .what = TRUE ", which both execute in their own place",
-          .run = { .program = TRUE, .stages = 1, .line = TRUE },
-          .runners = { { .way = &way_leat_run }, { .way = &way_shell } },
-          .goals = { { 0, 1, 0 } } },
-        { .name = "bytes",
-          .what = CAT " <zeros | " CATS,
-          .carries = true,
-          .run = { .program = CAT, .stages = 3 },
-          .runners = { { .way = &way_pipeline },
-                       { .way = &way_leat_run },
-                       { .way = &way_vfork },
-                       { .way = &way_shell } },
-          .goals = { { 0, 3, 1.05 }, { 1, 3, 1.05 }, { 2, 3, 0 } } },
+struct race {
+        struct contest contest; /* the first member */
+        bool touches;           /* memory, before it begins */
+        bool carries;           /* bytes, so many */
+        struct run run;
 };
+
+/* Measured once. */
+static struct race races[] = {
+        { .contest = { .name = "start",
+                       .what = "start " TRUE ", wait for its end; memory is touched",
+                       .entries = { { .way = &way_spawn.way },
+                                    { .way = &way_posix_spawn.way },
+                                    { .way = &way_fork.way } },
+                       .goals = { { 0, 1, 1.05 }, { 2, 1, 0 } } },
+          .touches = true,
+          .run = { .program = TRUE, .stages = 1 } },
+        { .contest = { .name = "pipeline",
+                       .what = CAT " </dev/null | " CATS,
+                       .entries = { { .way = &way_pipeline.way },
+                                    { .way = &way_leat_run.way },
+                                    { .way = &way_vfork.way },
+                                    { .way = &way_shell.way } },
+                       .goals = { { 0, 3, 0.7 }, { 1, 3, 1 }, { 2, 3, 0 }, { 0, 2, 0 } } },
+          .run = { .program = CAT, .stages = 3, .input = "/dev/null", .line = CAT " </dev/null | " CATS } },
+        { .contest = { .name = "one",
+                       .what = TRUE ", which both execute in their own place",
+                       .entries = { { .way = &way_leat_run.way }, { .way = &way_shell.way } },
+                       .goals = { { 0, 1, 0 } } },
+          .run = { .program = TRUE, .stages = 1, .line = TRUE } },
+        { .contest = { .name = "bytes",
+                       .what = CAT " <zeros | " CATS,
+                       .entries = { { .way = &way_pipeline.way },
+                                    { .way = &way_leat_run.way },
+                                    { .way = &way_vfork.way },
+                                    { .way = &way_shell.way } },
+                       .goals = { { 0, 3, 1.05 }, { 1, 3, 1.05 }, { 2, 3, 0 } } },
+          .carries = true,
+          .run = { .program = CAT, .stages = 3 } },
+};
+#define RACES (sizeof(races) / sizeof(races[0]))
 
 bool is_processes(const char *operand) {
         return strcmp(operand, "processes") == 0;
 }
 
-bool race_compare(const struct race *race, size_t n, struct spread *ret_ratio, struct spread *ret_cpu_ratio) {
-        const struct race_goal *goal = &race->goals[n];
-        if (n >= RACE_WAYS || goal->of == goal->to)
-                return false;
-        const struct runner *of = &race->runners[goal->of], *to = &race->runners[goal->to];
-        size_t rounds = of->why_not || to->why_not ? 0 : race->rounds;
-        *ret_ratio = spread_of_ratios(of->values, to->values, rounds);
-        *ret_cpu_ratio = spread_of_ratios(of->cpu, to->cpu, rounds);
-        return true;
-}
-
 /* ---- a round ---- */
-
-/* A signal that would end us is blocked meanwhile: it takes its course when what there is was shown. */
-static bool to_stop(void) {
-        sigset_t pending, stops;
-        sigpending(&pending);
-        return leat_signal_set(STOPS, &stops) == 0 && sigandset(&pending, &pending, &stops) == 0 &&
-               !sigisemptyset(&pending);
-}
 
 static double cpu_of(int who) {
         struct rusage usage;
@@ -87,77 +77,40 @@ static double cpu_now(void) {
         return cpu_of(RUSAGE_SELF) + cpu_of(RUSAGE_CHILDREN);
 }
 
-/* Returns 0, -ECANCELED, or what went wrong. */
-static int run_once(const struct race *race, const struct runner *runner, double *ret_ns, double *ret_cpu) {
+static const struct start_way *way_of(const struct entry *entry) {
+        return (const struct start_way *)entry->way; /* its first member */
+}
+
+static int run_once(const struct contests *contests, const struct contest *contest, const struct entry *entry,
+                    double *ret_ns, double *ret_cpu) {
+        const struct race *race = (const struct race *)contest;
         double cpu = cpu_now();
         int64_t begun = leat_now();
         int r = 0;
-        for (int64_t i = 0; i < runner->repeats && r == 0; i++)
-                r = to_stop() ? -ECANCELED : runner->way->run(&race->run);
-        *ret_ns = (double)(leat_now() - begun) / (double)runner->repeats;
-        *ret_cpu = (cpu_now() - cpu) / (double)runner->repeats;
-        return r < 0 && to_stop() ? -ECANCELED : r; /* a terminal's signal ends programs too */
-}
-
-static int leave(const struct race *race, struct runner *runner, int error) {
-        if (error == -ECANCELED)
-                return error;
-        runner->why_not = error == -EPROTO ? "a program did not end well" : leat_strerror(error);
-        complain(race->name, "%s: %s", runner->way->name, runner->why_not);
-        return 0;
+        (void)contests;
+        for (int64_t i = 0; i < entry->times && r == 0; i++)
+                r = contests_to_stop() ? -ECANCELED : way_of(entry)->run(&race->run);
+        *ret_ns = (double)(leat_now() - begun) / (double)entry->times;
+        *ret_cpu = (cpu_now() - cpu) / (double)entry->times;
+        return r < 0 && contests_to_stop() ? -ECANCELED : r; /* a terminal's signal ends programs too */
 }
 
 /* Once to warm it up, once to see how often it goes into a round. */
-static int start(const struct races *races, const struct race *race, struct runner *runner) {
-        size_t rounds = (size_t)races->options->rounds;
+static int prepare(const struct contests *contests, const struct contest *contest, struct entry *entry) {
+        const char *needs = way_of(entry)->needs;
         double ns = 0, cpu;
-        runner->values = calloc(rounds, sizeof(double));
-        runner->cpu = calloc(rounds, sizeof(double));
-        if (!runner->values || !runner->cpu)
-                return -ENOMEM;
-        if (runner->way->needs && access(runner->way->needs, X_OK) < 0)
-                return leave(race, runner, -errno);
-        runner->repeats = 1;
-        int r = run_once(race, runner, &ns, &cpu);
+        if (needs && access(needs, X_OK) < 0)
+                return -errno;
+        entry->times = 1;
+        int r = run_once(contests, contest, entry, &ns, &cpu);
         if (r == 0)
-                r = run_once(race, runner, &ns, &cpu);
-        double repeats = ns > 0 ? (double)races->options->round_ns / ns : 1;
-        runner->repeats = repeats < 1 ? 1 : repeats > REPEATS_MOST ? REPEATS_MOST : (int64_t)repeats;
-        return r < 0 ? leave(race, runner, r) : 0;
-}
-
-static size_t count_ways(const struct race *race) {
-        size_t count = 0;
-        while (count < RACE_WAYS && race->runners[count].way)
-                count++;
-        return count;
-}
-
-/* Each time another one first: what follows upon what must not matter. */
-static int run_round(struct race *race) {
-        size_t count = count_ways(race);
-        for (size_t i = 0; i < count; i++) {
-                struct runner *runner = &race->runners[(i + race->rounds) % count];
-                double ns, cpu;
-                int r = runner->why_not ? 0 : run_once(race, runner, &ns, &cpu);
-                if (r < 0 && (r = leave(race, runner, r)) < 0)
-                        return r;
-                if (!runner->why_not) {
-                        runner->values[race->rounds] = ns;
-                        runner->cpu[race->rounds] = cpu;
-                }
-        }
-        race->rounds++;
-        return 0;
-}
-
-static int run_rounds(const struct races *races, struct race *race) {
-        int r = 0;
-        for (size_t i = 0; i < count_ways(race) && r == 0; i++)
-                r = start(races, race, &race->runners[i]);
-        for (int64_t i = 0; i < races->options->rounds && r == 0; i++)
-                r = run_round(race);
+                r = run_once(contests, contest, entry, &ns, &cpu);
+        contest_set_times(contests, entry, ns, REPEATS_MOST);
         return r;
+}
+
+static const char *explain(int error) {
+        return error == -EPROTO ? "a program did not end well" : leat_strerror(error);
 }
 
 /* ---- what a race needs ---- */
@@ -175,55 +128,87 @@ static bool memory_is_there(int64_t bytes) {
         return available < 0 || available * 1024 / 5 * 4 >= bytes;
 }
 
-static int run_touching(const struct races *races, struct race *race) {
-        size_t size = (size_t)races->options->memory_bytes;
+static int run_touching(const struct contests *contests, struct race *race) {
+        size_t size = (size_t)contests->options->memory_bytes;
         void *memory = MAP_FAILED;
-        if (memory_is_there(races->options->memory_bytes))
+        if (memory_is_there(contests->options->memory_bytes))
                 memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
         if (memory == MAP_FAILED) {
-                race->why_not = "there is not so much memory here; say less with --memory";
+                race->contest.why_not = "there is not so much memory here; say less with --memory";
                 return 0;
         }
-        int r = run_rounds(races, race);
+        int r = contest_run_rounds(contests, &race->contest);
         munmap(memory, size);
         return r;
 }
 
 /* Zeros that take no memory: a file of nothing but a hole. */
-static int run_carrying(const struct races *races, struct race *race) {
+static int run_carrying(const struct contests *contests, struct race *race) {
         char path[64], line[160];
         CLOSE_AT_EXIT int fd = memfd_create("leat-bench", MFD_CLOEXEC);
-        if (fd < 0 || ftruncate(fd, races->options->memory_bytes) < 0) {
-                race->why_not = leat_strerror(-errno);
+        if (fd < 0 || ftruncate(fd, contests->options->memory_bytes) < 0) {
+                race->contest.why_not = leat_strerror(-errno);
                 return 0;
         }
         (void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), fd);
         (void)snprintf(line, sizeof(line), CAT " <%s | " CATS, path);
         race->run.input = path;
         race->run.line = line;
-        int r = run_rounds(races, race);
+        int r = contest_run_rounds(contests, &race->contest);
         race->run.input = race->run.line = NULL;
         return r;
 }
 
-static int run_race(const struct races *races, struct race *race) {
-        progress_begin(race->what);
-        return race->touches   ? run_touching(races, race)
-               : race->carries ? run_carrying(races, race)
-                               : run_rounds(races, race);
+static int run_race(const struct contests *contests, struct contest *contest) {
+        struct race *race = (struct race *)contest;
+        return race->touches   ? run_touching(contests, race)
+               : race->carries ? run_carrying(contests, race)
+                               : contest_run_rounds(contests, contest);
 }
+
+/* ---- what is shown ---- */
+
+static void ratio_cells(const struct contest_ratio *ratio, char cells[CONTEST_CELLS][BENCH_CELL]) {
+        ratio_text(ratio->cpu.median, cells[0]);
+        contest_goal_text(ratio, "", cells[1]);
+}
+
+static void median_cells(const struct contest *contest, const struct entry *entry,
+                         char cells[CONTEST_CELLS][BENCH_CELL]) {
+        const struct race *race = (const struct race *)contest;
+        short_time(spread_of(entry->beside, contest->rounds).median, cells[0]);
+        if (race->carries)
+                short_number((double)contest->bytes * 1e9 / spread_of(entry->values, contest->rounds).median, cells[1]);
+}
+
+static const struct contest_subject subject = { .name = "processes",
+                                                .doing = STARTING,
+                                                .least_round = " or one run",
+                                                .ratios = "Time (less is better)",
+                                                .medians = "Medians; CPU is of all processes together",
+                                                .median_column = ">TIME",
+                                                .ratio_columns = { ">CPU RATIO", "GOAL, AT MOST" },
+                                                .median_columns = { ">CPU", ">BYTES/S" },
+                                                .list_key = "races",
+                                                .times_key = "runs_per_round",
+                                                .beside_key = "cpu_ns",
+                                                .goal_key = "at_most",
+                                                .cpu = true,
+                                                .sized = true,
+                                                .run = run_race,
+                                                .prepare = prepare,
+                                                .turn = run_once,
+                                                .explain = explain,
+                                                .ratio_cells = ratio_cells,
+                                                .median_cells = median_cells };
 
 /* ---- the command ---- */
 
 int check_processes(const struct options *options) {
         const struct bench_options *bench = &options->bench;
-        if (options->operands_count != 1)
-                return complain_usage("processes", "it is measured by itself; leave the transports out");
-        if (bench->sizes_count || bench->placements || bench->batch_said || bench->wait || bench->peers ||
-            bench->plot_file)
-                return complain_usage("processes",
-                                      "--size, --placement, --batch, --wait, --peers and --plot are for transports; "
-                                      "leave them out");
+        int code = contests_check(options, "processes");
+        if (code != DONE)
+                return code;
         if (bench->once && bench->json_file)
                 return complain_usage("--once", "it measures nothing: leave out --json");
         if (bench->bare && !bench->once)
@@ -232,60 +217,29 @@ int check_processes(const struct options *options) {
 }
 
 static int start_once(const struct bench_options *bench) {
-        const struct way *way = bench->bare ? &way_posix_spawn : &way_spawn;
+        const struct start_way *way = bench->bare ? &way_posix_spawn : &way_spawn;
         int r = 0;
         for (int64_t i = 0; i < bench->once && r == 0; i++)
-                r = way->run(&all_races[0].run);
+                r = way->run(&races[0].run);
         return r < 0 ? report(TRUE, r, STARTING, NULL) : DONE;
 }
 
-static int show(const struct races *races) {
-        const struct bench_options *options = races->options;
-        int code = options->json_file ? races_write_json(races, options->json_file) : DONE;
-        int printed = races_print(races);
-        bool all = true;
-        for (size_t i = 0; i < RACES; i++) {
-                all = all && !races->all[i].why_not;
-                for (size_t k = 0; k < RACE_WAYS; k++)
-                        all = all && !races->all[i].runners[k].why_not;
-        }
-        return code ? code : printed ? printed : all ? DONE : ANSWER_NO;
-}
-
-static void races_clear(struct races *races) {
-        for (size_t i = 0; i < RACES; i++)
-                for (size_t k = 0; k < RACE_WAYS; k++) {
-                        free(races->all[i].runners[k].values);
-                        free(races->all[i].runners[k].cpu);
-                }
-}
-
-static int measure(const struct bench_options *bench, const char *leat) {
-        struct races races = { .options = bench };
-        int r = 0;
-        memcpy(races.all, all_races, sizeof(all_races));
-        for (size_t i = 0; i < RACES && r == 0; i++) {
-                races.all[i].run.leat = leat;
-                r = run_race(&races, &races.all[i]);
-        }
-        progress_end();
-        races.stopped = r == -ECANCELED;
-        int code = r < 0 && !races.stopped ? report("processes", r, STARTING, NULL) : show(&races);
-        races_clear(&races);
-        return code;
-}
-
-int bench_processes(const struct options *options) {
+static int measure(const struct bench_options *options) {
         char leat[4096];
-        sigset_t before;
-        if (options->bench.once)
-                return start_once(&options->bench);
+        struct contest *all[RACES + 1] = { NULL };
+        struct contests contests = { .subject = &subject, .options = options, .all = all };
         ssize_t length = readlink("/proc/self/exe", leat, sizeof(leat) - 1);
         if (length < 0)
                 return report("/proc/self/exe", -errno, ASKING, NULL);
         leat[length] = '\0';
-        int r = leat_signals_block(STOPS, &before);
-        int code = r < 0 ? report(NULL, r, ASKING, NULL) : measure(&options->bench, leat);
-        leat_signals_restore(&before);
-        return code;
+        for (size_t i = 0; i < RACES; i++) {
+                races[i].run.leat = leat;
+                races[i].contest.bytes = races[i].touches || races[i].carries ? options->memory_bytes : 0;
+                all[i] = &races[i].contest;
+        }
+        return contests_end(&contests, contests_run(&contests));
+}
+
+int bench_processes(const struct options *options) {
+        return options->bench.once ? start_once(&options->bench) : contests_shielded(measure, &options->bench);
 }

@@ -167,10 +167,10 @@ static int run_leat(const struct run *run) {
         return run_argv(argv);
 }
 
-const struct way way_spawn = { "leat", "leat_spawn and leat_process_wait", NULL, run_spawn };
-const struct way way_posix_spawn = { "posix_spawn", "posix_spawn and waitpid", NULL, run_posix_spawn };
-const struct way way_fork = { "fork", "fork, execve and waitpid", NULL, run_fork };
-const struct way way_pipeline = { "leat", "leat_pipeline_start and leat_pipeline_wait", NULL, run_pipeline };
-const struct way way_vfork = { "vfork", "pipe2, vfork, dup2, execve and waitpid", NULL, run_vfork };
-const struct way way_shell = { "dash -c", "the command, started by posix_spawn", SHELL, run_shell };
-const struct way way_leat_run = { "leat run", "the command, started by posix_spawn", NULL, run_leat };
+const struct start_way way_spawn = { { "leat", "leat_spawn and leat_process_wait" }, NULL, run_spawn };
+const struct start_way way_posix_spawn = { { "posix_spawn", "posix_spawn and waitpid" }, NULL, run_posix_spawn };
+const struct start_way way_fork = { { "fork", "fork, execve and waitpid" }, NULL, run_fork };
+const struct start_way way_pipeline = { { "leat", "leat_pipeline_start and leat_pipeline_wait" }, NULL, run_pipeline };
+const struct start_way way_vfork = { { "vfork", "pipe2, vfork, dup2, execve and waitpid" }, NULL, run_vfork };
+const struct start_way way_shell = { { "dash -c", "the command, started by posix_spawn" }, SHELL, run_shell };
+const struct start_way way_leat_run = { { "leat run", "the command, started by posix_spawn" }, NULL, run_leat };

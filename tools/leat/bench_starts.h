@@ -4,7 +4,7 @@
 
 /* Ways to run programs and to wait for their end: the library's, the bare calls, and commands that do it. */
 
-#include <stddef.h>
+#include "tools/leat/bench_contest.h"
 
 /* What is run: so many times this program, each joined to the next by a pipe. */
 struct run {
@@ -16,13 +16,12 @@ struct run {
 };
 
 /* A way returns 0 when all have ended well, -EPROTO if one has not, or a negative errno. Blocks. */
-struct way {
-        const char *name;
-        const char *what;
+struct start_way {
+        struct way way;
         const char *needs; /* a program's path, or NULL */
         int (*run)(const struct run *run);
 };
 
-extern const struct way way_spawn, way_posix_spawn, way_fork, way_pipeline, way_vfork, way_shell, way_leat_run;
+extern const struct start_way way_spawn, way_posix_spawn, way_fork, way_pipeline, way_vfork, way_shell, way_leat_run;
 
 #endif

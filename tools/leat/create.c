@@ -2,15 +2,14 @@
 #include "tools/leat/options.h"
 #include "tools/leat/report.h"
 
+static int create(const struct options *options, const char *address) {
+        struct leat_reason reason = { 0 };
+        int r = leat_create(address, options->mode, options->create_new, &reason);
+        return r < 0 ? report(address, r, ASKING, &reason) : DONE;
+}
+
 static int run_create(const struct options *options) {
-        int code = DONE;
-        for (size_t i = 0; i < options->operands_count; i++) {
-                struct leat_reason reason = { 0 };
-                int r = leat_create(options->operands[i], options->mode, options->create_new, &reason);
-                if (r < 0)
-                        code = report(options->operands[i], r, ASKING, &reason);
-        }
-        return code;
+        return options_each(options, create);
 }
 
 const struct command command_create = {

@@ -214,6 +214,22 @@ static const struct row {
         { TAKES_INFO, "watch", NULL, set_watch, "shm: what each party does, again and again, until interrupted" },
         { TAKES_INFO, "interval", "D", set_every, "with --watch: so often; 1s if not said" },
         { TAKES_INFO, "dry-run", NULL, set_dry_run, "shm: the memory that it would take, and whether that is there" },
+        { TAKES_REGION, "size", "SIZE", region_set_size, "so many bytes: 4096, 64k, 1M; all of them zero at first" },
+        { TAKES_REGION, "locks", "N", region_set_locks, "or so many locks with names, for 'leat region run'" },
+        { TAKES_REGION, "mode", "M", region_set_mode, "permission bits in octal, cut by the umask; 0600 if not said" },
+        { TAKES_REGION, "count", "N", region_set_count, "of a semaphore: so many; 1 if not said" },
+        { TAKES_LOCK_NAME, "lock", "NAME", region_set_lock, "the lock that is taken" },
+        { TAKES_LOCK, "shared", NULL, region_set_shared, "with others that say so, and no one who does not" },
+        { TAKES_LOCK, "nonblock", NULL, region_set_nonblock, "do not wait for it; 75 if somebody has it" },
+        { TAKES_LOCK, "timeout", "D", set_timeout, "wait for it so long: 250ms, 3s, 1m; 124 if it was in vain" },
+        { TAKES_LOCK, "mend", NULL, region_set_mend, "also if its last owner died with it; it is mended then" },
+        { TAKES_STALE, "stale", NULL, region_set_stale, "only what no living process holds" },
+        { TAKES_FORCE, "force", NULL, region_set_force, "also what is no region of Leat" },
+        { TAKES_DUMP, "offset", "N", region_set_offset, "from this byte on: 4096, 64k, 0x1000" },
+        { TAKES_DUMP, "length", "N", region_set_length, "so many bytes" },
+        { TAKES_DUMP, "hex", NULL, region_set_hex, "in hexadecimal, also where the fields are known" },
+        { TAKES_CHANGES, "part", "NAME", region_set_part, "only of this part" },
+        { TAKES_CHANGES, "count", "N", region_set_changes, "end after so many lines about changes" },
         { TAKES_BENCH, "size", "N,...", bench_set_sizes, "bytes of a message; 64,64k,1M if not said" },
         { TAKES_BENCH, "placement", "WHERE", bench_set_placement,
           "one-core, two-cores or free; both first ones if not said" },
@@ -312,6 +328,7 @@ int options_parse(const struct command *command, int argc, char **argv, struct o
                 .every_ns = INT64_C(1000000000),
                 .bench = BENCH_OPTIONS_INIT,
                 .signal = SIGNAL_OPTIONS_INIT,
+                .region = REGION_OPTIONS_INIT,
         };
         int code = command->takes & TAKES_SENDING ? set_options_among_numbers(&options, argc, argv)
                                                   : set_options(&options, argc, argv);
@@ -324,6 +341,15 @@ int options_parse(const struct command *command, int argc, char **argv, struct o
                                       count < command->operands_min ? "few" : "many", command->name, command->operands);
         *ret_options = options;
         return DONE;
+}
+
+int options_each(const struct options *options, int (*function)(const struct options *options, const char *operand)) {
+        int code = DONE;
+        for (size_t i = 0; i < options->operands_count; i++) {
+                int one = function(options, options->operands[i]);
+                code = one ? one : code;
+        }
+        return code;
 }
 
 void options_help(const struct command *command) {

@@ -9,6 +9,7 @@
 
 #include "tools/leat/bench_options.h"
 #include "tools/leat/command.h"
+#include "tools/leat/region_options.h"
 #include "tools/leat/signal_options.h"
 
 #include <stdbool.h>
@@ -35,10 +36,17 @@ enum {
         TAKES_WHY = 1u << 15,
         TAKES_BENCH = 1u << 16,
         TAKES_RUN = 1u << 17,      /* --status, --unbuffered */
+        TAKES_REGION = 1u << 18,   /* --size, --locks, --mode: of a region that is made */
+        TAKES_LOCK = 1u << 19,     /* --shared, --nonblock, --timeout, --mend */
         TAKES_SENDING = 1u << 20,  /* --value, --wait, --then, --after; and -PGID is an operand */
         TAKES_TIMES = 1u << 21,    /* --count of signals */
         TAKES_INTERVAL = 1u << 22, /* how often to look */
         TAKES_INFO = 1u << 23,     /* --watch, --interval, --dry-run */
+        TAKES_LOCK_NAME = 1u << 24,
+        TAKES_STALE = 1u << 25,
+        TAKES_FORCE = 1u << 26,
+        TAKES_DUMP = 1u << 27,    /* --offset, --length, --hex */
+        TAKES_CHANGES = 1u << 28, /* --part, and --count of changes */
 };
 
 enum cut { CUT_NONE, CUT_LINES, CUT_NULS, CUT_ALL };
@@ -69,6 +77,7 @@ struct options {
         bool help;
         struct bench_options bench;
         struct signal_options signal;
+        struct region_options region;
 };
 
 /*
@@ -79,6 +88,9 @@ int options_parse(const struct command *command, int argc, char **argv, struct o
 
 /* Nanoseconds from a duration as people write it: 250ms, 1.5s, 1m. NULL, or what is wrong. */
 const char *options_duration(const char *text, int64_t *ret_ns);
+
+/* The function for each operand, also after a failure. Returns DONE, or what the last one that failed returned. */
+int options_each(const struct options *options, int (*function)(const struct options *options, const char *operand));
 
 /* Print a subcommand's --help to stdout. */
 void options_help(const struct command *command);

@@ -14,6 +14,7 @@ enum {
         DONE = 0,
         ANSWER_NO = 1, /* the answer is no, or the input cannot be read */
         USAGE = 2,
+        OWNER_DIED = 65,     /* EX_DATAERR: of a lock */
         NO_RECEIVER = 69,    /* EX_UNAVAILABLE */
         SYSTEM_REFUSED = 71, /* EX_OSERR */
         FULL = 75,           /* EX_TEMPFAIL */

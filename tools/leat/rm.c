@@ -2,15 +2,15 @@
 #include "tools/leat/options.h"
 #include "tools/leat/report.h"
 
+static int remove_one(const struct options *options, const char *address) {
+        struct leat_reason reason = { 0 };
+        int r = leat_remove(address, &reason);
+        (void)options;
+        return r < 0 ? report(address, r, ASKING, &reason) : DONE;
+}
+
 static int run_rm(const struct options *options) {
-        int code = DONE;
-        for (size_t i = 0; i < options->operands_count; i++) {
-                struct leat_reason reason = { 0 };
-                int r = leat_remove(options->operands[i], &reason);
-                if (r < 0)
-                        code = report(options->operands[i], r, ASKING, &reason);
-        }
-        return code;
+        return options_each(options, remove_one);
 }
 
 const struct command command_rm = {
