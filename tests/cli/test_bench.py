@@ -207,6 +207,85 @@ def processes_are_measured_and_what_is_told_adds_up(programs, directory):
         check_equal(programs.run([LEAT, "bench", "processes", "--once", "2", *way]), b"", "of --once")
 
 
+CONTESTS = {"mutex": ["leat", "pthread", "robust"], "contended": ["leat", "robust"], "read": ["leat", "pthread"],
+            "snapshot": ["leat", "copy"], "commit": ["leat", "leat, touch", "robust"],
+            "semaphore": ["leat", "leat, undo", "sem_t", "semop"], "buffer": ["leat", "pthread"], "flow": ["leat", "pthread"],
+            "cell": ["leat", "pthread"], "counter": ["leat", "atomic"], "attach": ["leat", "shm_open"]}
+REGION_GOALS = {("mutex", "leat", "pthread"): 1.5, ("mutex", "leat", "robust"): 1.0, ("contended", "leat", "robust"): 1.0,
+                ("contended", "leat", "both"): 0.3, ("snapshot", "leat", "copy"): 2.0, ("commit", "leat", "robust"): 4.0}
+OF_TWO = ("contended", "flow")
+
+
+def objects_of(pid):
+    """What a run of that number has in /dev/shm."""
+    return [name for name in os.listdir("/dev/shm") if f"leat-bench-{pid}" in name]
+
+
+def check_comparison(contest, comparison, out):
+    """Returns what it aims at."""
+    entrants = {one["name"]: one for one in contest["entrants"]}
+    of, to = comparison["of"], comparison["to"]
+    values = (entrants[of]["shares"] if to == "both" else
+              [a / b for a, b in zip(entrants[of]["rounds"], entrants[to]["rounds"])])
+    near(comparison["ratio"], statistics.median(values), f"{of} / {to}")
+    near(comparison["quartile_low"], quartiles(values)[0], f"{of} / {to}: low")
+    near(comparison["quartile_high"], quartiles(values)[1], f"{of} / {to}: high")
+    more = contest["name"] == "contended"
+    check_equal(comparison["better"], "more" if more else "less", "better")
+    goal = comparison["goal"]
+    if goal is not None:
+        met = comparison["ratio"] >= goal if more else comparison["ratio"] <= goal
+        shown = f"{of}: slower / both" if to == "both" else f"{of} / {to}"
+        aim = f"{'at least' if more else 'at most'} {goal:.2f} {'met' if met else 'missed'}"
+        check(re.search(rf"^{contest['name']} +{shown} .* {aim}$", out, re.M), out)
+    return goal
+
+
+@test
+def a_region_is_measured_and_what_is_told_adds_up(programs, directory):
+    program = programs.start([LEAT, "bench", "region", "--rounds", "3", "--round-time", "100us", "--json",
+                              f"{directory}/results.json"])
+    out = programs.finish(program).decode()
+    with open(f"{directory}/results.json", encoding="utf-8") as file:
+        told = json.load(file)
+    check_equal(objects_of(program.pid), [], "left")
+    two = len(os.sched_getaffinity(0)) > 1
+    check_equal({one["name"]: [way["name"] for way in one["entrants"]] for one in told["contests"]}, CONTESTS, "contests")
+    goals = {}
+    for contest in told["contests"]:
+        measured = two or contest["name"] not in OF_TWO
+        check_equal((contest["rounds"], contest["why_not"] is None), (3 if measured else 0, measured), "rounds")
+        for one in contest["entrants"] if measured else []:
+            check(one["measured"] and one["why_not"] is None and len(one["rounds"]) == 3, f"{contest['name']}: {one}")
+            check(all(value > 0 for value in one["rounds"]), f"{contest['name']}: {one}")
+            check(all(0 <= share <= 0.5 for share in one["shares"]), f"{contest['name']}: {one}")
+            check_spread(one, one["rounds"], one["name"])
+        for comparison in contest["comparisons"]:
+            goal = check_comparison(contest, comparison, out)
+            if goal is not None:
+                goals[contest["name"], comparison["of"], comparison["to"]] = goal
+    check_equal(goals, {what: goal for what, goal in REGION_GOALS.items() if two or what[0] not in OF_TWO}, "goals")
+
+
+@test
+def a_second_process_that_is_killed_is_noticed_and_an_interrupt_ends_it(programs, _directory):
+    if len(os.sched_getaffinity(0)) < 2:
+        return  # there is none
+    program = programs.start([LEAT, "bench", "region", "--rounds", "2000", "--round-time", "100us"])
+    limit = time.monotonic() + DEADLINE_S
+    while not parties_of(program.pid):
+        check(time.monotonic() < limit and program.poll() is None, "it does not begin")
+        os.sched_yield()
+    os.kill(parties_of(program.pid)[0], signal.SIGKILL)
+    line = program.stderr.readline().decode()
+    check(re.fullmatch("leat bench: (contended|flow): [a-z]+: .*\n", line), f"it said {line!r}")
+    os.killpg(program.pid, signal.SIGTERM)
+    out, _ = program.communicate(timeout=DEADLINE_S)
+    check_equal(program.returncode, -signal.SIGTERM, "end")
+    check(out.startswith(b"Stopped early. ") and b": not measured: " in out, f"shown: {out!r}")
+    check_equal(objects_of(program.pid), [], "left")
+
+
 def memory_there():
     with open("/proc/meminfo", encoding="ascii") as told:
         return int(re.search(r"^MemAvailable: +(\d+) kB$", told.read(), re.M)[1]) * 1024
@@ -316,6 +395,12 @@ def wrong_input_is_told(_programs, directory):
     refused(2, "--bare: it belongs to --once", "pipe", "--bare")
     refused(2, "--peers: other libraries stand beside unix, unix-stream and shm", "pipe", "mq", "--peers")
     refused(2, "--plot: it is the file of --json", "pipe", "--json", "x", "--plot", "x")
+    refused(2, "region: it is measured by itself", "pipe", "region")
+    refused(2, "region: it is measured by itself", "region", "processes")
+    for more in (["--size", "64"], ["--placement", "free"], ["--batch", "2"], ["--wait", "spin"], ["--peers"], ["--plot", "x"]):
+        refused(2, "region: --size, .* are for transports", "region", *more)
+    for more in (["--once", "1"], ["--bare"], ["--memory", "1M"]):
+        refused(2, "region: --once and --bare are for transports", "region", *more)
     refused(2, "processes: it is measured by itself", "pipe", "processes")
     for more in (["--size", "64"], ["--placement", "free"], ["--batch", "2"], ["--wait", "spin"], ["--peers"], ["--plot", "x"]):
         refused(2, "processes: --size, .* are for transports", "processes", *more)

@@ -775,10 +775,6 @@ def killed_it_leaves_the_terminal_to_the_shell(terminal):
 
 
 def main():
-    # Whoever started this may ignore or block some, as a shell does for what it runs in the background, and children inherit that.
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     words = sys.argv[1:]
     tap.main([one for one in tests if not words or any(word in one[0] for word in words)])

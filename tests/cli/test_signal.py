@@ -20,7 +20,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
-from tap import DEADLINE_S, TESTS, Failed, Skip, check, check_equal, main, test  # noqa: E402
+from tap import DEADLINE_S, TESTS, Skip, check, check_equal, ended, line_of, main, test  # noqa: E402
 
 LEAT = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else shutil.which("leat")
 
@@ -43,25 +43,6 @@ def python(programs, text, **more):
                              stdin=subprocess.PIPE, **more)
     check_equal(line_of(program.stdout), "ready", "what the child said first")
     return program
-
-
-def line_of(stream):
-    """The next line, before the deadline; streams here are unbuffered."""
-    line = b""
-    while not line.endswith(b"\n"):
-        check(select.select([stream], [], [], DEADLINE_S)[0], f"no line came after {line!r}")
-        byte = os.read(stream.fileno(), 1)
-        check(byte, f"the end came after {line!r}")
-        line += byte
-    return line.decode().rstrip("\n")
-
-
-def ended(program):
-    """Its return code, as subprocess has it."""
-    try:
-        return program.wait(timeout=DEADLINE_S)
-    except subprocess.TimeoutExpired:
-        raise Failed(f"{program.args} did not end") from None
 
 
 def gone():
@@ -738,9 +719,4 @@ def a_terminal_that_is_not_the_controlling_one_is_the_commands(programs, _direct
         os.close(slave)
 
 
-# Whoever started this may ignore or block some, as a shell does for what it runs in the background, and children inherit that.
-signal.pthread_sigmask(signal.SIG_SETMASK, ())
-for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTSTP,
-               signal.SIGTTIN, signal.SIGTTOU):
-    signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 main(TESTS)

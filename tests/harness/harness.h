@@ -95,6 +95,16 @@ pid_t harness_fork(void (*function)(void *argument), void *argument);
 /* Wait until a child ended. Returns its exit code, or minus the signal that killed it. */
 int harness_wait(pid_t pid);
 
+/* kill -9, and reap. */
+void harness_kill(pid_t pid);
+
+/* SIGSTOP: when this returns it stands; and SIGCONT. */
+void harness_stop(pid_t pid);
+void harness_continue(pid_t pid);
+
+/* function(argument) in so many threads at once, 64 at most; returns when all have ended. */
+void harness_threads(size_t count, void *(*function)(void *argument), void *argument);
+
 /* Zeroed memory that this test and its children share. Freed with the test. */
 void *harness_shared(size_t size_bytes);
 
@@ -109,10 +119,25 @@ bool harness_event_try(struct harness_event *event, int64_t deadline);
 #define harness_event_wait(event) harness_event_wait_at(__FILE__, __LINE__, event)
 void harness_event_wait_at(const char *file, int line, struct harness_event *event);
 
+/* Wait until something that no event tells of is so, looking again and again. Fails the test after 50 s (scaled). */
+#define WAIT_UNTIL(condition)                                                                                          \
+        for (int64_t deadline_ = harness_deadline_ms(50000); !(condition);)                                            \
+        harness_give_way(__FILE__, __LINE__, #condition, deadline_)
+
 /* Wait until a process is in that state: one of the letters of /proc/PID/stat, "S" asleep, "T"
  * stopped. Fails the test after 50 s (scaled). For an end take waitid(2): a leader is "Z" while
  * another thread of its process still runs. */
 void harness_wait_state(pid_t pid, const char *letters);
+
+/* Is that descriptor readable now? */
+bool harness_is_readable(int fd);
+/* Wait until it is. Fails the test after 50 s (scaled). */
+void harness_wait_readable(int fd);
+
+/* Is this process root, and may be somebody else? Else the test is skipped. */
+void harness_need_root(void);
+/* From here on this process is a user and a group (65534) to which nothing belongs. */
+void harness_be_nobody(void);
 
 /* How many descriptors this process has open. */
 int harness_count_descriptors(void);
@@ -136,12 +161,16 @@ bool harness_refuse_call(long number, int error);
 #define SANITIZED 0
 #endif
 
+/* How many there are to be: as LEAT_TEST_SIZE says, small, normal or long; with sanitizers always few. */
+uint64_t harness_how_many(uint64_t few, uint64_t normal, uint64_t many);
+
 /* What the macros call. */
 int harness_main(int argc, char **argv, void (*add_tests)(void));
 void harness_register(const char *name, void (*function)(void), const char *file, int line,
                       struct harness_options options);
 _Noreturn void harness_fail(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
 _Noreturn void harness_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void harness_give_way(const char *file, int line, const char *condition, int64_t deadline);
 void harness_check_equal(const char *file, int line, const char *a, const char *b, intmax_t x, intmax_t y);
 void harness_check_string(const char *file, int line, const char *a, const char *b, const char *x, const char *y);
 void harness_check_memory(const char *file, int line, const char *a, const char *b, const void *x, const void *y,

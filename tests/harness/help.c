@@ -5,10 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <grp.h>
 #include <limits.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
+#include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,6 +27,8 @@
 
 #define DEFAULT_TIMEOUT_S 60 /* what hangs is found out late enough: a slow machine is none the worse for it */
 #define EVENT_MS 50000       /* a little before the deadline of the test, so that the place is told */
+#define THREADS_MOST 64
+#define NOBODY 65534
 
 static uint64_t random_state;
 static pid_t test_pid; /* 0 in the test's own process: only forked children set it */
@@ -199,6 +204,29 @@ int harness_wait(pid_t pid) {
         return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+void harness_kill(pid_t pid) {
+        CHECK_EQ(kill(pid, SIGKILL), 0);
+        CHECK_EQ(harness_wait(pid), -SIGKILL);
+}
+
+void harness_stop(pid_t pid) {
+        CHECK_EQ(kill(pid, SIGSTOP), 0);
+        harness_wait_state(pid, "T");
+}
+
+void harness_continue(pid_t pid) {
+        CHECK_EQ(kill(pid, SIGCONT), 0);
+}
+
+void harness_threads(size_t count, void *(*function)(void *argument), void *argument) {
+        pthread_t threads[THREADS_MOST];
+        CHECK(count <= THREADS_MOST);
+        for (size_t i = 0; i < count; i++)
+                CHECK_EQ(pthread_create(&threads[i], NULL, function, argument), 0);
+        for (size_t i = 0; i < count; i++)
+                CHECK_EQ(pthread_join(threads[i], NULL), 0);
+}
+
 void *harness_shared(size_t size_bytes) {
         void *memory = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (memory == MAP_FAILED)
@@ -217,6 +245,12 @@ static char process_state(pid_t pid) {
         return state;
 }
 
+void harness_give_way(const char *file, int line, const char *condition, int64_t deadline) {
+        if (harness_now() > deadline)
+                harness_fail(file, line, "never: %s", condition);
+        sched_yield();
+}
+
 /* The kernel tells nobody that a process fell asleep: this looks again and again, giving way between. */
 void harness_wait_state(pid_t pid, const char *letters) {
         int64_t deadline = harness_deadline_ms(EVENT_MS);
@@ -226,6 +260,34 @@ void harness_wait_state(pid_t pid, const char *letters) {
                         FAIL("pid %d did not come to state %s; it is in %c", (int)pid, letters, state);
                 sched_yield();
         }
+}
+
+/* --- descriptors and users --- */
+
+static bool poll_until(int fd, int64_t deadline) {
+        struct pollfd polled = { .fd = fd, .events = POLLIN };
+        int64_t left = deadline - harness_now();
+        int r = poll(&polled, 1, left > 0 ? (int)(left / 1000000) : 0);
+        CHECK(r >= 0 && (polled.revents & ~POLLIN) == 0);
+        return r > 0;
+}
+
+bool harness_is_readable(int fd) {
+        return poll_until(fd, 0);
+}
+
+void harness_wait_readable(int fd) {
+        if (!poll_until(fd, harness_deadline_ms(EVENT_MS)))
+                FAIL("descriptor %d did not become readable", fd);
+}
+
+void harness_need_root(void) {
+        if (geteuid() != 0)
+                SKIP("it takes root to be somebody else");
+}
+
+void harness_be_nobody(void) {
+        CHECK(setgroups(0, NULL) == 0 && setgid(NOBODY) == 0 && setuid(NOBODY) == 0);
 }
 
 /* --- events: a futex in shared memory --- */
@@ -281,6 +343,13 @@ const char *harness_signal_name(int number) {
                         return names[i].name;
         snprintf(other, sizeof other, "signal %d", number);
         return other;
+}
+
+uint64_t harness_how_many(uint64_t few, uint64_t normal, uint64_t many) {
+        const char *size = getenv("LEAT_TEST_SIZE");
+        if (SANITIZED || (size && strcmp(size, "small") == 0))
+                return few;
+        return size && strcmp(size, "long") == 0 ? many : normal;
 }
 
 void harness_allow_descriptors(size_t wanted) {

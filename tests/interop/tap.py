@@ -59,6 +59,25 @@ def until(condition, what):
     return value
 
 
+def line_of(stream):
+    """The next line, before the deadline; the stream is unbuffered."""
+    line = b""
+    while not line.endswith(b"\n"):
+        check(select.select([stream], [], [], DEADLINE_S)[0], f"no line came after {line!r}")
+        byte = os.read(stream.fileno(), 1)
+        check(byte, f"the end came after {line!r}")
+        line += byte
+    return line.decode().rstrip("\n")
+
+
+def ended(program):
+    """Its return code, as subprocess has it."""
+    try:
+        return program.wait(timeout=DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{program.args} did not end") from None
+
+
 def own_network():
     """Abstract socket names and ports belong to a network name space: with one of our own, two runs at once do not meet."""
     if libc.unshare(CLONE_NEWNET) < 0:  # refused to an ordinary user: then they are merely shared
@@ -141,8 +160,17 @@ def need(name):
     return name
 
 
+def usual_signals():
+    """Whoever started this may ignore or block some, as nohup does, and a shell for what it runs in the background, and children inherit that."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD,
+                   signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
 def main(tests):
     """Run (name, function) pairs; each gets its programs and a directory of its own."""
+    usual_signals()
     own_network()
     memory_for_queues()
     failed = 0

@@ -3,8 +3,6 @@
 
 #include "channel/hub.h"
 
-#include <stdlib.h>
-
 #define START_AT 24 /* in the header (docs/design/shm.md) */
 
 struct link_ring *ring_of(const struct leat_channel *channel) {
@@ -41,11 +39,4 @@ void see_apart(const struct one_mapping *one) {
                 one->ends[i]->reader.bytes = one->bytes[i];
                 one->ends[i]->peer = one->ends[i]->writer.theirs = one->peers[i];
         }
-}
-
-uint64_t how_many(uint64_t few, uint64_t normal, uint64_t many) {
-        const char *size = getenv("LEAT_TEST_SIZE");
-        if (SANITIZED || (size && strcmp(size, "small") == 0))
-                return few;
-        return size && strcmp(size, "long") == 0 ? many : normal;
 }

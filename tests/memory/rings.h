@@ -28,7 +28,4 @@ void see_as_one(struct one_mapping *one, struct link_ring *first, struct link_ri
 /* Before the first of them is closed. */
 void see_apart(const struct one_mapping *one);
 
-/* How many there are to be: LEAT_TEST_SIZE, sanitizers and valgrind. */
-uint64_t how_many(uint64_t few, uint64_t normal, uint64_t many);
-
 #endif

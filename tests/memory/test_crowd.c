@@ -219,7 +219,7 @@ TEST(peers_come_and_end_together) {
         struct together together = { .opened = harness_event_new(),
                                      .go_on = harness_event_new(),
                                      .sent = harness_event_new() };
-        int number;
+        int number = -1;
         harness_allow_descriptors(TOGETHER * LINK_FDS + 100);
         name(together.address, 0, "");
         struct holds before = hold_now();

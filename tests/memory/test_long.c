@@ -271,7 +271,7 @@ static void fill(struct stream *stream) {
 /* parts: of ten. */
 static void run(const char *options, uint64_t parts) {
         struct stream stream = { .seed = harness_random(), .bound = harness_event_new() };
-        stream.count = parts * how_many(10000, 1000000, 100000000);
+        stream.count = parts * harness_how_many(10000, 1000000, 100000000);
         snprintf(stream.address, sizeof stream.address, "shm:%s/long?aside=64M%s", harness_tmpdir(), options);
         fill(&stream);
         pid_t pid = harness_fork(send_all, &stream);
@@ -297,7 +297,7 @@ static void sleeping(void *argument) {
 }
 
 static void add_tests(void) {
-        const struct harness_options options = { .timeout_s = (int)how_many(240, 240, 7200) };
+        const struct harness_options options = { .timeout_s = (int)harness_how_many(240, 240, 7200) };
         harness_add_with("very_many_that_wait_as_they_like", adaptive, NULL, options);
         harness_add_with("very_many_that_spin", spinning, NULL, options);
         harness_add_with("very_many_that_sleep", sleeping, NULL, options);

@@ -82,7 +82,9 @@ static void *write_all(void *argument) {
 static void go_round(uint64_t start, bool several, bool exactly) {
         static struct both both;
         pthread_t thread;
-        both = (struct both){ .records = how_many(20000, 200000, 2000000), .several = several, .exactly = exactly };
+        both = (struct both){ .records = harness_how_many(20000, 200000, 2000000),
+                              .several = several,
+                              .exactly = exactly };
         atomic_store_explicit(&both.state.taken, start, memory_order_relaxed);
         atomic_store_explicit(&both.state.read, start, memory_order_relaxed);
         both.writer = (struct ring_writer){ .bytes = both.bytes,
@@ -152,7 +154,7 @@ static void take_all(const struct way *way) {
 
 /* The two have heard of each other. */
 static void run(struct leat_channel *to, struct leat_channel *from) {
-        struct way way = { from, to, how_many(3000, 30000, 300000) };
+        struct way way = { from, to, harness_how_many(3000, 30000, 300000) };
         struct one_mapping one;
         pthread_t thread;
         see_as_one(&one, ring_of(from), ring_of(to));

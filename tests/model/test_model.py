@@ -3,7 +3,7 @@
 """The models of this folder in Spin: as they are nothing fails, and with each thing that is wrong on purpose the property that it breaks does.
 
 Usage: test_model.py [--list] [--trace] [WORD...]; with words only the runs whose names contain one; --trace shows what led to each failure.
-TAP on stdout, with the number of states of each run. LEAT_TEST_SIZE=long adds larger bounds: two minutes of a core, and up to 3 GB.
+TAP on stdout, with the number of states of each run. LEAT_TEST_SIZE=long adds larger bounds: ten minutes of a core, and up to 3 GB.
 """
 import concurrent.futures
 import os
@@ -19,7 +19,9 @@ LONG = os.environ.get("LEAT_TEST_SIZE") == "long"
 # Depth first from the other end: what is wrong shows sooner. Of a search to its end it changes nothing.
 FLAGS = ["-O2", "-w", "-DSAFETY", "-DCOLLAPSE", "-DREVERSE", "-DT_REVERSE", "-DMEMLIM=" + ("4000" if LONG else "1000")]
 LOOKS = {"invalid end state": "asleep", "1001": "record", "1002": "copy", "1003": "overwritten", "1004": "behind",
-         "1005": "full", "1006": "limit", "1007": "end"}
+         "1005": "full", "1006": "limit", "1007": "end", "1101": "alone", "1102": "told", "1103": "data", "1104": "passed",
+         "1201": "begin", "1202": "snapshot", "1203": "even",
+         "1301": "alone", "1302": "told"}
 
 
 class Model:
@@ -90,6 +92,22 @@ MODELS = [
     Model("ring", ["messages", "largest", "batch", "deaths", "deadlines", "fences"],
           normal=[(3, 1, 0, 0, 0, 0), (2, 1, 1, 1, 1, 0), (4, 0, 0, 0, 1, 0), (2, 1, 1, 1, 1, 1), (3, 0, 1, 1, 1, 0)],
           long=[(3, 1, 0, 0, 0, 1), (3, 1, 0, 1, 0, 0), (2, 2, 0, 1, 1, 0), (5, 0, 0, 0, 0, 0)]),
+    Model("mutex", ["locks", "deaths", "births", "stops", "deadlines", "looks"],
+          normal=[(3, 0, 0, 0, 1, 0), (4, 0, 0, 0, 0, 0), (2, 1, 1, 0, 1, 1), (2, 2, 1, 0, 0, 0), (2, 0, 0, 1, 1, 1),
+                  (2, 1, 0, 1, 0, 0)],
+          long=[(3, 1, 1, 0, 0, 0), (3, 0, 0, 1, 1, 1), (3, 2, 0, 0, 0, 0), (4, 0, 0, 0, 1, 0), (5, 0, 0, 0, 0, 0)]),
+    Model("transaction", ["commits", "reads", "deaths", "stops", "touches"],
+          normal=[(2, 1, 2, 0, 0), (2, 1, 1, 0, 1), (2, 2, 0, 1, 1), (3, 0, 2, 0, 1)],
+          long=[(3, 2, 2, 0, 0), (3, 1, 2, 0, 1), (2, 2, 2, 1, 2)]),
+    Model("rwlock", ["calls", "deaths", "stops"],
+          normal=[(3, 0, 0), (2, 1, 1), (3, 1, 0)],
+          long=[(3, 1, 1), (4, 1, 0), (3, 2, 0)]),
+    Model("notice", ["published", "waits", "deaths"],
+          normal=[(2, 2, 0), (1, 2, 1), (2, 1, 2)],
+          long=[(3, 3, 0), (2, 2, 2), (3, 2, 1)]),
+    Model("waiting", ["gives", "deadlines", "deaths", "stops"],
+          normal=[(2, 0, 0, 0), (1, 1, 0, 0), (1, 0, 1, 0)],
+          long=[(3, 0, 0, 0), (2, 1, 0, 0), (2, 0, 1, 0), (2, 0, 0, 1)]),
 ]
 
 

@@ -6,7 +6,6 @@
 #include "harness.h"
 #include "scenario.h"
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 
 #define KILLS 30
@@ -33,11 +32,6 @@ static int64_t random_deadline(uint64_t longest_us) {
         return leat_in_us((int64_t)harness_random_below(longest_us));
 }
 
-static void kill_child(pid_t pid) {
-        CHECK_EQ(kill(pid, SIGKILL), 0);
-        CHECK_EQ(harness_wait(pid), -SIGKILL);
-}
-
 /* The child is killed while it sends; or, when nobody takes anything, while it waits for room. */
 static void kill_a_sender(const struct step_transport *transport, bool drained) {
         static const struct step_scenario any = { .messages_in = ~0u };
@@ -51,7 +45,7 @@ static void kill_a_sender(const struct step_transport *transport, bool drained) 
                 CHECK_EQ(world_take_all(&world, world.receiver, random_deadline(LONGEST_US)), -ETIMEDOUT);
         else
                 harness_wait_state(pid, "S");
-        kill_child(pid);
+        harness_kill(pid);
         senders_after_kill(&world);
         world_end(&world);
 }
@@ -72,7 +66,7 @@ static void kill_a_receiver(const struct step_transport *transport) {
                                random_deadline(LONGEST_US / 20));
         while ((r == 0 || r == -ETIMEDOUT) && leat_now() < deadline);
         CHECK(r == 0 || r == -ETIMEDOUT);
-        kill_child(pid);
+        harness_kill(pid);
         receivers_after_kill(&world);
         world_end(&world);
 }

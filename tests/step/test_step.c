@@ -14,12 +14,11 @@
  * the number of calls before it, and a run that passes it is killed where it then stands.
  */
 #include "harness.h"
-#include "points.h"
+#include "runs.h"
 #include "scenario.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define TIMEOUT_S 180
@@ -104,14 +103,14 @@ static const struct step_scenario *const groups[] = { step_open,   step_send,  s
                                                       step_close,  step_store, step_fifo,    step_datagram,
                                                       step_kernel, step_again, step_over,    step_ring };
 
-struct counts {
-        uint64_t instructions;
-        unsigned classes, kills, stops;
-};
-
 struct test {
         const struct step_scenario *scenario;
         const struct step_transport *transport;
+};
+
+struct run {
+        const struct test *test;
+        struct world world;
 };
 
 /* --- in the child --- */
@@ -136,9 +135,11 @@ static void child(void *argument) {
 
 /* --- one run --- */
 
-static void start(struct world *world, const struct test *test) {
-        const struct step_transport *transport = test->transport;
-        const struct step_scenario *scenario = test->scenario;
+static void start(void *argument) {
+        struct run *run = argument;
+        struct world *world = &run->world;
+        const struct step_transport *transport = run->test->transport;
+        const struct step_scenario *scenario = run->test->scenario;
         world_begin(world, transport,
                     scenario->options   ? scenario->options
                     : scenario->scarce  ? transport->scarce
@@ -152,51 +153,39 @@ static void start(struct world *world, const struct test *test) {
         world_gave(world);
 }
 
-static enum tracer_event next(struct world *world) {
-        enum tracer_event event = tracer_next(&world->tracer, TRACER_CALLS);
-        if (event == TRACER_EXITED)
-                FAIL("the child ended in the middle");
-        if (event == TRACER_BEGIN && world->scenario->ready)
+static void begun(void *argument) {
+        struct world *world = &((struct run *)argument)->world;
+        if (world->scenario->ready)
                 world->scenario->ready(world);
-        return event;
 }
 
-static void unblock(struct world *world, enum tracer_event event, int64_t deadline) {
-        if (event != TRACER_ASLEEP)
-                return;
-        if (leat_now() > deadline)
-                FAIL("the child hangs in %s", tracer_call_name(world->tracer.call));
-        if (world->scenario->blocked)
+static void mapped(void *argument) {
+        const struct run *run = argument;
+        if (run->test->transport->ring)
+                step_find_new_rings(&run->world.tracer);
+}
+
+static void passed(void *argument, enum tracer_event event) {
+        struct world *world = &((struct run *)argument)->world;
+        if (event == TRACER_ASLEEP && world->scenario->blocked)
                 world->scenario->blocked(world);
 }
 
-static void run_to_begin(struct world *world) {
-        int64_t deadline = harness_deadline_ms(PATIENCE_MS);
-        enum tracer_event event;
-        while ((event = next(world)) != TRACER_BEGIN)
-                unblock(world, event, deadline);
+static void killed(void *argument) {
+        struct world *world = &((struct run *)argument)->world;
+        if (world->scenario->after_kill)
+                world->scenario->after_kill(world);
+        world_end(world);
 }
 
-static bool reached(const struct world *world, enum tracer_event event, const struct point *point) {
-        if (event == TRACER_END || event == TRACER_BROKEN)
-                return true;
-        return point->event != TRACER_BROKEN &&
-               (world->tracer.calls > point->calls || (event == point->event && world->tracer.calls == point->calls));
+static void stopped(void *argument) {
+        struct world *world = &((struct run *)argument)->world;
+        if (world->scenario->while_stopped)
+                world->scenario->while_stopped(world);
 }
 
-static void run_to(struct world *world, const struct point *point) {
-        int64_t deadline = harness_deadline_ms(PATIENCE_MS);
-        enum tracer_event event;
-        run_to_begin(world);
-        if (point->event == TRACER_BEGIN)
-                return;
-        if (point->event == TRACER_BROKEN)
-                tracer_break(&world->tracer, point->address, point->hit);
-        while (event = next(world), !reached(world, event, point))
-                unblock(world, event, deadline);
-}
-
-static void let_go(struct world *world) {
+static void let_go(void *argument) {
+        struct world *world = &((struct run *)argument)->world;
         tracer_release(&world->tracer);
         if (world->scenario->after_continue)
                 world->scenario->after_continue(world);
@@ -206,59 +195,7 @@ static void let_go(struct world *world) {
 
 /* --- all runs of a scenario --- */
 
-static void trace(const struct test *test, struct counts *counts) {
-        struct world world;
-        enum tracer_event event = TRACER_BEGIN;
-        enum tracer_pace pace = test->transport->ring ? TRACER_EACH : TRACER_INSTRUCTIONS;
-        int64_t deadline = harness_deadline_ms(PATIENCE_MS);
-        world_at("%s %s: trace", test->transport->name, test->scenario->name);
-        start(&world, test);
-        run_to_begin(&world);
-        points_begin();
-        points_add(&world.tracer, TRACER_BEGIN);
-        while (event != TRACER_END) {
-                event = tracer_next(&world.tracer, pace);
-                CHECK(event != TRACER_EXITED);
-                points_add(&world.tracer, event);
-                if (event == TRACER_LEAVE && world.tracer.call == SYS_mmap && test->transport->ring)
-                        step_find_new_rings(&world.tracer);
-                unblock(&world, event, deadline);
-        }
-        counts->instructions = world.tracer.instructions;
-        counts->classes = world.tracer.class_number + 1;
-        let_go(&world);
-}
-
-static void say(const char *what, const struct test *test, const struct point *point) {
-        world_at("%s %s: %s %s %s, class %u", test->transport->name, test->scenario->name, what,
-                 tracer_event_name(point->event), tracer_call_name(point->call), point->class_number);
-        if (point->event == TRACER_BROKEN)
-                world_at("... at %#lx, time %u", points_offset(point->address), point->hit);
-}
-
-static void kill_at(const struct test *test, const struct point *point) {
-        struct world world;
-        say("killed", test, point);
-        start(&world, test);
-        run_to(&world, point);
-        tracer_kill(&world.tracer);
-        if (world.scenario->after_kill)
-                world.scenario->after_kill(&world);
-        world_end(&world);
-}
-
-static void stop_at(const struct test *test, const struct point *point) {
-        struct world world;
-        say("stopped", test, point);
-        start(&world, test);
-        run_to(&world, point);
-        tracer_stop(&world.tracer);
-        if (world.scenario->while_stopped)
-                world.scenario->while_stopped(&world);
-        let_go(&world);
-}
-
-static void tell(const struct test *test, const struct counts *counts, const struct points *points) {
+static void tell(const struct test *test, const struct step_counts *counts, const struct points *points) {
         step_say("# %s %s: %llu instructions, %u classes, %u kills, %u stops", test->transport->name,
                  test->scenario->name, (unsigned long long)counts->instructions, counts->classes, counts->kills,
                  counts->stops);
@@ -268,22 +205,27 @@ static void tell(const struct test *test, const struct counts *counts, const str
         step_say("\n");
 }
 
-static void run(void *argument) {
+static void run_all(void *argument) {
         const struct test *test = argument;
-        struct counts counts = { 0 };
-        const char *why = tracer_refused();
-        if (why)
-                SKIP("%s", why);
-        trace(test, &counts);
-        unsigned every = step_every(test->transport), near = every / NEAR_DENSER;
-        struct points points = points_end(every, near > 0 ? near : 1);
-        for (size_t i = 0; i < points.events; i++, counts.kills++)
-                kill_at(test, &points.list[i]);
-        for (size_t i = 0; i < points.count; i++)
-                if (points.list[i].begins || i >= points.events) {
-                        stop_at(test, &points.list[i]);
-                        counts.stops++;
-                }
+        struct run run = { .test = test };
+        struct step_counts counts;
+        unsigned every = step_every(test->transport);
+        char name[96];
+        snprintf(name, sizeof name, "%s %s", test->transport->name, test->scenario->name);
+        const struct step_runs runs = { .name = name,
+                                        .run = &run,
+                                        .tracer = &run.world.tracer,
+                                        .pace = test->transport->ring ? TRACER_EACH : TRACER_INSTRUCTIONS,
+                                        .every = every,
+                                        .near = every / NEAR_DENSER,
+                                        .start = start,
+                                        .begun = begun,
+                                        .mapped = mapped,
+                                        .passed = passed,
+                                        .killed = killed,
+                                        .stopped = stopped,
+                                        .let_go = let_go };
+        struct points points = step_run_all(&runs, &counts);
         tell(test, &counts, &points);
 }
 
@@ -322,14 +264,13 @@ static void add(const struct step_scenario *scenario, const struct step_transpor
                 abort();
         tests[count] = (struct test){ scenario, transport };
         snprintf(name, sizeof name, "%s/%s", transport->name, scenario->name);
-        harness_add_with(name, run, &tests[count++],
+        harness_add_with(name, run_all, &tests[count++],
                          (struct harness_options){ .timeout_s = transport->ring && step_every(transport) == 1
                                                                         ? LONG_TIMEOUT_S
                                                                         : TIMEOUT_S });
 }
 
 static void add_tests(void) {
-        step_say_here();
         for (size_t t = 0; t < sizeof transports / sizeof transports[0]; t++) {
                 for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++)
                         for (const struct step_scenario *scenario = groups[g]; scenario->name; scenario++)
@@ -343,7 +284,4 @@ static void add_tests(void) {
         }
 }
 
-int main(int argc, char **argv) {
-        tracer_without_rep_movsb(argv);
-        return harness_main(argc, argv, add_tests);
-}
+STEP_MAIN_WITH(add_tests)

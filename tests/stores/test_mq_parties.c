@@ -4,7 +4,6 @@
 #include "mq.h"
 
 #include <mqueue.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -39,11 +38,6 @@ static pid_t start_party(struct party *party) {
         pid_t pid = harness_fork(be_a_party, party);
         harness_event_wait(party->is_ready);
         return pid;
-}
-
-static void kill_party(pid_t pid) {
-        CHECK_EQ(kill(pid, SIGKILL), 0);
-        CHECK_EQ(harness_wait(pid), -SIGKILL);
 }
 
 static void let_go(struct party *party, pid_t pid) {
@@ -104,7 +98,7 @@ TEST(a_killed_one_receiver_frees_the_queue_and_a_stopped_one_does_not) {
         CHECK_EQ(kill(pid, SIGSTOP), 0);
         harness_wait_state(pid, "T");
         CHECK_EQ(mq_refused("", LEAT_RECEIVE, NULL), -EADDRINUSE);
-        kill_party(pid);
+        harness_kill(pid);
         leat_close(mq_receiver("?exclusive"));
 }
 
@@ -176,7 +170,7 @@ TEST(every_receiver_that_sleeps_is_told_of_a_killed_sender) {
         harness_wait_state(pid, "T");
         for (int i = 0; i < 2; i++)
                 harness_wait_state(receivers[i], "S");
-        kill_party(pid);
+        harness_kill(pid);
         for (int i = 0; i < 2; i++)
                 CHECK_EQ(harness_wait(receivers[i]), 0);
 }
@@ -189,7 +183,7 @@ TEST(a_stopped_sender_is_no_end) {
         CHECK_EQ(kill(pid, SIGSTOP), 0);
         harness_wait_state(pid, "T");
         CHECK_EQ(mq_receive_text(receiver, harness_deadline_ms(20), NULL), -ETIMEDOUT);
-        kill_party(pid);
+        harness_kill(pid);
         expect_end_once(receiver);
         leat_close(receiver);
 }
@@ -216,11 +210,6 @@ TEST(each_receiver_is_told_whatever_another_took) {
         expect_end_of_one_that_nobody_saw("?end&temporary");
 }
 
-static void wait_readable(int fd) {
-        struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
-        CHECK_EQ(poll(&poll_fd, 1, 40000), 1);
-}
-
 TEST(the_descriptor_tells_of_messages_and_of_the_end) {
         struct leat_channel *receiver = mq_receiver("?end");
         struct party party = { .options = "", .flags = LEAT_SEND, .sends = "a" };
@@ -228,12 +217,12 @@ TEST(the_descriptor_tells_of_messages_and_of_the_end) {
         CHECK(fd >= 0);
         CHECK_EQ(mq_receive_text(receiver, LEAT_NOW, NULL), -EAGAIN);
         pid_t pid = start_party(&party);
-        wait_readable(fd);
+        harness_wait_readable(fd);
         mq_take(receiver, "a");
         CHECK_EQ(mq_receive_text(receiver, LEAT_NOW, NULL), -EAGAIN);
-        kill_party(pid);
+        harness_kill(pid);
         do /* the first time the kernel may still hold the lock of the killed one */
-                wait_readable(fd);
+                harness_wait_readable(fd);
         while ((r = mq_receive_text(receiver, LEAT_NOW, NULL)) == -EAGAIN);
         CHECK_EQ(r, -ENODATA);
         leat_close(receiver);
@@ -264,7 +253,7 @@ TEST(a_temporary_queue_of_killed_parties_goes_at_the_next_open) {
         static const char *const next[] = { "?temporary", "" };
         for (int i = 0; i < 2; i++) {
                 struct party party = { .options = "?temporary", .flags = LEAT_SEND, .sends = "old" };
-                kill_party(start_party(&party));
+                harness_kill(start_party(&party));
                 CHECK(is_there());
                 struct leat_channel *receiver = mq_receiver(next[i]);
                 CHECK_EQ(mq_receive_text(receiver, LEAT_NOW, NULL), -EAGAIN);
@@ -310,7 +299,7 @@ TEST(a_stopped_party_keeps_a_temporary_queue) {
 static void open_what_is_not_ours_to_remove(void *argument) {
         struct leat_reason reason;
         (void)argument;
-        CHECK(setgid(65534) == 0 && setuid(65534) == 0);
+        harness_be_nobody();
         CHECK_EQ(mq_refused("?temporary", LEAT_RECEIVE, &reason), -EPERM);
         CHECK(reason.row == LEAT_ROW_LIFETIME && strstr(reason.text, "leat rm"));
         CHECK_EQ(mq_refused("", LEAT_SEND, &reason), -EPERM);
@@ -322,7 +311,7 @@ TEST(what_another_user_left_is_said_to_be_theirs) {
         if (geteuid() != 0)
                 SKIP("only root can be somebody else");
         umask(0);
-        kill_party(start_party(&party));
+        harness_kill(start_party(&party));
         CHECK_EQ(harness_wait(harness_fork(open_what_is_not_ours_to_remove, NULL)), 0);
 }
 

@@ -247,14 +247,9 @@ TEST(a_new_temporary_queue_takes_the_place_of_a_stale_one) {
 
 /* ---- another user ---- */
 
-static void become_nobody(void) {
-        CHECK_EQ(setresgid(65534, 65534, 65534), 0);
-        CHECK_EQ(setresuid(65534, 65534, 65534), 0);
-}
-
 static void mark_it(void *argument) {
         struct mq_attr attributes = { .mq_maxmsg = 1, .mq_msgsize = 1 };
-        become_nobody();
+        harness_be_nobody();
         umask(0);
         CHECK(mq_open(sysv_companion(*(int *)argument), O_CREAT | O_EXCL | O_RDWR, 01666, &attributes) >= 0);
 }
@@ -284,7 +279,7 @@ TEST(a_stranger_does_not_make_a_queue_temporary) {
 static void take_part_as_nobody(void *unused) {
         struct leat_reason reason;
         (void)unused;
-        become_nobody();
+        harness_be_nobody();
         struct leat_channel *sender = sysv_open(ADDRESS "?end", LEAT_SEND);
         struct leat_channel *receiver = sysv_open(ADDRESS "?end", LEAT_RECEIVE);
         CHECK_EQ(leat_send(sender, 1, "text", 4, SOON), 0);

@@ -5,7 +5,9 @@
  */
 #include "harness.h"
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -61,10 +63,21 @@ static void nothing(void *argument) {
         (void)argument;
 }
 
+static pid_t fork_that_ends(void) {
+        siginfo_t info; /* not /proc's "Z": a leader is one while another thread of its process still ends */
+        pid_t pid = harness_fork(nothing, NULL);
+        CHECK_EQ(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+        return pid;
+}
+
 static void control_leaves_zombie(void *argument) {
         (void)argument;
-        siginfo_t info; /* not /proc's "Z": a leader is one while another thread of its process still ends */
-        CHECK_EQ(waitid(P_PID, (id_t)harness_fork(nothing, NULL), &info, WEXITED | WNOWAIT), 0);
+        (void)fork_that_ends();
+}
+
+static void control_kills_one_that_ended(void *argument) {
+        (void)argument;
+        harness_kill(fork_that_ends());
 }
 
 static void fork_grandchild(void *argument) {
@@ -133,6 +146,7 @@ static const struct {
         { "closes_descriptor", control_closes_descriptor, 0 },
         { "leaks_child", control_leaks_child, 0 },
         { "leaves_zombie", control_leaves_zombie, 0 },
+        { "kills_one_that_ended", control_kills_one_that_ended, 0 },
         { "leaks_grandchild", control_leaks_grandchild, 0 },
         { "skips", control_skips, 0 },
         { "exits", control_exits, 0 },
@@ -209,6 +223,10 @@ TEST(sees_unreaped_child) {
         expect_failure("leaves_zombie", "was not reaped");
 }
 
+TEST(sees_that_it_had_ended_before_it_was_killed) {
+        expect_failure("kills_one_that_ended", "-SIGKILL");
+}
+
 TEST(sees_leaked_grandchild) {
         expect_failure("leaks_grandchild", "leaked grandchild");
 }
@@ -277,12 +295,81 @@ TEST(events_go_between_processes) {
 }
 
 TEST(waits_for_signals_and_states) {
+        int status;
         pid_t pid = harness_fork(pause_for_ever, NULL);
         harness_wait_state(pid, "S");
-        kill(pid, SIGSTOP);
+        harness_stop(pid);
+        CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);
+        CHECK(WIFSTOPPED(status));
+        harness_continue(pid);
+        harness_wait_state(pid, "S");
+        harness_kill(pid);
+        CHECK_EQ(kill(pid, 0), -1);
+}
+
+static void *meet(void *barrier) {
+        (void)pthread_barrier_wait(barrier);
+        return NULL;
+}
+
+TEST(threads_run_at_once) {
+        pthread_barrier_t barrier;
+        CHECK_EQ(pthread_barrier_init(&barrier, NULL, 5), 0);
+        harness_threads(5, meet, &barrier);
+        CHECK_EQ(pthread_barrier_destroy(&barrier), 0);
+}
+
+static void write_when_told(void *argument) {
+        int *ends = argument;
+        CHECK_EQ(raise(SIGSTOP), 0);
+        CHECK_EQ(write(ends[1], "a", 1), 1);
+}
+
+TEST(waits_for_what_is_readable) {
+        int ends[2];
+        CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
+        pid_t pid = harness_fork(write_when_told, ends);
         harness_wait_state(pid, "T");
-        kill(pid, SIGKILL);
-        CHECK_EQ(harness_wait(pid), -SIGKILL);
+        CHECK(!harness_is_readable(ends[0]));
+        harness_continue(pid);
+        harness_wait_readable(ends[0]);
+        CHECK(harness_is_readable(ends[0]));
+        CHECK_EQ(harness_wait(pid), 0);
+        close(ends[0]);
+        close(ends[1]);
+}
+
+static void count_up(void *argument) {
+        _Atomic int *count = argument;
+        while (atomic_load(count) < 100)
+                atomic_fetch_add(count, 1);
+}
+
+TEST(waits_until_it_is_so) {
+        _Atomic int *count = harness_shared(sizeof *count);
+        pid_t pid = harness_fork(count_up, (void *)count);
+        WAIT_UNTIL(atomic_load(count) == 100);
+        CHECK_EQ(harness_wait(pid), 0);
+}
+
+TEST(as_many_as_the_size_says) {
+        CHECK_EQ(setenv("LEAT_TEST_SIZE", "small", 1), 0);
+        CHECK_EQ(harness_how_many(1, 2, 3), 1);
+        CHECK_EQ(setenv("LEAT_TEST_SIZE", "long", 1), 0);
+        CHECK_EQ(harness_how_many(1, 2, 3), SANITIZED ? 1 : 3);
+        CHECK_EQ(unsetenv("LEAT_TEST_SIZE"), 0);
+        CHECK_EQ(harness_how_many(1, 2, 3), SANITIZED ? 1 : 2);
+}
+
+static void look_who_it_is(void *argument) {
+        (void)argument;
+        harness_be_nobody();
+        CHECK(geteuid() != 0 && getgroups(0, NULL) == 0 && open("/proc/1/environ", O_RDONLY | O_CLOEXEC) < 0);
+}
+
+TEST(is_nobody) {
+        harness_need_root();
+        CHECK_EQ(harness_wait(harness_fork(look_who_it_is, NULL)), 0);
 }
 
 TEST(random_numbers_repeat) {

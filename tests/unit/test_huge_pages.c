@@ -97,6 +97,41 @@ TEST(rings_of_huge_pages_carry_messages) {
         talk(false, true);
 }
 
+/* What stands before the program's bytes takes a page, and they one or more. */
+static void use_region(const char *address, bool grows) {
+        struct leat_region *region = NULL, *other = NULL;
+        size_t page = memfile_huge_bytes(), larger = page + page / 2;
+        CHECK_EQ(leat_region_open(address, 1000, NULL, LEAT_NEVER, NULL, &region), 0);
+        uint8_t *data = leat_region_data(region);
+        CHECK_EQ((uintptr_t)data % page, 0);
+        data[999] = 1;
+        CHECK_EQ(leat_region_grow(region, larger, LEAT_NEVER), grows ? 0 : -ENOTSUP);
+        memset(data, 2, leat_region_size(region));
+        int fd = leat_region_fd(region);
+        CHECK_EQ(fd >= 0 ? leat_region_adopt(fd, NULL, LEAT_NEVER, NULL, &other)
+                         : leat_region_open(address, 0, NULL, LEAT_NEVER, NULL, &other),
+                 0);
+        CHECK_EQ(leat_region_size(other), grows ? larger : 1000);
+        CHECK_EQ(((uint8_t *)leat_region_data(other))[leat_region_size(other) - 1], 2);
+        CHECK_EQ(leat_region_protect(other, LEAT_ACCESS_READ), 0);
+        CHECK_EQ(leat_region_read_checked(other, 999, data, 1), 0);
+        leat_region_close(other);
+        leat_region_close(region);
+}
+
+static void remove_region(const char *address) {
+        (void)leat_region_remove(address, true, leat_in_s(5), NULL);
+}
+
+TEST(regions_of_huge_pages) {
+        char address[60];
+        need_pages();
+        use_region("anon:?huge&populate&most=16M", true);
+        (void)snprintf(address, sizeof(address), "sysv-shm:0x%x?huge", 0x30000000u + (unsigned)getpid());
+        harness_remove_later(remove_region, address);
+        use_region(address, false);
+}
+
 /* More than there can be: refused when the channel is opened, by the name of what would have to be raised. */
 TEST(too_few_huge_pages_are_told) {
         struct leat_reason reason;

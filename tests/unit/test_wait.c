@@ -29,6 +29,7 @@ TEST(a_wait_ends_at_its_deadline_and_not_before) {
         CHECK_EQ(wait_until(&wait, harness_deadline_ms(60000)), 0);
         wait_init(&wait);
         CHECK_EQ(wait_until(&wait, leat_in_s(-1)), -ETIMEDOUT);
+        CHECK_EQ(wait_until(&wait, INT64_MIN), -ETIMEDOUT);
 }
 
 TEST(a_wake_is_seen_once) {

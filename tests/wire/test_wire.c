@@ -6,6 +6,7 @@
  */
 
 #include "harness.h"
+#include "recorded.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,28 +23,7 @@
 #define WHEN_NS (INT64_C(1735689600) * 1000000000)
 #define LONG_BYTES 65539
 
-struct bytes {
-        uint8_t *at;
-        size_t size;
-};
-
 /* ---- the recorded bytes ---- */
-
-static struct bytes recorded(const char *name) {
-        char path[4096];
-        struct stat status;
-        const char *root = getenv("LEAT_SOURCE_ROOT");
-        snprintf(path, sizeof(path), "%s/tests/wire/v1-%s.bin", root ? root : ".", name);
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-                FAIL("%s: %s", path, strerror(errno));
-        CHECK_EQ(fstat(fd, &status), 0);
-        struct bytes bytes = { malloc((size_t)status.st_size), (size_t)status.st_size };
-        CHECK(bytes.at);
-        CHECK_EQ(read(fd, bytes.at, bytes.size), status.st_size);
-        close(fd);
-        return bytes;
-}
 
 /* Set the time of every frame to 0 and check that it was told, where the kind tells one. */
 static void forget_times(struct bytes bytes) {
