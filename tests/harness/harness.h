@@ -128,6 +128,7 @@ void harness_event_wait_at(const char *file, int line, struct harness_event *eve
  * stopped. Fails the test after 50 s (scaled). For an end take waitid(2): a leader is "Z" while
  * another thread of its process still runs. */
 void harness_wait_state(pid_t pid, const char *letters);
+char harness_state(pid_t pid); /* now; '?' if there is no such process */
 
 /* Is that descriptor readable now? */
 bool harness_is_readable(int fd);

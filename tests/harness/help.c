@@ -234,7 +234,7 @@ void *harness_shared(size_t size_bytes) {
         return memory;
 }
 
-static char process_state(pid_t pid) {
+char harness_state(pid_t pid) {
         char path[40], line[256], state = '?';
         snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
         FILE *file = fopen(path, "re");
@@ -255,7 +255,7 @@ void harness_give_way(const char *file, int line, const char *condition, int64_t
 void harness_wait_state(pid_t pid, const char *letters) {
         int64_t deadline = harness_deadline_ms(EVENT_MS);
         char state;
-        while (!strchr(letters, state = process_state(pid))) {
+        while (!strchr(letters, state = harness_state(pid))) {
                 if (harness_now() > deadline)
                         FAIL("pid %d did not come to state %s; it is in %c", (int)pid, letters, state);
                 sched_yield();

@@ -58,19 +58,28 @@ struct leat_region *counts_read_only(int number, size_t size_bytes, struct leat_
         return region_open_or_fail(region_address(KIND_REGION, number, "?access=ro"), 0);
 }
 
-/* A random time, at full speed of the others: what is killed is somewhere in its loop. */
-static void pause_at_random(void) {
-        struct timespec some = { .tv_nsec = (long)harness_random_below(2000000) };
-        (void)nanosleep(&some, NULL);
+/* What this process has worked, in ns. */
+static int64_t worked(pid_t pid) {
+        clockid_t clock;
+        struct timespec so_far;
+        CHECK_EQ(clock_getcpuclockid(pid, &clock), 0);
+        CHECK_EQ(clock_gettime(clock, &so_far), 0);
+        return so_far.tv_sec * (int64_t)1000000000 + so_far.tv_nsec;
+}
+
+/* Lets a party work some more, a random while, so that it or its neighbours are somewhere in their loops; or until it waits for another. */
+static void let_work(pid_t pid) {
+        int64_t until = worked(pid) + (int64_t)harness_random_below(2000000);
+        WAIT_UNTIL(worked(pid) >= until || harness_state(pid) == 'S');
 }
 
 static void kill_one(struct counts *counts, void (*body)(struct counts *counts), pid_t *pids) {
-        int dies = (int)harness_random_below(SEATS), stops = (dies + 1) % SEATS;
-        pause_at_random();
+        int dies = (int)harness_random_below(SEATS), stops = (dies + 1) % SEATS, other = (dies + 2) % SEATS;
+        let_work(pids[dies]);
         harness_stop(pids[stops]);
         atomic_store(&counts->told->doomed[dies], 1);
         harness_kill(pids[dies]);
-        pause_at_random();
+        let_work(pids[other]);
         harness_continue(pids[stops]);
         (void)atomic_compare_exchange_strong(&counts->told->number, &(int64_t){ dies + 1 }, 0);
         atomic_store(&counts->told->doomed[dies], 0);
