@@ -10,7 +10,8 @@
  * what can go wrong, <leat/deadline.h> how long to wait, <leat/peer.h> who is at the other end and
  * <leat/transport.h> what each mechanism promises. <leat/process.h> starts programs and joins them, and <leat/signal.h>
  * sends and receives signals. <leat/region.h> is memory that several processes share, <leat/lock.h>, <leat/transaction.h>, <leat/notice.h> and
- * <leat/structures.h> are what keeps it right; <leat/semaphore.h> has the system's own semaphores.
+ * <leat/structures.h> are what keeps it right; <leat/semaphore.h> has the system's own semaphores. <leat/xdr.h> turns the values of an interface that
+ * leatgen(1) compiled into bytes and back, and <leat/rpc.h> calls its procedures.
  */
 
 #include <leat/address.h>
@@ -23,10 +24,12 @@
 #include <leat/peer.h>
 #include <leat/process.h>
 #include <leat/region.h>
+#include <leat/rpc.h>
 #include <leat/semaphore.h>
 #include <leat/signal.h>
 #include <leat/structures.h>
 #include <leat/transaction.h>
 #include <leat/transport.h>
+#include <leat/xdr.h>
 
 #endif
