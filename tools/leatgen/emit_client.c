@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/leatgen/emit.h"
+#include "tools/leatgen/stages.h"
+
+/* Several arguments are put into the structure that goes out. */
+static void emit_filling(struct page *page, const struct schema *schema, const struct procedure *procedure) {
+        page_format(page, "        %s arguments;\n", procedure->argument_type->c_type);
+        for (const struct declaration *argument = procedure->arguments; argument; argument = argument->next) {
+                const char *name = argument->c_name;
+                switch (passing_of(schema, argument)) {
+                case PASS_VALUE:
+                        page_format(page, "        arguments.%s = %s;\n", name, name);
+                        break;
+                case PASS_POINTER:
+                        page_format(page, "        arguments.%s = (%s *)%s;\n", name,
+                                    schema->nodes[schema->nodes[argument->node].node.first].c_type, name);
+                        break;
+                case PASS_ARRAY:
+                        page_format(page, "        memcpy(arguments.%s, %s, sizeof(arguments.%s));\n", name, name,
+                                    name);
+                        break;
+                case PASS_ADDRESS:
+                        page_format(page, "        arguments.%s = *%s;\n", name, name);
+                        break;
+                }
+        }
+}
+
+/* What leat_rpc_call() is given: the address of a value of the argument's type. */
+static void emit_argument(struct page *page, const struct schema *schema, const struct procedure *procedure) {
+        const struct declaration *argument = procedure->arguments;
+        if (procedure->argument_type) {
+                page_add(page, "&arguments");
+                return;
+        }
+        if (!argument) {
+                page_add(page, "NULL");
+                return;
+        }
+        enum passing passing = passing_of(schema, argument);
+        page_format(page, "%s%s", passing == PASS_VALUE || passing == PASS_POINTER ? "&" : "", argument->c_name);
+}
+
+static void emit_stubs(struct job *job, const struct interface *interface, const struct schema *schema,
+                       const struct definition *program, const struct version *version, struct page *page) {
+        (void)job, (void)interface, (void)program;
+        unsigned index = 0;
+        for (const struct procedure *procedure = version->procedures; procedure; procedure = procedure->next) {
+                page_add(page, "\n");
+                emit_stub_head(page, schema, procedure, " {");
+                if (procedure->argument_type)
+                        emit_filling(page, schema, procedure);
+                page_format(page, "        return leat_rpc_call(client, &%s_program, %u, ", version->c_name, index++);
+                emit_argument(page, schema, procedure);
+                page_format(page, ", %s, call);\n}\n",
+                            procedure->result.type.kind == TYPE_VOID ? "NULL" : "ret_result");
+        }
+}
+
+void emit_client(struct job *job, const struct interface *interface, const struct schema *schema, struct page *page) {
+        emit_origin(page, interface);
+        page_format(page, "#include \"%s.h\"\n#include <stddef.h>\n#include <string.h>\n", interface->base);
+        emit_verbatim(job, page, interface, FOR_CLIENT);
+        emit_programs(job, interface, schema, page);
+        for_versions(job, interface, schema, page, emit_stubs);
+}

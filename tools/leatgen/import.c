@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/leatgen/import.h"
+
+#include "tools/leatgen/expression.h"
+#include "tools/leatgen/lex.h"
+#include "tools/leatgen/source.h"
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define STEPS_MOST 10000u
+
+struct imports *imports_new(struct job *job) {
+        return JOB_NEW(job, struct imports);
+}
+
+/* ---- headers ---- */
+
+/* "arm" of "armv7l", "i386" of "i686": as Debian calls its folders. */
+static const char *machine_name(struct job *job) {
+        struct utsname name;
+        if (uname(&name) < 0)
+                return "unknown";
+        if (strncmp(name.machine, "arm", 3) == 0)
+                return "arm";
+        if (name.machine[0] == 'i' && strcmp(name.machine + 2, "86") == 0)
+                return "i386";
+        return job_intern_text(job, name.machine);
+}
+
+/* Debian's folder for this machine: the first that is there, as glibc's headers and musl's would say different things. */
+static const char *machine_folder(struct job *job) {
+        static const char *const endings[] = { "linux-gnu", "linux-gnueabihf", "linux-musl" };
+        const char *machine = machine_name(job);
+        for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
+                const char *folder = job_format(job, "/usr/include/%s-%s", machine, endings[i]);
+                if (access(folder, X_OK) == 0)
+                        return folder;
+        }
+        return NULL;
+}
+
+const char *const *system_folders(struct job *job) {
+        const char **folders = job_take(job, 5 * sizeof(*folders));
+        const char *machine = machine_folder(job);
+        size_t count = 0;
+        folders[count++] = "/usr/local/include";
+        if (machine)
+                folders[count++] = machine;
+        folders[count++] = "/usr/include";
+        folders[count++] = "/usr/include/tirpc"; /* where pkg-config's flags for libtirpc lead */
+        return folders;
+}
+
+static const char *find_in(struct job *job, const char *const *folders, const char *name) {
+        for (; folders && *folders; folders++) {
+                const char *path = job_format(job, "%s/%s", *folders, name);
+                if (path_is_file(path))
+                        return path;
+        }
+        return NULL;
+}
+
+static const char *find_header(struct job *job, const struct source *source, const char *name, bool quoted) {
+        if (quoted || name[0] == '/') {
+                const char *path = path_beside(job, source->path, name);
+                if (path_is_file(path))
+                        return path;
+        }
+        const char *path = find_in(job, job->options->search, name);
+        return path ? path : find_in(job, system_folders(job), name);
+}
+
+bool import_finds(struct job *job, const struct source *source, const char *name) {
+        return find_header(job, source, name, true) != NULL;
+}
+
+bool imports_add(struct job *job, struct imports *imports, const struct source *source, const char *name, bool quoted) {
+        const char *path = find_header(job, source, name, quoted);
+        if (!path) {
+                if (!imports->missing)
+                        imports->missing = name;
+                return false;
+        }
+        if (map_has(&imports->paths, path) || imports->count == HEADERS_MOST)
+                return true;
+        map_set(job, &imports->paths, path, NULL);
+        if (imports->count == imports->room) {
+                imports->room = imports->room ? 2 * imports->room : 64;
+                const char **queue = job_take(job, imports->room * sizeof(*queue));
+                if (imports->count)
+                        memcpy(queue, imports->queue, imports->count * sizeof(*queue));
+                imports->queue = queue;
+        }
+        imports->queue[imports->count++] = path;
+        return true;
+}
+
+static void read_headers(struct job *job, struct imports *imports) {
+        while (imports->done < imports->count) {
+                const char *missing = imports->missing; /* of the interface alone: the system's headers miss many */
+                struct source *source = source_read_quietly(job, imports->queue[imports->done++]);
+                if (source)
+                        header_scan(job, imports, source);
+                imports->missing = missing;
+        }
+}
+
+/* ---- constants ---- */
+
+void imports_add_constant(struct job *job, struct imports *imports, const char *name, const char *body) {
+        struct constant *first = map_get(&imports->constants, name);
+        for (struct constant *constant = first; constant; constant = constant->next)
+                if (constant->body == body)
+                        return;
+        struct constant *constant = JOB_NEW(job, struct constant);
+        *constant = (struct constant){ .body = body, .next = first };
+        map_set(job, &imports->constants, name, constant);
+}
+
+void imports_define(struct job *job, struct imports *imports, const char *text) {
+        size_t size = 0;
+        while (lex_is_name(text[size]))
+                size++;
+        const char *body = text + size + strspn(text + size, " \t\r\v\f");
+        const char *comment = strstr(body, "/*");
+        size_t body_size = comment ? (size_t)(comment - body) : strlen(body);
+        if (size && text[size] != '(' && body_size)
+                imports_add_constant(job, imports, job_intern(job, text, size), job_intern(job, body, body_size));
+}
+
+struct asked {
+        struct job *job;
+        struct imports *imports;
+        unsigned depth;
+};
+
+static bool name_value(void *context, const char *name, size_t size, __int128 *ret_value, bool *ret_is_open);
+
+/* All definitions of a name that are integers have to be the same one. */
+static bool value_of(struct asked *asked, struct constant *constant, __int128 *ret_value, bool *ret_is_open) {
+        bool any = false;
+        *ret_is_open = false;
+        for (; constant; constant = constant->next) {
+                struct expression expression = { .at = constant->body, .name = name_value, .context = asked };
+                __int128 value = 0;
+                expression.end = constant->body + strlen(constant->body);
+                if (constant->busy || asked->depth == EXPRESSION_DEPTH_MOST || ++asked->imports->steps > STEPS_MOST)
+                        continue;
+                constant->busy = true;
+                asked->depth++;
+                bool has_value = expression_value(&expression, &value);
+                asked->depth--;
+                constant->busy = false;
+                if (has_value && any && value != *ret_value)
+                        return false;
+                if (has_value)
+                        *ret_value = value;
+                *ret_is_open |= has_value && expression.is_open;
+                any = any || has_value;
+        }
+        return any;
+}
+
+static bool name_value(void *context, const char *name, size_t size, __int128 *ret_value, bool *ret_is_open) {
+        struct asked *asked = context;
+        struct constant *constant = map_get(&asked->imports->constants, job_intern(asked->job, name, size));
+        return value_of(asked, constant, ret_value, ret_is_open);
+}
+
+/* What <rpc/rpc.h> defines, which every output of rpcgen includes, so interfaces use it without a word. */
+static bool usual_constant(const char *name, __int128 *ret_value) {
+        static const struct {
+                const char *name;
+                int value;
+        } constants[] = { { "MAXNETNAMELEN", 255 }, { "MAX_AUTH_BYTES", 400 },   { "MAX_MACHINE_NAME", 255 },
+                          { "NGRPS", 16 },          { "RPC_MAXDATASIZE", 9000 }, { "MAX_NETOBJ_SZ", 1024 },
+                          { "HEXKEYBYTES", 48 },    { "KEYCHECKSUMSIZE", 16 },   { "RPC_MAXADDRSIZE", 1024 } };
+        for (size_t i = 0; i < sizeof(constants) / sizeof(*constants); i++) {
+                if (strcmp(constants[i].name, name) == 0) {
+                        *ret_value = constants[i].value;
+                        return true;
+                }
+        }
+        return false;
+}
+
+bool constant_lookup(struct job *job, const struct interface *interface, const char *name, __int128 *ret_value) {
+        struct imports *imports = interface->imports;
+        if (imports) {
+                bool is_open;
+                struct asked asked = { job, imports, 0 };
+                read_headers(job, imports);
+                imports->steps = 0;
+                struct constant *constant = map_get(&imports->constants, name);
+                if (constant)
+                        return value_of(&asked, constant, ret_value, &is_open);
+        }
+        return usual_constant(name, ret_value);
+}
+
+const char *import_missing(const struct interface *interface) {
+        return interface->imports ? interface->imports->missing : NULL;
+}
