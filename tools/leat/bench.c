@@ -3,6 +3,7 @@
 
 #include "tools/leat/bench_processes.h"
 #include "tools/leat/bench_region.h"
+#include "tools/leat/bench_xdr.h"
 #include "tools/leat/folder.h"
 #include "tools/leat/progress.h"
 #include "tools/leat/report.h"
@@ -168,22 +169,32 @@ static int check_file(const char *path) {
         return path && fd < 0 ? report(path, -errno, WRITING_OUTPUT, NULL) : DONE;
 }
 
-static bool names(const struct options *options, bool (*is)(const char *operand)) {
-        for (size_t i = 0; i < options->operands_count; i++)
-                if (is(options->operands[i]))
-                        return true;
-        return false;
+/* What is measured by itself, and is no transport. */
+static const struct subject {
+        bool (*is)(const char *operand);
+        int (*check)(const struct options *options);
+        int (*run)(const struct options *options);
+} subjects[] = {
+        { is_region, check_region, bench_region },
+        { is_processes, check_processes, bench_processes },
+        { is_xdr, check_xdr, bench_xdr },
+};
+
+static const struct subject *find_subject(const struct options *options) {
+        for (size_t k = 0; k < sizeof(subjects) / sizeof(subjects[0]); k++)
+                for (size_t i = 0; i < options->operands_count; i++)
+                        if (subjects[k].is(options->operands[i]))
+                                return &subjects[k];
+        return NULL;
 }
 
 static int run_bench(const struct options *options) {
-        bool region = names(options, is_region), processes = !region && names(options, is_processes);
-        int code = region ? check_region(options) : processes ? check_processes(options) : check(options);
+        const struct subject *subject = find_subject(options);
+        int code = subject ? subject->check(options) : check(options);
         if (code == DONE)
                 code = check_file(options->bench.json_file);
-        if (code == DONE && processes)
-                return bench_processes(options);
-        if (code == DONE && region)
-                return bench_region(options);
+        if (code == DONE && subject)
+                return subject->run(options);
         if (code == DONE)
                 code = check_file(options->bench.plot_file);
         return code ? code : folder_run("bench", run_in, options);
@@ -191,7 +202,7 @@ static int run_bench(const struct options *options) {
 
 const struct command command_bench = {
         .name = "bench",
-        .operands = "[TRANSPORT]...|processes|region",
+        .operands = "[TRANSPORT]...|processes|region|xdr",
         .summary = "Measure each transport beside the bare mechanism of the kernel that it uses",
         .takes = TAKES_BENCH,
         .operands_min = 0,
@@ -208,7 +219,8 @@ const struct command command_bench = {
                 "says what is compared.\n\n"
                 "With 'processes': starting programs and pipelines, beside posix_spawn, a bare vfork and dash. With "
                 "'region':\n"
-                "locks, transactions and structures of regions, beside those of POSIX in shared memory.\n\n"
+                "locks, transactions and structures of regions, beside those of POSIX in shared memory. With 'xdr':\n"
+                "encoding and decoding by leatgen's code, beside rpcgen's with libtirpc and code written by hand.\n\n"
                 "Exit: 0 measured; 1 something was not, or the files cannot be written; 2 usage; 71 the system "
                 "refused;\n"
                 "128+n stopped by signal n, with what was measured until then.\n\n"

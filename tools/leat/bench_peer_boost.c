@@ -6,23 +6,14 @@
  * folder, and loaded.
  */
 
+#include "tools/leat/bench_made.h"
 #include "tools/leat/bench_peer.h"
 
-#include "base/cleanup.h"
-
-#include <dlfcn.h>
-#include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 
 #define DEPTH 256 /* about what a unix socket holds of 64 bytes */
-
-extern char **environ;
 
 static const char source[] =
 #include "tools/leat/bench_boost.inc"
@@ -33,57 +24,14 @@ static void *(*open_at)(const char *name);
 static int (*send_at)(void *queue, const void *bytes, size_t size);
 static long (*receive_at)(void *queue, void *buffer, size_t size);
 
-/* Quietly, and with no signal blocked: an interrupt ends it too. */
-static bool run_compiler(const char *from, const char *to) {
-        char *arguments[] = { "c++", "-O2",      "-pipe",      "-w",       "-shared", "-fPIC",
-                              "-o",  (char *)to, (char *)from, "-pthread", "-lrt",    NULL };
-        posix_spawn_file_actions_t files;
-        posix_spawnattr_t attributes;
-        sigset_t none;
-        pid_t pid;
-        int status = -1;
-        sigemptyset(&none);
-        posix_spawnattr_init(&attributes);
-        posix_spawnattr_setsigmask(&attributes, &none);
-        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-        posix_spawn_file_actions_init(&files);
-        posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-        posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-        posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-        int r = posix_spawnp(&pid, arguments[0], &files, &attributes, arguments, environ);
-        posix_spawn_file_actions_destroy(&files);
-        posix_spawnattr_destroy(&attributes);
-        while (r == 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-                ;
-        return r == 0 && status == 0;
-}
-
-static bool write_source(const char *path) {
-        FILE *file = fopen(path, "we");
-        bool good = file && fputs(source, file) >= 0;
-        return file && fclose(file) == 0 && good;
-}
-
-/* What was loaded stays, though its file goes. */
 static void *compile(void) {
-        const char *temporary = getenv("TMPDIR");
-        FREE_AT_EXIT char *folder = NULL, *from = NULL, *to = NULL;
-        if (asprintf(&folder, "%s/leat-bench-boost-XXXXXX", temporary && *temporary ? temporary : "/tmp") < 0)
-                folder = NULL;
-        if (!folder || !mkdtemp(folder))
-                return NULL;
-        if (asprintf(&from, "%s/bench_boost.cc", folder) < 0)
-                from = NULL;
-        if (asprintf(&to, "%s/bench_boost.so", folder) < 0)
-                to = NULL;
-        void *library =
-                from && to && write_source(from) && run_compiler(from, to) ? dlopen(to, RTLD_NOW | RTLD_LOCAL) : NULL;
-        if (from)
-                (void)unlink(from);
-        if (to)
-                (void)unlink(to);
-        (void)rmdir(folder);
-        return library;
+        static const struct made_text texts[] = { { "bench_boost.cc", source }, { NULL } };
+        static char *const compiler[] = {
+                "c++",      "-O2",  "-pipe", "-w", "-shared", "-fPIC", "-o", "bench_boost.so", "bench_boost.cc",
+                "-pthread", "-lrt", NULL
+        };
+        static char *const *const commands[] = { compiler, NULL };
+        return made_library(texts, commands, "bench_boost.so");
 }
 
 /* Once: there is more than one queue in it. */
