@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Record a value of tests/rpc/wire.x as RFC 4506 has it, and calls and replies with it as RFC 5531, section 9, has them: v1-rpc-*.bin.
+
+Run once for a release; the files then stay as they are. `make_rpc_v1.py --check` compares them. test_rpc.c tells what each holds.
+"""
+import os
+import struct
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+XID = 0x12345678
+PROGRAM, VERSION = 0x20000500, 2
+NULL, ECHO, ADD = 0, 1, 2
+CALL, REPLY = 0, 1
+ACCEPTED, DENIED = 0, 1
+AUTH_NONE, AUTH_SYS, AUTH_BADCRED = 0, 1, 1
+
+
+def word(*numbers):
+    return b"".join(struct.pack(">I", number & 0xFFFFFFFF) for number in numbers)
+
+
+def hyper(*numbers):
+    return b"".join(struct.pack(">Q", number & (2**64 - 1)) for number in numbers)
+
+
+def fixed(data):
+    return data + bytes(-len(data) % 4)
+
+
+def counted(data):
+    return word(len(data)) + fixed(data)
+
+
+def value():
+    numbers = (word(-2147483648, 4294967295) + hyper(-2, 2**64 - 1) + struct.pack(">fd", 1.5, -0.1) + bytes.fromhex("3fff8000" + 24 * "0") +
+               word(1, -128, 255, -32768, 65535, -5))
+    lists = (word(-1, 0, 1) + word(2) + hyper(2**63 - 1, -2**63) + word(3) + counted(b"") + counted("é".encode()) + counted(b"four") +
+             word(3, 1, 0, 1))
+    pointers = (word(1, 77) + word(0) + word(1, 10, 1, 20, 1, 30, 0) + word(1, 50) + word(1, 25, 0, 0) + word(1, 75, 0, 0))
+    unions = (word(0) + word(1) + counted(b"chosen") + word(-5) + bytes(range(72)) + word(2) + hyper(2**40) + word(9) + counted(b"rest!"))
+    return numbers + fixed(b"fixed") + counted(b"\0\1\2") + counted(b"text") + lists + pointers + unions
+
+
+def auth(flavor=AUTH_NONE, body=b""):
+    return word(flavor) + counted(body)
+
+
+def call(procedure, arguments=b"", rpc=2, program=PROGRAM, version=VERSION, credential=auth()):
+    return word(XID, CALL, rpc, program, version, procedure) + credential + auth() + arguments
+
+
+def accepted(status, more=b""):
+    return word(XID, REPLY, ACCEPTED) + auth() + word(status) + more
+
+
+def denied(*words):
+    return word(XID, REPLY, DENIED, *words)
+
+
+SYSTEM = word(1735689600) + counted(b"machine") + word(1000, 1000, 2, 4, 24)  # AUTH_SYS: stamp, name, uid, gid, gids
+
+FILES = {
+    "value": value(),
+    "call-null": call(NULL),
+    "reply-null": accepted(0),
+    "call-echo": call(ECHO, value()),
+    "reply-echo": accepted(0, value()),
+    "call-add": call(ADD, word(2, 3)),
+    "reply-add": accepted(0, word(5)),
+    "call-credential": call(ADD, word(2, 3), credential=auth(AUTH_SYS, SYSTEM)),
+    "reply-credential": accepted(0, word(5)),
+    "call-program": call(NULL, program=PROGRAM + 1),
+    "reply-program": accepted(1),
+    "call-version": call(NULL, version=3),
+    "reply-version": accepted(2, word(VERSION, VERSION)),
+    "call-procedure": call(9),
+    "reply-procedure": accepted(3),
+    "call-garbage": call(ADD, word(2)),
+    "reply-garbage": accepted(4),
+    "call-system": call(ADD, word(2147483647, 1)),  # too large for the sum: -ERANGE at the server
+    "reply-system": accepted(5),
+    "call-rpc": call(NULL, rpc=3),
+    "reply-rpc": denied(0, 2, 2),
+    "call-auth": call(NULL, credential=word(AUTH_SYS, 404) + bytes(404)),  # 400 at most
+    "reply-auth": denied(1, AUTH_BADCRED),
+}
+
+
+def main():
+    wrong = 0
+    for name, data in FILES.items():
+        path = os.path.join(HERE, f"v1-rpc-{name}.bin")
+        if "--check" not in sys.argv:
+            with open(path, "wb") as out:
+                out.write(data)
+        with open(path, "rb") as recorded:
+            if recorded.read() != data:
+                wrong += 1
+                print(f"v1-rpc-{name}.bin: other bytes than the recorded ones", file=sys.stderr)
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
