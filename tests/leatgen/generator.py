@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of leatgen's other outputs share: running it, and files to run it on."""
+"""What the tests of leatgen share: running it, files to run it on, and compiling what it writes."""
 import glob
 import json
 import os
@@ -10,18 +10,21 @@ import sys
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "interop"))
-from tap import DEADLINE_S, Watch, check, check_equal, need  # noqa: E402, F401
+from tap import Watch, check, check_equal, need  # noqa: E402, F401
 
 LEATGEN = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else shutil.which("leatgen")
+OWN_FILES = sorted(glob.glob(os.path.join(HERE, "accepted", "*.x")))
 # Every installed interface file that this machine has, and our own.
-FILES = sorted(glob.glob(os.path.join(HERE, "accepted", "*.x")) + glob.glob("/usr/include/rpcsvc/*.x") +
-               glob.glob("/usr/include/tirpc/rpc/*.x"))
+SYSTEM_FILES = sorted(glob.glob("/usr/include/rpcsvc/*.x") + glob.glob("/usr/include/tirpc/**/*.x", recursive=True))
+FILES = OWN_FILES + SYSTEM_FILES
 
 
 def write(directory, name, text):
+    """Its folder is made, too."""
     path = os.path.join(directory, name)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(text if isinstance(text, bytes) else text.encode(errors="surrogateescape"))
     return path
 
 
@@ -30,13 +33,21 @@ def read(path):
         return file.read()
 
 
-def leatgen(programs, directory, *arguments, status=0):
+def attempt(programs, directory, *arguments, **more):
+    """The status, and what it prints to stdout and to stderr, as bytes."""
+    return programs.outcome(programs.start([LEATGEN, *arguments], cwd=directory, **more))
+
+
+def leatgen(programs, directory, *arguments, status=0, **more):
     """What it prints to stdout and to stderr."""
-    program = programs.start([LEATGEN, *arguments], cwd=directory)
-    out, err = program.communicate(timeout=DEADLINE_S)
-    check(program.returncode == status,
-          f"leatgen {' '.join(arguments)}: status {program.returncode}, not {status}; it said {err.decode(errors='replace')}")
+    code, out, err = attempt(programs, directory, *arguments, **more)
+    check(code == status, f"leatgen {' '.join(arguments)}: status {code}, not {status}; it said {err.decode(errors='replace')}")
     return out.decode(errors="surrogateescape"), err.decode(errors="replace")
+
+
+def messages(said, kind):
+    """(line, column, text) of each "error" or "warning"."""
+    return [(int(row), int(column), text) for row, column, text in re.findall(rf"^[^\s:]+:(\d+):(\d+): {kind}: (.*)$", said, re.MULTILINE)]
 
 
 def print_json(programs, directory, *arguments):
@@ -58,6 +69,14 @@ def flags_of(path):
     return [*(found.group(1).split() if found else []), "-I", os.path.dirname(path)]
 
 
+def with_imports(path):
+    """The file, and those beside it whose headers its own one includes: their headers have to be there when its output is compiled."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        names = re.findall(r'^% *#\s*include\s*[<"](?:\w+/)*(\w+)\.h[>"]', file.read(), re.MULTILINE)
+    beside = [os.path.join(os.path.dirname(path), name + ".x") for name in names]
+    return [path, *(name for name in beside if os.path.exists(name))]
+
+
 ROOT = os.path.abspath(os.path.join(HERE, "..", ".."))
 BUILD = os.path.abspath(os.environ.get("LEAT_BUILD_ROOT", os.path.join(ROOT, "build", "release")))
 SANITIZE = os.environ.get("LEAT_SANITIZE", "none")
@@ -73,6 +92,13 @@ def compile_c(programs, directory, name, *folders):
                       "-fsyntax-only", name], cwd=directory)
 
 
+def compile_header(programs, directory, name, compilers=("g++", "clang++")):
+    """As C++, alone and twice."""
+    source = write(directory, name + ".cc", f'#include "{name}"\n#include "{name}"\n')
+    for compiler in compilers:
+        programs.run([compiler, "-Wall", "-Wextra", "-Werror", "-I", os.path.join(ROOT, "include"), "-fsyntax-only", source], cwd=directory)
+
+
 def link(programs, directory, program, *sources):
     for source in sources:
         compile_c(programs, directory, source)
@@ -80,3 +106,9 @@ def link(programs, directory, program, *sources):
     programs.run(["cc", *SANITIZER, "-I", os.path.join(ROOT, "include"), "-o", program, *sources, "-L", library, "-lleat",
                   f"-Wl,-rpath,{library}"], cwd=directory)
     return os.path.join(directory, program)
+
+
+def symbols(programs, path, *options):
+    """The names that nm(1) has, without their versions."""
+    out = programs.run(["nm", "--format=posix", *options, path]).decode()
+    return {line.split()[0].split("@")[0] for line in out.splitlines() if line}

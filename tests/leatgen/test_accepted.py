@@ -10,38 +10,17 @@ import re
 import sys
 
 sys.dont_write_bytecode = True
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-sys.path.insert(0, os.path.join(ROOT, "tests", "interop"))
-from tap import check, check_equal, libc, main  # noqa: E402,F401
+from generator import BUILD, HERE, OWN_FILES, ROOT, SYSTEM_FILES, WARNINGS, check, check_equal, flags_of, print_json, symbols, with_imports  # noqa: E402
+from tap import main  # noqa: E402
 
-ACCEPTED = os.path.join(ROOT, "tests", "leatgen", "accepted")
-BUILD = os.environ.get("LEAT_BUILD_ROOT", os.path.join(ROOT, "build", "release"))
+ACCEPTED = os.path.join(HERE, "accepted")
 LIBRARY = os.environ.get("LEAT_LIBRARY", os.path.join(BUILD, "lib"))
 TIRPC = "/usr/include/tirpc"
-WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Werror"]
-COMPILERS = ["gcc", "clang"]
-
-
-def system_files():
-    found = sorted(glob.glob("/usr/include/rpcsvc/*.x") + glob.glob(TIRPC + "/**/*.x", recursive=True))
-    check(len(found) >= 19, "rpcsvc-proto, libnsl-dev and libtirpc-dev are not all installed: their .x files are needed")
-    return found
-
-
-def own_files():
-    return sorted(glob.glob(os.path.join(ACCEPTED, "*.x")))
-
-
-def options_of(path):
-    """Options stand in a comment at the file's head: "leatgen: --extended"."""
-    with open(path, encoding="utf-8", errors="replace") as source:
-        found = re.match(r"/[/*] leatgen: (.*?)(?: \*/)?$", source.readline().rstrip())
-    return found.group(1).split() if found else []
 
 
 def generate(programs, path, folder, **more):
     os.makedirs(folder, exist_ok=True)
-    programs.run(["leatgen", *options_of(path), "-I", os.path.dirname(path), "-o", folder, path], **more)
+    programs.run(["leatgen", *flags_of(path), "-o", folder, path], **more)
     return contents(folder)
 
 
@@ -63,11 +42,10 @@ def includes(*folders):
     return [word for folder in (os.path.join(ROOT, "include"), *folders) for word in ("-I", folder)]
 
 
-def compile_c(programs, folder, *more_folders):
+def compile_c(programs, folder, compiler, action, *more_folders):
     sources = sorted(glob.glob(os.path.join(folder, "*.c")))
     check(sources, f"no C file came out in {folder}")
-    for compiler in COMPILERS:
-        programs.run([compiler, "-std=c17", *WARNINGS, *includes(folder, *more_folders), "-c", *sources], cwd=folder)
+    programs.run([compiler, *WARNINGS, *includes(folder, *more_folders), action, *sources], cwd=folder)
 
 
 def compile_headers(programs, folder, *more_folders):
@@ -81,36 +59,37 @@ def compile_headers(programs, folder, *more_folders):
     programs.run(["g++", "-Wall", "-Wextra", "-Werror", *includes(folder, *more_folders), "-fsyntax-only", *sources])
 
 
-def imports_of(path):
-    """The interfaces beside it whose headers it includes: their headers have to be there when its output is compiled."""
-    with open(path, encoding="utf-8", errors="replace") as source:
-        names = re.findall(r'^% *# *include "(\w+)\.h"', source.read(), re.MULTILINE)
-    beside = (os.path.join(os.path.dirname(path), name + ".x") for name in names)
-    return [name for name in beside if os.path.exists(name)]
+RUNTIME = {"memcpy", "memcmp", "memchr", "memset", "_GLOBAL_OFFSET_TABLE_"}
+
+
+def check_symbols(programs, folder, path):
+    """Each that others see begins with the interface's prefix, and what is not defined is leat's, or of every program."""
+    base = os.path.splitext(os.path.basename(path))[0]
+    prefixes = {print_json(programs, folder, *flags_of(path), path)["prefix"], re.sub(r"\W", "_", base).lower()}
+    begins = tuple(prefix + "_" for prefix in prefixes)
+    made = [name for name in (f"{base}_xdr.o", f"{base}_client.o", f"{base}_server.o") if os.path.exists(os.path.join(folder, name))]
+    check(made, f"no object of {base}")
+    for name in made:
+        defined, used = (symbols(programs, os.path.join(folder, name), "--extern-only", which) for which in ("--defined-only", "--undefined-only"))
+        check_equal({one for one in defined if not one.startswith(begins)}, set(), f"{name} defines names without a prefix of {prefixes}")
+        check_equal({one for one in used - RUNTIME if not one.startswith(("leat_", "__stack_chk", *begins))}, set(), f"{name} needs other than leat's")
 
 
 def one(path):
     def test(programs, directory):
-        folder = os.path.join(directory, "first")
-        for other in imports_of(path):
-            generate(programs, other, folder)
-        first = generate(programs, path, folder)
+        folder, again = (os.path.join(directory, name) for name in ("first", "second"))
+        *_, first = (generate(programs, each, folder) for each in reversed(with_imports(path)))
         check_equal(generate(programs, path, folder), first, "a second run, which has nothing to write")
-        for other in imports_of(path):
-            generate(programs, other, os.path.join(directory, "second"))
-        second = generate(programs, os.path.relpath(path), os.path.join(directory, "second"),
-                          env={**os.environ, "LC_ALL": "C", "TZ": "Pacific/Apia", "HOME": "/nowhere"})
+        for other in with_imports(path)[1:]:
+            generate(programs, other, again)
+        second = generate(programs, os.path.relpath(path), again, env={**os.environ, "LC_ALL": "C", "TZ": "Pacific/Apia", "HOME": "/nowhere"})
         check_equal(texts(second), texts(first), "the same in another folder, by another path")
-        compile_c(programs, folder, os.path.dirname(path))
+        compile_c(programs, folder, "gcc", "-c", os.path.dirname(path))
+        compile_c(programs, folder, "clang", "-fsyntax-only", os.path.dirname(path))  # its objects: all_in_one
         compile_headers(programs, folder, os.path.dirname(path))
+        check_symbols(programs, folder, path)
 
     return f"accepted: {os.path.basename(path)}", test
-
-
-def symbols(programs, path, *options):
-    out = programs.run(["nm", "--defined-only", "--format=posix", *options, path]).decode()
-    return {line.split()[0].split("@")[0] for line in out.splitlines()
-            if len(line.split()) > 1 and line.split()[1] in "TDBRVWCi"}
 
 
 def shared_library(programs, name):
@@ -129,11 +108,12 @@ int main(void) {
 
 def all_in_one(programs, directory):
     """Every interface that the system installs and every one of ours, in one folder, one program and one source file."""
+    check(len(SYSTEM_FILES) >= 19, "rpcsvc-proto, libnsl-dev and libtirpc-dev are not all installed: their .x files are needed")
     headers = []
-    for path in system_files() + own_files():
+    for path in SYSTEM_FILES + OWN_FILES:
         generate(programs, path, directory)
         headers.append(os.path.splitext(os.path.basename(path))[0] + ".h")
-    compile_c(programs, directory, ACCEPTED)
+    compile_c(programs, directory, "clang", "-c", ACCEPTED)
     objects = sorted(glob.glob(os.path.join(directory, "*.o")))
     for order in (["rpc/rpc.h", *headers], [*reversed(headers), "rpc/rpc.h"]):
         with open(os.path.join(directory, "main.c"), "w", encoding="utf-8") as source:
@@ -143,17 +123,13 @@ def all_in_one(programs, directory):
                       # a library with sanitizers, or of another libc, is looked at for what it has, and not run
                       "-Wl,--unresolved-symbols=ignore-in-shared-libs"], cwd=directory)
     # What a shared library defines as well, the program would override without a word.
-    mine = set.union(*(symbols(programs, path, "--extern-only") for path in objects))
+    mine = set.union(*(symbols(programs, path, "--extern-only", "--defined-only") for path in objects))
     check(len(mine) > len(headers), "hardly any symbols")
     for name in ("libtirpc.so", "libc.so.6"):
-        theirs = symbols(programs, shared_library(programs, name), "--dynamic")
+        theirs = symbols(programs, shared_library(programs, name), "--dynamic", "--defined-only")
         check("xdr_void" in theirs or "printf" in theirs, f"{name} was not read")
         check_equal(sorted(mine & theirs), [], f"names that {name} has too")
 
 
-def tests():
-    return [one(path) for path in own_files() + system_files()] + [("all interfaces in one program with libtirpc", all_in_one)]
-
-
 if __name__ == "__main__":
-    main(tests())
+    main([one(path) for path in OWN_FILES + SYSTEM_FILES] + [("all interfaces in one program with libtirpc", all_in_one)])

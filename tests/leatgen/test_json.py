@@ -7,7 +7,7 @@ import re
 import sys
 
 sys.dont_write_bytecode = True
-from generator import FILES, HERE, check, check_equal, flags_of, leatgen, print_json, write
+from generator import FILES, ROOT, check, check_equal, flags_of, leatgen, print_json, read, write
 from tap import TESTS, main, test  # noqa: E402
 
 TEXT = """\
@@ -118,9 +118,7 @@ def documentation(programs, directory):
 
 @test
 def bytes_that_are_no_utf8(programs, directory):
-    path = os.path.join(directory, "latin.x")
-    with open(path, "wb") as file:
-        file.write(b"/* caf\xe9 \xc3\xa9 \xed\xa0\x80 \xf8 */\nconst A = 1;\n")
+    write(directory, "latin.x", b"/* caf\xe9 \xc3\xa9 \xed\xa0\x80 \xf8 */\nconst A = 1;\n")
     data = print_json(programs, directory, "latin.x")
     texts = json.dumps(data, ensure_ascii=False)
     check("caf\u00e9 \u00e9 \u00ed\u00a0\u0080 \u00f8" in texts, f"the comment as Latin-1: {texts}")
@@ -147,8 +145,7 @@ def every_key_is_explained(programs, directory):
                 collect(value)
 
     collect(print_json(programs, directory, "file.x"))
-    with open(os.path.join(HERE, "..", "..", "docs", "leatgen.md"), encoding="utf-8") as guide:
-        text = guide.read()
+    text = read(os.path.join(ROOT, "docs", "leatgen.md"))
     section = text[text.index("## The interface as data"):]
     section = section[:section.index("\n## ", 3)]
     check_equal(sorted(keys - set(re.findall(r"`([a-z_]+)`", section))), [], "keys that are not in the guide")

@@ -128,11 +128,11 @@ def what_no_table_has_room_for(programs, directory):
     """It is refused with its place, and nothing is written."""
     count = 65536
     texts = {
-        "an enumeration": ("enum e {" + ",".join(f"E_{i}" for i in range(count)) + "};", "1:6: error: it has 65536 enumerators"),
-        "a structure": ("struct s {" + "".join(f"int a{i};" for i in range(count)) + "};", "1:8: error: it has 65536 fields"),
-        "a union": ("union u switch (int n) {" + "".join(f"case {i}:" for i in range(count)) + "void;};", "1:7: error: it has 65536 cases"),
+        "an enumeration": ("enum e {" + ",".join(f"E_{i}" for i in range(count)) + "};", "1:6: error: it has 65536 enumerators; at most 65535"),
+        "a structure": ("struct s {" + "".join(f"int a{i};" for i in range(count)) + "};", "1:8: error: it has 65536 fields; at most 65535"),
+        "a union": ("union u switch (int n) {" + "".join(f"case {i}:" for i in range(count)) + "void;};", "1:7: error: it has 65536 cases; at most 65535"),
         "types": ("".join(f"struct s{i} {{ int a; }};\n" for i in range(count)), "different types; at most 65535"),
-        "names": ("".join(f"struct s{i} {{ int {'x' * 1000}{i}; }};\n" for i in range(2000)), "names of its fields take more than 1 MiB"),
+        "names": ("".join(f"struct s{i} {{ int {'x' * 1000}{i}; }};\n" for i in range(2000)), "1:1: error: the names of its fields take more than 1 MiB"),
     }
     for what, (text, wanted) in texts.items():
         write(directory, "large.x", text)

@@ -6,7 +6,7 @@ import re
 import sys
 
 sys.dont_write_bytecode = True
-from generator import check, check_equal, leatgen, write
+from generator import ROOT, check, check_equal, leatgen, read, write
 from tap import TESTS, main, test  # noqa: E402
 
 CLEAN = """\
@@ -95,11 +95,8 @@ def program_number(programs, directory):
 
 @test
 def every_name_is_explained(_programs, _directory):
-    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-    with open(os.path.join(root, "tools", "leatgen", "lint.c"), encoding="utf-8") as source:
-        names = set(re.findall(r"\[([a-z][a-z0-9-]+)\]\"", source.read()))
-    with open(os.path.join(root, "docs", "leatgen.md"), encoding="utf-8") as guide:
-        explained = set(re.findall(r"^\| `\[([\w-]+)\]` \|", guide.read(), re.MULTILINE))
+    names = set(re.findall(r"\[([a-z][a-z0-9-]+)\]\"", read(os.path.join(ROOT, "tools", "leatgen", "lint.c"))))
+    explained = set(re.findall(r"^\| `\[([\w-]+)\]` \|", read(os.path.join(ROOT, "docs", "leatgen.md")), re.MULTILINE))
     check(names, "no names of warnings were found in lint.c")
     check_equal(explained, names, "the warnings that docs/leatgen.md explains")
 

@@ -6,7 +6,7 @@ import re
 import sys
 
 sys.dont_write_bytecode = True
-from generator import LEATGEN, ROOT, check, check_equal, compile_c, leatgen, read, write  # noqa: E402
+from generator import attempt, check, check_equal, compile_c, compile_header, leatgen, messages, read, write  # noqa: E402
 from tap import TESTS, main, test  # noqa: E402
 
 
@@ -24,9 +24,7 @@ def compile_all(programs, directory):
         if name.endswith(".c"):
             compile_c(programs, directory, name)
         elif name.endswith(".h"):
-            write(directory, "header.cc", f'#include "{name}"\n')
-            programs.run(["g++", "-Wall", "-Wextra", "-Werror", "-I", os.path.join(ROOT, "include"), "-fsyntax-only", "header.cc"],
-                         cwd=directory)
+            compile_header(programs, directory, name, ["g++"])
 
 
 def has(header, *words):
@@ -36,15 +34,13 @@ def has(header, *words):
 
 
 def warned(said):
-    """(line, column, text) of each warning."""
-    return [(int(row), int(column), text) for row, column, text in re.findall(r"^[^\s:]+:(\d+):(\d+): warning: (.*)$", said, re.M)]
+    return messages(said, "warning")
 
 
 def refused(programs, directory, text, *options, name="file.x"):
     """(line, column, text) of each error."""
     write(directory, name, text)
-    _, said = leatgen(programs, directory, *options, name, status=1)
-    return [(int(row), int(column), text) for row, column, text in re.findall(r"^[^\s:]+:(\d+):(\d+): error: (.*)$", said, re.M)]
+    return messages(leatgen(programs, directory, *options, name, status=1)[1], "error")
 
 
 PROGRAM = "program %s { version V { void NULL(void) = 0; } = 3; } = 0x20000001;\n"
@@ -85,9 +81,8 @@ def an_option_or_the_namespace_goes_before(programs, directory):
 def a_prefix_that_cannot_be(programs, directory):
     write(directory, "file.x", "const A = 1;\n")
     for prefix in ("leat", "leat_xdr", "leat_rpc", "9a", "a-b", "", "_a", "a b"):
-        program = programs.start([LEATGEN, "--prefix", prefix, "file.x"], cwd=directory)
-        _, said = program.communicate(timeout=60)
-        check(program.returncode in (1, 2), f"{prefix!r}: status {program.returncode}")
+        status, _, said = attempt(programs, directory, "--prefix", prefix, "file.x")
+        check(status in (1, 2), f"{prefix!r}: status {status}")
         check(b"prefix" in said, f"{prefix!r}: it said {said!r}")
     check_equal(os.listdir(directory), ["file.x"], "the folder")
     check("--prefix" in refused(programs, directory, "const A = 1;\n", name="leat.x")[0][2], "leat.x")

@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-from generator import LEATGEN, check, check_equal, leatgen, read, write
+from generator import LEATGEN, attempt, check, check_equal, leatgen, read, write
 from tap import TESTS, ended, libc, main, test  # noqa: E402
 
 OLD = "program DIR_PROGRAM { version DIR_V1 { int COUNT(void) = 1; } = 1; } = 0x20000001;\n"
@@ -55,9 +55,8 @@ def written(programs, directory):
 def refused(programs, directory, folder, says, *arguments, **more):
     """A run that fails: the folder is as it was."""
     before = state(folder)
-    program = programs.start([LEATGEN, "-o", folder, *(arguments or ["dir.x"])], cwd=directory, **more)
-    out, err = program.communicate(timeout=60)
-    check_equal((out, program.returncode), (b"", 1), f"stdout and the status; it said {err!r}")
+    status, out, err = attempt(programs, directory, "-o", folder, *(arguments or ["dir.x"]), **more)
+    check_equal((out, status), (b"", 1), f"stdout and the status; it said {err!r}")
     check(says in err.decode(), f"it does not say {says!r}: {err.decode()!r}")
     check_equal(state(folder), before, "the folder")
 
@@ -156,7 +155,7 @@ def the_mode_is_the_umasks(programs, directory):
         folder = os.path.join(directory, f"out{mask}")
         os.mkdir(folder)
         write(directory, "dir.x", OLD)
-        programs.run([LEATGEN, "-o", folder, "dir.x"], cwd=directory, preexec_fn=lambda mask=mask: os.umask(mask))
+        leatgen(programs, directory, "-o", folder, "dir.x", preexec_fn=lambda mask=mask: os.umask(mask))
         check_equal({os.stat(os.path.join(folder, name)).st_mode & 0o777 for name in FILES}, {mode}, "modes")
 
 
@@ -282,7 +281,7 @@ def a_signal_while_they_get_their_names(programs, directory):
     """At the first name that appears: then it is all of the old or all of the new."""
     folder = written(programs, directory)
     old = {name: text for name, (text, _, _) in state(folder).items()}
-    programs.run([LEATGEN, "-o", directory, "dir.x"], cwd=directory)
+    leatgen(programs, directory, "-o", directory, "dir.x")
     new = {name: read(os.path.join(directory, name)) for name in FILES}
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
         for name, text in old.items():
@@ -310,7 +309,7 @@ def a_signal_that_is_ignored_is(programs, directory):
         os.kill(os.getpid(), signal.SIGHUP)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
 
-    programs.run([LEATGEN, "-o", folder, "dir.x"], cwd=directory, preexec_fn=ignored)
+    leatgen(programs, directory, "-o", folder, "dir.x", preexec_fn=ignored)
     check("DIR_TIME_1" in read(os.path.join(folder, "dir.h")), "it did not write")
 
 
@@ -386,7 +385,7 @@ def without_proc_and_without_unnamed_files(programs, directory):
         inner = os.path.join(directory, str(number))
         os.mkdir(inner)
         folder = written(programs, inner)
-        programs.run([LEATGEN, "-o", folder, "dir.x"], cwd=inner, preexec_fn=filter_)
+        leatgen(programs, inner, "-o", folder, "dir.x", preexec_fn=filter_)
         check_equal(sorted(os.listdir(folder)), FILES, "what is there")
         check("DIR_TIME_1" in read(os.path.join(folder, "dir.h")), "it did not write")
 
@@ -415,7 +414,7 @@ def without_hard_links_all_is_written(programs, directory):
         os.mkdir(inner)
         folder = written(programs, inner)
         os.remove(os.path.join(folder, "dir_xdr.c"))
-        programs.run([LEATGEN, "-o", folder, "dir.x"], cwd=inner, preexec_fn=filter_)
+        leatgen(programs, inner, "-o", folder, "dir.x", preexec_fn=filter_)
         check_equal(sorted(os.listdir(folder)), FILES, "what is there")
         check("DIR_TIME_1" in read(os.path.join(folder, "dir.h")), "it did not write")
 
@@ -427,9 +426,7 @@ def what_cannot_be_put_back_is_kept_and_told(programs, directory):
     os.remove(os.path.join(folder, "dir_server.c"))
     os.mkdir(os.path.join(folder, "dir_server.c"))
     old = {name: text for name, (text, _, _) in state(folder).items()}
-    program = programs.start([LEATGEN, "-o", folder, "dir.x"], cwd=directory, preexec_fn=Refusal().refuse_links().refuse_renames())
-    err = program.communicate(timeout=60)[1].decode()
-    check_equal(program.returncode, 1, f"the status; it said {err!r}")
+    _, err = leatgen(programs, directory, "-o", folder, "dir.x", status=1, preexec_fn=Refusal().refuse_links().refuse_renames())
     check("dir_server.c` cannot be replaced" in err and "nothing was written" not in err, f"it said {err!r}")
     told = dict(re.findall(r"`[^`]*/([^`/]*)` could not be put back: .*; what it was is in `[^`]*/([^`/]*)`", err))
     now = {name: text for name, (text, _, _) in state(folder).items()}
@@ -448,7 +445,7 @@ def many_files_with_few_descriptors(programs, directory):
     for name in names:
         write(directory, name, OLD)
     os.mkdir(os.path.join(directory, "out"))
-    programs.run([LEATGEN, "-o", "out", *names], cwd=directory, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20)))
+    leatgen(programs, directory, "-o", "out", *names, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20)))
     check_equal(len(os.listdir(os.path.join(directory, "out"))), 4 * len(names), "files")
 
 
@@ -559,10 +556,9 @@ def in_place_writes_all_or_none(programs, directory):
     check_equal(sorted(os.listdir(directory)), ["a.x", "b.x", "bad.x"], "what is there")
     nothing, end = os.pipe()
     os.close(end)
-    program = programs.start([LEATGEN, "--format", "--in-place", "/dev/stdin"], cwd=directory, stdin=nothing)
-    err = program.communicate(timeout=60)[1].decode()
+    _, err = leatgen(programs, directory, "--format", "--in-place", "/dev/stdin", status=1, stdin=nothing)
     os.close(nothing)
-    check(program.returncode == 1 and "/dev/stdin`" in err, f"it said {err!r}")
+    check("/dev/stdin`" in err, f"it said {err!r}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 The first lines of each say what is expected, every error and none more:
 
-    /* leatgen: --extended */               options, if there are any
+    /* leatgen: --extended */               options, if there are any: in the first line
     /* expect 5:12 error: is defined */     line and column of an error, and a part of its text
 
 TAP on stdout.
@@ -12,16 +12,14 @@ TAP on stdout.
 import os
 import pathlib
 import re
-import shlex
 import sys
 
 sys.dont_write_bytecode = True
-from generator import check, check_equal, leatgen  # noqa: E402
+from generator import check, check_equal, flags_of, leatgen  # noqa: E402
 from tap import main  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 EXPECTED = re.compile(r"/\* expect (\d+):(\d+) error: (.*) \*/")
-OPTIONS = re.compile(r"/\* leatgen: (.*) \*/")
 
 
 def check_shown(line, row, column, source, shown, caret):
@@ -49,12 +47,11 @@ def reported(name, source, text):
 
 def rejected(path):
     source = path.read_text(encoding="utf-8").splitlines()
-    options = [word for line in source if (found := OPTIONS.fullmatch(line)) for word in shlex.split(found[1])]
     expected = sorted((int(found[1]), int(found[2]), found[3]) for line in source if (found := EXPECTED.fullmatch(line)))
 
     def run(programs, directory):
         check(expected, "no error is expected of it")
-        out, text = leatgen(programs, directory, *options, "-o", directory, str(path), status=1)
+        out, text = leatgen(programs, directory, *flags_of(path), "-o", directory, str(path), status=1)
         errors = reported(str(path), source, text)
         check_equal(out, "", "stdout")
         check_equal([error[:2] for error in errors], [error[:2] for error in expected], f"places of the errors in\n{text}")

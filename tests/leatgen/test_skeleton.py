@@ -48,22 +48,14 @@ def it_compiles_and_the_server_answers(programs, directory):
     watch.wait(running)
     out = programs.run([client, f"unix:{path}", "shapes_nothing_1", "shapes_take_1", "shapes_nothing_2"])
     check_equal(out, b"nothing: done\ntake: done\nnothing: done\n", "what the client said")
-    other = programs.start([client, f"unix:{path}"])
-    out, err = other.communicate(timeout=60)
-    check_equal(other.returncode, 1, "the status, as procedures are not carried out")
+    status, out, err = programs.outcome(programs.start([client, f"unix:{path}"]))
+    check_equal(status, 1, "the status, as procedures are not carried out")
     check_equal(out.count(b": done"), 4, f"procedures that have nothing to answer; it said {out!r} {err!r}")
     check_equal(err.count(b"\n"), 6, f"procedures that answer that they are not there; it said {err!r}")
     check_equal(err.count(b"it did not run"), 6, f"what is known of them; it said {err!r}")
-    wrong = programs.start([client, f"unix:{path}", "nonsense"])
-    check(wrong.communicate(timeout=60)[1] == b"nonsense: there is no such procedure\n" and wrong.returncode == 1, "a wrong name")
+    status, _, err = programs.outcome(programs.start([client, f"unix:{path}", "nonsense"]))
+    check_equal((status, err), (1, b"nonsense: there is no such procedure\n"), "what is said of a wrong name")
     check(running.poll() is None, "the server has ended")
-
-
-@test
-def wrong_use(programs, directory):
-    write(directory, "shapes.x", TEXT)
-    skeleton(programs, directory, "shapes.x")
-    server = link(programs, directory, "server", "shapes_server_main.c", "shapes_server.c", "shapes_xdr.c")
     programs.run([server], status=2)
     programs.run([server, "nonsense:"], status=1)
 

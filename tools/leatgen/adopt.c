@@ -28,16 +28,10 @@ static void use_declaration(struct walk *walk, const struct declaration *declara
                 use(walk, declaration->bound->constant);
 }
 
-static void use_all(struct walk *walk, const struct declaration *declaration) {
-        for (; declaration; declaration = declaration->next)
-                use_declaration(walk, declaration);
-}
-
-static void use_of_union(struct walk *walk, const struct definition *definition) {
-        use_declaration(walk, &definition->discriminant);
-        for (const struct arm *arm = definition->arms; arm; arm = arm->next) {
-                use_declaration(walk, &arm->declaration);
-                for (const struct label *label = arm->labels; label; label = label->next)
+static void use_parts(struct walk *walk, struct definition *definition) {
+        for (struct part part = { 0 }; next_part(definition, &part);) {
+                use_declaration(walk, part.declaration);
+                for (const struct label *label = part.arm ? part.arm->labels : NULL; label; label = label->next)
                         use(walk, label->number.constant);
         }
 }
@@ -51,21 +45,18 @@ static void use_of_enum(struct walk *walk, const struct definition *definition) 
 static void use_of_program(struct walk *walk, const struct definition *program) {
         for (const struct version *version = program->versions; version; version = version->next)
                 for (const struct procedure *each = version->procedures; each; each = each->next) {
-                        use_all(walk, each->arguments);
+                        for (const struct declaration *one = each->arguments; one; one = one->next)
+                                use_declaration(walk, one);
                         use_declaration(walk, &each->result);
                 }
 }
 
-static void use_uses(struct walk *walk, const struct definition *definition) {
+static void use_uses(struct walk *walk, struct definition *definition) {
         switch (definition->kind) {
         case DEFINITION_STRUCT:
-                use_all(walk, definition->fields);
-                break;
         case DEFINITION_UNION:
-                use_of_union(walk, definition);
-                break;
         case DEFINITION_TYPEDEF:
-                use_declaration(walk, &definition->alias);
+                use_parts(walk, definition);
                 break;
         case DEFINITION_CONST:
                 use(walk, definition->number.constant);
@@ -76,7 +67,7 @@ static void use_uses(struct walk *walk, const struct definition *definition) {
         case DEFINITION_PROGRAM:
                 use_of_program(walk, definition);
                 break;
-        default:
+        case DEFINITION_VERBATIM:
                 break;
         }
 }

@@ -9,7 +9,7 @@
 /* ---- the names of the file ---- */
 
 static const char *meaning_name(const struct meaning *meaning) {
-        return meaning->kind == MEANING_ENUMERATOR ? "enumerator" : check_kind_name(meaning->definition);
+        return meaning->kind == MEANING_ENUMERATOR ? "enumerator" : definition_kind_names[meaning->definition->kind];
 }
 
 static void report_twice(struct checker *checker, const char *name, const struct meaning *first,
@@ -31,8 +31,8 @@ static void declare(struct checker *checker, const char *name, struct meaning me
         struct meaning *mine = JOB_NEW(checker->job, struct meaning);
         *mine = meaning;
         if (meaning.definition->imported)
-                pairs_add(&checker->pairs, key_of_name(SPACE_IMPORTED, NULL, name), mine);
-        struct meaning *first = pairs_add(&checker->pairs, key_of_name(SPACE_NAMES, NULL, name), mine);
+                pairs_add(checker->job, &checker->pairs, key_of_name(SPACE_IMPORTED, NULL, name), mine);
+        struct meaning *first = pairs_add(checker->job, &checker->pairs, key_of_name(SPACE_NAMES, NULL, name), mine);
         if (!first || meaning.definition->imported)
                 return;
         report_twice(checker, name, first, mine);
@@ -52,7 +52,7 @@ static enum meaning_kind meaning_kind_of(const struct definition *definition) {
 
 static void declare_number(struct checker *checker, const char *name, const struct number *number) {
         if (name)
-                pairs_add(&checker->pairs, key_of_name(SPACE_REMOTE, NULL, name), number);
+                pairs_add(checker->job, &checker->pairs, key_of_name(SPACE_REMOTE, NULL, name), number);
 }
 
 /* What rpcgen writes a #define for; the first one of a name counts. */
@@ -116,16 +116,16 @@ static void check_struct(struct checker *checker, struct definition *definition)
                 report_error(checker->job, &definition->place,
                              "a struct needs a field: give it one, or use void instead of it");
         for (struct declaration *each = definition->fields; each; each = each->next) {
-                check_declaration(checker, each, CONTEXT_FIELD);
+                check_declaration(checker, each);
                 check_member(checker, definition, each->name, &each->place, "field");
         }
 }
 
 /* An arm may be called as the discriminant is, as in RFC 5531's rejected_reply: in C they are members of two structures. */
 static void check_arms(struct checker *checker, struct definition *definition) {
-        check_declaration(checker, &definition->discriminant, CONTEXT_DISCRIMINANT);
+        check_declaration(checker, &definition->discriminant);
         for (struct arm *each = definition->arms; each; each = each->next) {
-                check_declaration(checker, &each->declaration, CONTEXT_ARM);
+                check_declaration(checker, &each->declaration);
                 check_member(checker, definition, each->declaration.name, &each->declaration.place, "arm");
         }
 }
@@ -146,7 +146,7 @@ static void check_in_order(struct checker *checker, struct definition *definitio
                 check_arms(checker, definition);
                 break;
         case DEFINITION_TYPEDEF:
-                check_declaration(checker, &definition->alias, CONTEXT_ALIAS);
+                check_declaration(checker, &definition->alias);
                 break;
         case DEFINITION_PROGRAM:
         case DEFINITION_VERBATIM:
@@ -170,6 +170,5 @@ void check_interface(struct job *job, struct interface *interface) {
                         check_program(&checker, each);
         }
         check_sizes(&checker);
-        pairs_free(&checker.pairs);
         adopt_system_types(job, interface);
 }

@@ -76,12 +76,10 @@ void check_enumeration(struct checker *checker, struct definition *definition);
 
 /* ---- check_types.c ---- */
 
-enum context { CONTEXT_FIELD, CONTEXT_ARM, CONTEXT_DISCRIMINANT, CONTEXT_ALIAS, CONTEXT_ARGUMENT, CONTEXT_RESULT };
-
-const char *check_kind_name(const struct definition *definition); /* "struct" */
-const char *check_article(const char *noun);                      /* "a" or "an" */
+const char *check_article(const char *noun); /* "a" or "an" */
 struct meaning *check_meaning(struct checker *checker, const char *name);
-void check_declaration(struct checker *checker, struct declaration *declaration, enum context context);
+/* Its type and its bound. Where void, string and opaque may stand, and in which shapes, the parser has seen to. */
+void check_declaration(struct checker *checker, struct declaration *declaration);
 /* A name of a field, arm, argument, once in its owner. */
 void check_member(struct checker *checker, const void *owner, const char *name, const struct place *place,
                   const char *what);

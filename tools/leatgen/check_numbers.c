@@ -12,7 +12,8 @@ static bool is_bits(const char *text) {
 
 static void report_unknown(struct checker *checker, const struct number *number) {
         struct job *job = checker->job;
-        if (checker->cut || pairs_add(&checker->pairs, key_of_name(SPACE_UNKNOWN, NULL, number->name), number))
+        if (checker->cut ||
+            pairs_add(checker->job, &checker->pairs, key_of_name(SPACE_UNKNOWN, NULL, number->name), number))
                 return;
         const char *near = check_near(checker, number->name, false);
         const char *include = import_missing(checker->interface);
@@ -44,7 +45,7 @@ static bool value_of_meaning(struct checker *checker, struct number *number, con
         if (meaning->broken || (!is_number && meaning->twice))
                 return false;
         if (!is_number) {
-                const char *kind = check_kind_name(meaning->definition);
+                const char *kind = definition_kind_names[meaning->definition->kind];
                 report_error(checker->job, &number->place, "`%s` is %s %s, and a number is needed here", number->name,
                              check_article(kind), kind);
                 report_note(checker->job, meaning->place, "it is defined here");
@@ -91,21 +92,9 @@ bool check_number(struct checker *checker, struct number *number) {
 
 /* ---- ranges ---- */
 
-/* A value as digits: it may be wider than what printf(3) knows. */
-static const char *digits_of(struct job *job, __int128 value) {
-        char digits[48], *at = digits + sizeof(digits);
-        unsigned __int128 rest = value < 0 ? -(unsigned __int128)value : (unsigned __int128)value;
-        do
-                *--at = (char)('0' + (int)(rest % 10));
-        while (rest /= 10);
-        if (value < 0)
-                *--at = '-';
-        return job_intern(job, at, (size_t)(digits + sizeof(digits) - at));
-}
-
 /* "5", or "-3 (`DEPTH`)". */
 static const char *shown(struct job *job, const struct number *number) {
-        const char *digits = digits_of(job, number->value);
+        const char *digits = job_digits(job, number->value);
         return number->name ? job_format(job, "%s (`%s`)", digits, number->name) : digits;
 }
 
@@ -199,8 +188,6 @@ static bool next_value(struct checker *checker, struct enumerator *each, const s
 void check_enumeration(struct checker *checker, struct definition *definition) {
         const struct enumerator *before = NULL;
         bool good = true;
-        if (!definition->enumerators && !checker->cut)
-                report_error(checker->job, &definition->place, "an enum needs a value: give it one");
         for (struct enumerator *each = definition->enumerators; each; before = each, each = each->next) {
                 if (each->number)
                         good = check_number(checker, each->number) &&
@@ -210,6 +197,7 @@ void check_enumeration(struct checker *checker, struct definition *definition) {
                 __int128 value = each->value;
                 define(checker, each->name, &each->place, good ? &value : NULL, false);
                 if (good)
-                        pairs_add(&checker->pairs, key_of(SPACE_VALUES, definition, (uint32_t)each->value), each);
+                        pairs_add(checker->job, &checker->pairs,
+                                  key_of(SPACE_VALUES, definition, (uint32_t)each->value), each);
         }
 }

@@ -10,7 +10,7 @@ static bool check_once(struct checker *checker, const void *owner, struct number
             !check_number_uint32(checker, number, job_format(checker->job, "the number of a %s", what), ret_value))
                 return false;
         const struct place *first =
-                pairs_add(&checker->pairs, key_of(SPACE_NUMBERS, owner, *ret_value), &number->place);
+                pairs_add(checker->job, &checker->pairs, key_of(SPACE_NUMBERS, owner, *ret_value), &number->place);
         if (!first)
                 return true;
         report_error(checker->job, &number->place, "there is a %s %u already: give this one another number", what,
@@ -21,14 +21,14 @@ static bool check_once(struct checker *checker, const void *owner, struct number
 
 static void check_arguments(struct checker *checker, struct procedure *procedure) {
         for (struct declaration *each = procedure->arguments; each; each = each->next) {
-                check_declaration(checker, each, CONTEXT_ARGUMENT);
+                check_declaration(checker, each);
                 check_member(checker, procedure, each->name, &each->place, "argument");
         }
 }
 
 static void check_procedure(struct checker *checker, const struct version *version, struct procedure *procedure) {
         uint32_t number = 0;
-        check_declaration(checker, &procedure->result, CONTEXT_RESULT);
+        check_declaration(checker, &procedure->result);
         check_arguments(checker, procedure);
         check_member(checker, version, procedure->name, &procedure->place, "procedure");
         check_once(checker, version, &procedure->number, "procedure", &number);
@@ -36,8 +36,6 @@ static void check_procedure(struct checker *checker, const struct version *versi
                 report_error(checker->job, &procedure->place,
                              "`%s` has no result that a stream could carry: give it one, or leave out stream",
                              procedure->name);
-        if (procedure->timeout_ns < 0)
-                report_error(checker->job, &procedure->place, "the deadline of `%s` is not positive", procedure->name);
 }
 
 static void check_version(struct checker *checker, const struct definition *program, bool numbered,
@@ -54,7 +52,8 @@ static void check_version(struct checker *checker, const struct definition *prog
                 return;
         /* Two programs may share a number: some files give each version a program. A server could not tell equal versions of them apart. */
         uint64_t both = (uint64_t)program->program_number.value << 32 | number;
-        const struct place *first = pairs_add(&checker->pairs, key_of(SPACE_SERVED, NULL, both), &version->place);
+        const struct place *first =
+                pairs_add(checker->job, &checker->pairs, key_of(SPACE_SERVED, NULL, both), &version->place);
         if (!first)
                 return;
         report_error(checker->job, &version->place,

@@ -17,7 +17,6 @@ static const struct {
         const char *name;
         enum type_kind kind;
 } simple[] = {
-        { "bool_t", TYPE_BOOL },
         { "enum_t", TYPE_INT },
         { "uchar_t", TYPE_UNSIGNED_CHAR },
         { "uint_t", TYPE_UNSIGNED },
@@ -31,7 +30,6 @@ static const struct {
         { "hyper", TYPE_HYPER },
         { "int", TYPE_INT },
         { "long", TYPE_INT },
-        { "quadruple", TYPE_QUADRUPLE },
         { "short", TYPE_SHORT },
         { "unsigned", TYPE_UNSIGNED },
         { "unsigned char", TYPE_UNSIGNED_CHAR },
@@ -165,10 +163,14 @@ static const struct {
                   { "MAXNETNAMELEN", 255 },
                   { "MAXPATHLEN", 4096 },
                   { "MAX_AUTH_BYTES", 400 },
+                  { "MAX_MACHINE_NAME", 255 },
                   { "MAX_NETOBJ_SZ", 1024 },
                   { "NAME_MAX", 255 },
+                  { "NGRPS", 16 },
                   { "PATH_MAX", 4096 },
                   { "PMAPPORT", 111 },
+                  { "RPC_MAXADDRSIZE", 1024 },
+                  { "RPC_MAXDATASIZE", 9000 },
                   { "TRUE", 1 } };
 
 bool check_ready_constant(const char *name, __int128 *ret_value) {

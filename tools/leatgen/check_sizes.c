@@ -35,13 +35,6 @@ struct sizes {
         size_t order_count;
 };
 
-static void *allocate(size_t count, size_t size_bytes) {
-        void *taken = calloc(count ? count : 1, size_bytes);
-        if (!taken)
-                job_no_memory();
-        return taken;
-}
-
 /* ---- who needs whom ---- */
 
 /* The node that a value of this declaration contains in place, or 0. */
@@ -52,30 +45,18 @@ static uint32_t needed(const struct declaration *declaration) {
         return in_place && definition ? definition->node : 0;
 }
 
-/* The declarations of a definition one after another, from NULL to NULL. *arm is kept between the calls for a union. */
-static const struct declaration *next_part(const struct definition *definition, const struct arm **arm,
-                                           const struct declaration *before) {
-        switch (definition->kind) {
-        case DEFINITION_STRUCT:
-                return before ? before->next : definition->fields;
-        case DEFINITION_UNION:
-                *arm = before ? (*arm)->next : definition->arms;
-                return *arm ? &(*arm)->declaration : NULL;
-        case DEFINITION_TYPEDEF:
-                return before ? NULL : &definition->alias;
-        default:
-                return NULL;
-        }
+/* A right one ends, and of a wrong one, which was reported, nothing is said here. */
+static bool is_discriminant(const struct definition *definition, const struct part *part) {
+        return definition->kind == DEFINITION_UNION && !part->arm;
 }
 
-static uint32_t count_needed(struct sizes *sizes, const struct definition *definition,
+static uint32_t count_needed(struct sizes *sizes, struct definition *definition,
                              void (*add)(struct sizes *, uint32_t, uint32_t)) {
         uint32_t count = 0;
         bool free_arm = false;
-        const struct arm *arm = NULL;
-        for (const struct declaration *part = NULL; (part = next_part(definition, &arm, part));) {
-                uint32_t node = needed(part);
-                free_arm = free_arm || !node;
+        for (struct part part = { 0 }; next_part(definition, &part);) {
+                uint32_t node = is_discriminant(definition, &part) ? 0 : needed(part.declaration);
+                free_arm = free_arm || (part.arm && !node);
                 count += node != 0;
                 if (node)
                         add(sizes, node, definition->node);
@@ -105,7 +86,7 @@ static void link_users(struct sizes *sizes) {
                 total += sizes->nodes[i].user_count;
                 sizes->nodes[i].user_count = 0;
         }
-        sizes->users = allocate(total, sizeof(*sizes->users));
+        sizes->users = allocate_cleared(total, sizeof(*sizes->users));
         for (size_t i = 1; i <= sizes->count; i++)
                 count_needed(sizes, sizes->nodes[i].definition, add_user);
 }
@@ -142,12 +123,12 @@ static void find_ends(struct sizes *sizes) {
 /* ---- what does not end ---- */
 
 /* Why it does not: the first of its parts that does not either. */
-static const struct declaration *endless_part(const struct sizes *sizes, const struct definition *definition) {
-        const struct arm *arm = NULL;
-        const struct declaration *part = NULL;
-        while ((part = next_part(definition, &arm, part)) && (!needed(part) || sizes->nodes[needed(part)].ends))
+static const struct declaration *endless_part(const struct sizes *sizes, struct definition *definition) {
+        struct part part = { 0 };
+        while (next_part(definition, &part) && (is_discriminant(definition, &part) || !needed(part.declaration) ||
+                                                sizes->nodes[needed(part.declaration)].ends))
                 ;
-        return part;
+        return part.declaration;
 }
 
 static uint32_t next_endless(const struct sizes *sizes, uint32_t node) {
@@ -157,7 +138,7 @@ static uint32_t next_endless(const struct sizes *sizes, uint32_t node) {
 static const char *name_of(struct sizes *sizes, const struct definition *definition) {
         if (definition->name)
                 return job_format(sizes->checker->job, "`%s`", definition->name);
-        return job_format(sizes->checker->job, "this %s", check_kind_name(definition));
+        return job_format(sizes->checker->job, "this %s", definition_kind_names[definition->kind]);
 }
 
 static void report_endless(struct sizes *sizes, uint32_t first) {
@@ -188,7 +169,7 @@ static void report_endless(struct sizes *sizes, uint32_t first) {
 
 /* Follow the endless parts from each node; coming to one of the same walk again, that is a circle. */
 static void find_circles(struct sizes *sizes) {
-        uint32_t *walks = allocate(sizes->count + 1, sizeof(*walks));
+        uint32_t *walks = allocate_cleared(sizes->count + 1, sizeof(*walks));
         for (uint32_t i = 1; i <= sizes->count; i++) {
                 uint32_t node = i;
                 if (sizes->nodes[i].ends)
@@ -254,15 +235,15 @@ static uint64_t size_of_part(struct sizes *sizes, const struct declaration *part
 
 /* A union's arms do not count for it, and need not have a size yet: check_arms() comes after all others. */
 static void sum_up(struct sizes *sizes, struct sized *sized) {
-        const struct definition *definition = sized->definition;
+        struct definition *definition = sized->definition;
         uint64_t total = 0;
         if (definition->kind == DEFINITION_UNION)
                 total = 8 + SIZE_OF_ARM_MOST;
         else if (definition->kind == DEFINITION_ENUM)
                 total = 4;
         else
-                for (const struct declaration *part = NULL; (part = next_part(definition, NULL, part));)
-                        total += size_of_part(sizes, part);
+                for (struct part part = { 0 }; next_part(definition, &part);)
+                        total += size_of_part(sizes, part.declaration);
         if (total > SIZE_MOST) {
                 report_error(
                         sizes->checker->job, &definition->place,
@@ -281,20 +262,15 @@ static void check_arms(struct sizes *sizes, const struct definition *definition)
 
 /* ---- all of it ---- */
 
-static bool is_type(const struct definition *definition) {
-        return definition->kind == DEFINITION_STRUCT || definition->kind == DEFINITION_UNION ||
-               definition->kind == DEFINITION_TYPEDEF || definition->kind == DEFINITION_ENUM;
-}
-
 /* definition.node is planned later: until then it is a node's number here. */
 static void number_nodes(struct sizes *sizes, struct definition *definitions) {
         for (struct definition *each = definitions; each; each = each->next)
-                sizes->count += is_type(each);
-        sizes->nodes = allocate(sizes->count + 1, sizeof(*sizes->nodes));
-        sizes->order = allocate(sizes->count, sizeof(*sizes->order));
+                sizes->count += definition_is_type(each);
+        sizes->nodes = allocate_cleared(sizes->count + 1, sizeof(*sizes->nodes));
+        sizes->order = allocate_cleared(sizes->count, sizeof(*sizes->order));
         uint32_t node = 0;
         for (struct definition *each = definitions; each; each = each->next)
-                if (is_type(each)) {
+                if (definition_is_type(each)) {
                         each->node = ++node;
                         sizes->nodes[node].definition = each;
                 }

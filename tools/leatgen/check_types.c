@@ -3,21 +3,10 @@
 
 #include "tools/leatgen/import.h"
 #include "tools/leatgen/report.h"
-#include <assert.h>
 #include <string.h>
 
 const char *check_article(const char *noun) {
         return *noun == 'e' ? "an" : "a"; /* enum, enumerator */
-}
-
-const char *check_kind_name(const struct definition *definition) {
-        static const char *const names[] = {
-                [DEFINITION_CONST] = "constant",  [DEFINITION_ENUM] = "enum",       [DEFINITION_STRUCT] = "struct",
-                [DEFINITION_UNION] = "union",     [DEFINITION_TYPEDEF] = "typedef", [DEFINITION_PROGRAM] = "program",
-                [DEFINITION_VERBATIM] = "% line",
-        };
-        static_assert(sizeof(names) / sizeof(names[0]) == DEFINITION_KIND_MAX + 1, "each kind has a name");
-        return names[definition->kind];
 }
 
 struct meaning *check_meaning(struct checker *checker, const char *name) {
@@ -29,7 +18,8 @@ struct meaning *check_meaning(struct checker *checker, const char *name) {
 /* ---- names of types ---- */
 
 static void report_unknown(struct checker *checker, const struct type *type) {
-        if (checker->cut || pairs_add(&checker->pairs, key_of_name(SPACE_UNKNOWN, checker, type->name), type))
+        if (checker->cut ||
+            pairs_add(checker->job, &checker->pairs, key_of_name(SPACE_UNKNOWN, checker, type->name), type))
                 return;
         const char *near = check_near(checker, type->name, true);
         const char *missing = import_missing(checker->interface);
@@ -49,7 +39,7 @@ static void report_unknown(struct checker *checker, const struct type *type) {
 
 /* The word before the name: rpcgen copies a wrong one, and C may refuse it. It says nothing that we need. */
 static void check_tag(struct checker *checker, const struct type *type, const struct meaning *meaning) {
-        const char *kind = check_kind_name(meaning->definition);
+        const char *kind = definition_kind_names[meaning->definition->kind];
         if (!type->tag || meaning->definition->kind == DEFINITION_TYPEDEF || strcmp(type->tag, kind) == 0)
                 return;
         report_warning(checker->job, &type->place, "`%s` is %s %s, not %s %s", type->name, check_article(kind), kind,
@@ -78,59 +68,6 @@ static void resolve(struct checker *checker, struct type *type) {
 
 /* ---- declarations ---- */
 
-static const char *shape_name(enum shape shape) {
-        switch (shape) {
-        case SHAPE_FIXED:
-        case SHAPE_VARIABLE:
-                return "an array";
-        case SHAPE_OPTIONAL:
-                return "an optional value";
-        case SHAPE_PLAIN:
-                break;
-        }
-        return "a value";
-}
-
-/* Returns whether the declaration may go on to its bound. */
-static bool check_void(struct checker *checker, const struct declaration *declaration, enum context context) {
-        struct job *job = checker->job;
-        const struct place *place = declaration->type.place.source ? &declaration->type.place : &declaration->place;
-        bool nothing = context == CONTEXT_ARM || context == CONTEXT_RESULT;
-        if (declaration->shape != SHAPE_PLAIN)
-                report_error(job, place, "there is nothing of void to make %s of: give it another type",
-                             shape_name(declaration->shape));
-        else if (context == CONTEXT_FIELD)
-                report_error(job, place, "a field cannot be void: leave it out");
-        else if (context == CONTEXT_ALIAS)
-                report_error(job, place, "void is no type to give a name to");
-        else if (context == CONTEXT_ARGUMENT)
-                report_error(job, place, "void stands alone where there are no arguments: leave it out");
-        else if (nothing && declaration->name)
-                report_error(job, place, "void has no name: leave `%s` out", declaration->name);
-        return false;
-}
-
-static bool check_text(struct checker *checker, const struct declaration *declaration) {
-        struct job *job = checker->job;
-        const struct place *place = &declaration->place;
-        bool text = declaration->type.kind == TYPE_STRING;
-        const char *kind = text ? "string" : "opaque", *name = declaration->name ? declaration->name : "name";
-        if (declaration->shape == SHAPE_OPTIONAL)
-                report_error(job, place,
-                             "an optional %s needs a name for its type: `typedef %s text<>;`, and then `text *%s`",
-                             kind, kind, name);
-        else if (text && declaration->shape == SHAPE_FIXED)
-                report_error(job, place,
-                             "a string has no fixed length: write `string %s<...>`, or `opaque %s[...]` for bytes",
-                             name, name);
-        else if (!text && declaration->shape == SHAPE_PLAIN)
-                report_error(job, place, "opaque needs a length: write `opaque %s[...]`, or `opaque %s<...>`", name,
-                             name);
-        else
-                return true;
-        return false;
-}
-
 static void check_bound(struct checker *checker, struct declaration *declaration) {
         struct number *bound = declaration->bound;
         /* What stands for a broken one: small, so that no rule about sizes speaks of it again. */
@@ -138,22 +75,11 @@ static void check_bound(struct checker *checker, struct declaration *declaration
         if (bound && check_number(checker, bound))
                 check_number_uint32(checker, bound, declaration->shape == SHAPE_FIXED ? "a length" : "a bound",
                                     &declaration->bound_value);
-        else if (!bound && declaration->shape == SHAPE_FIXED && !checker->cut)
-                report_error(checker->job, &declaration->place, "an array of fixed length needs its length: `[...]`");
 }
 
-void check_declaration(struct checker *checker, struct declaration *declaration, enum context context) {
+void check_declaration(struct checker *checker, struct declaration *declaration) {
         resolve(checker, &declaration->type);
-        enum type_kind kind = declaration->type.kind;
-        bool good = true;
-        if (kind == TYPE_VOID)
-                good = check_void(checker, declaration, context);
-        else if (!declaration->name &&
-                 (context == CONTEXT_FIELD || context == CONTEXT_ARM || context == CONTEXT_DISCRIMINANT))
-                report_error(checker->job, &declaration->place, "this needs a name");
-        if (good && (kind == TYPE_STRING || kind == TYPE_OPAQUE))
-                good = check_text(checker, declaration);
-        if (good && (declaration->shape == SHAPE_FIXED || declaration->shape == SHAPE_VARIABLE))
+        if (declaration->shape == SHAPE_FIXED || declaration->shape == SHAPE_VARIABLE)
                 check_bound(checker, declaration);
 }
 
@@ -161,7 +87,8 @@ void check_member(struct checker *checker, const void *owner, const char *name, 
                   const char *what) {
         if (!name)
                 return;
-        const struct place *first = pairs_add(&checker->pairs, key_of_name(SPACE_MEMBERS, owner, name), place);
+        const struct place *first =
+                pairs_add(checker->job, &checker->pairs, key_of_name(SPACE_MEMBERS, owner, name), place);
         if (!first)
                 return;
         report_error(checker->job, place, "there is %s %s `%s` already: rename one of them",
@@ -194,7 +121,8 @@ static const struct type *end_of(struct checker *checker, const struct type *typ
 const struct type *check_final(struct checker *checker, const struct type *type, bool *ret_broken) {
         const struct type *end = end_of(checker, type);
         for (struct definition *each; (each = typedef_of(type)); type = &each->alias.type)
-                if (pairs_add(&checker->pairs, key_of(SPACE_FINAL, each, 0), end) || each->alias.shape != SHAPE_PLAIN)
+                if (pairs_add(checker->job, &checker->pairs, key_of(SPACE_FINAL, each, 0), end) ||
+                    each->alias.shape != SHAPE_PLAIN)
                         break;
         *ret_broken = end == &broken;
         return end == &broken || end == &shaped ? NULL : end;
@@ -207,11 +135,11 @@ static void report_circle(struct checker *checker, struct definition *first) {
                      "`%s` stands for itself: a type that contains itself is written as a struct, with `%s *name` or "
                      "an array of variable length in it",
                      first->name, first->name);
-        pairs_add(&checker->pairs, key_of(SPACE_FINAL, first, 0), &broken);
+        pairs_add(checker->job, &checker->pairs, key_of(SPACE_FINAL, first, 0), &broken);
         unsigned notes = 0;
         for (struct definition *each = typedef_of(&first->alias.type); each != first;
              each = typedef_of(&each->alias.type)) {
-                pairs_add(&checker->pairs, key_of(SPACE_FINAL, each, 0), &broken);
+                pairs_add(checker->job, &checker->pairs, key_of(SPACE_FINAL, each, 0), &broken);
                 if (notes++ < NOTES_MOST)
                         report_note(checker->job, &each->place, "by way of `%s`", each->name);
         }
@@ -222,7 +150,7 @@ void check_typedef_cycles(struct checker *checker) {
         for (struct definition *start = checker->interface->definitions; start; start = start->next) {
                 struct definition *each = start->kind == DEFINITION_TYPEDEF ? start : NULL;
                 const struct definition *seen = NULL;
-                while (each && !(seen = pairs_add(&checker->pairs, key_of(SPACE_WALK, each, 0), start)))
+                while (each && !(seen = pairs_add(checker->job, &checker->pairs, key_of(SPACE_WALK, each, 0), start)))
                         each = typedef_of(&each->alias.type);
                 if (each && seen == start)
                         report_circle(checker, each);

@@ -115,7 +115,7 @@ static void check_label(struct checker *checker, const struct definition *defini
         if (!good)
                 return;
         const struct place *first =
-                pairs_add(&checker->pairs, key_of(SPACE_NUMBERS, definition, (uint32_t)label->value),
+                pairs_add(checker->job, &checker->pairs, key_of(SPACE_NUMBERS, definition, (uint32_t)label->value),
                           &label->number.place);
         if (!first)
                 return;

@@ -3,7 +3,6 @@
 
 #include "tools/leatgen/stages.h"
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- statements ---- */
@@ -14,21 +13,11 @@ static void indent(const struct code *code, unsigned int depth) {
 }
 
 void code_line(const struct code *code, unsigned int depth, const char *format, ...) {
-        char text[1024];
         va_list list;
-        va_start(list, format);
-        int length = vsnprintf(text, sizeof(text), format, list);
-        va_end(list);
         indent(code, depth);
-        if (length >= 0 && (size_t)length < sizeof(text)) {
-                page_add(code->page, text);
-        } else {
-                char *long_text = job_take(code->job, (size_t)length + 1);
-                va_start(list, format);
-                (void)vsnprintf(long_text, (size_t)length + 1, format, list);
-                va_end(list);
-                page_add(code->page, long_text);
-        }
+        va_start(list, format);
+        page_format_list(code->page, format, list);
+        va_end(list);
         page_add(code->page, "\n");
 }
 
@@ -162,6 +151,7 @@ void emit_code(struct job *job, const struct interface *interface, const struct 
         struct code code = { .job = job, .interface = interface, .schema = schema, .page = &functions };
         code.told = job_take(job, schema->node_count + 1);
         write_functions(&code);
+        page_add(page, "\n");
         if (code.checks.bytes)
                 page_add_bytes(page, code.checks.bytes, code.checks.size);
         write_ahead(&code, page);

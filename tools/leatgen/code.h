@@ -29,9 +29,11 @@ struct code {
         unsigned int loops; /* which the statement at hand is in, those over lists and arrays */
 };
 
-#define CODE_WRITTEN 1u /* the functions stand */
-#define CODE_AHEAD 2u   /* they are called before they stand */
-#define CODE_CHECKED 4u /* the enumeration's check stands */
+#define CODE_WRITTEN 1u   /* the functions stand */
+#define CODE_AHEAD 2u     /* they are called before they stand */
+#define CODE_CHECKED 4u   /* the enumeration's check stands */
+#define CODE_FOLLOWED 8u  /* it is known whether it is straight */
+#define CODE_STRAIGHT 16u /* it is */
 
 /* Something to move: a node, and its place: "value->name", or "*value". */
 struct piece {

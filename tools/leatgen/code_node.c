@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/leatgen/code.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define DEEP 4 /* structures in structures that are taken apart */
@@ -13,18 +12,37 @@ static bool holds_another(unsigned int kind) {
                kind == LEAT_XDR_KIND_HELD || kind == LEAT_XDR_KIND_CHAIN;
 }
 
-/* A typedef may name itself by way of lists alone, so the steps are counted. */
-bool code_is_straight(const struct code *code, uint32_t node) {
-        for (size_t steps = 0; steps <= code->schema->node_count; steps++) {
-                const struct leat_xdr_node *at = code_node(code, node);
-                if (!holds_another(at->kind))
-                        return !(at->flags & LEAT_XDR_FLAG_RECURSIVE);
-                if ((at->kind == LEAT_XDR_KIND_ARRAY || at->kind == LEAT_XDR_KIND_LIST) &&
-                    code_node(code, at->first)->wire_min == 0)
-                        return false;
-                node = at->first;
+/* Arrays of things that are not on the wire. */
+static bool is_array_of_nothing(const struct code *code, const struct leat_xdr_node *node) {
+        return (node->kind == LEAT_XDR_KIND_ARRAY || node->kind == LEAT_XDR_KIND_LIST) &&
+               code_node(code, node->first)->wire_min == 0;
+}
+
+/*
+ * All from this node to the one that holds no other are straight, or none is. Each is gone by once: the way is as long as a chain of typedefs.
+ * A typedef may name itself by way of lists alone: that way comes back to where it was, and is not straight.
+ */
+static void follow(const struct code *code, uint32_t node) {
+        uint32_t end = node;
+        while (!(code->told[end] & CODE_FOLLOWED)) {
+                const struct leat_xdr_node *at = code_node(code, end);
+                code->told[end] |= CODE_FOLLOWED;
+                if (is_array_of_nothing(code, at))
+                        return;
+                if (holds_another(at->kind))
+                        end = at->first;
+                else if (!(at->flags & LEAT_XDR_FLAG_RECURSIVE))
+                        code->told[end] |= CODE_STRAIGHT;
         }
-        return false;
+        if (code->told[end] & CODE_STRAIGHT)
+                for (; node != end; node = code_node(code, node)->first)
+                        code->told[node] |= CODE_STRAIGHT;
+}
+
+bool code_is_straight(const struct code *code, uint32_t node) {
+        if (!(code->told[node] & CODE_FOLLOWED))
+                follow(code, node);
+        return code->told[node] & CODE_STRAIGHT;
 }
 
 unsigned int code_number_size(const struct code *code, uint32_t node) {
@@ -124,14 +142,7 @@ const char *place_address(const struct code *code, const char *place) {
 void pieces_add(const struct code *code, struct pieces *pieces, uint32_t node, const char *place) {
         if (code_is_leaf(code, node) && !code_leaf_size(code, node))
                 return; /* it is nothing: void, opaque[0] */
-        if (pieces->count == pieces->room) {
-                size_t room = pieces->room ? 2 * pieces->room : 8;
-                struct piece *more = job_take(code->job, room * sizeof(*more));
-                if (pieces->count)
-                        memcpy(more, pieces->piece, pieces->count * sizeof(*more));
-                pieces->piece = more;
-                pieces->room = room;
-        }
+        pieces->piece = job_grow(code->job, pieces->piece, pieces->count, &pieces->room, sizeof(*pieces->piece));
         pieces->piece[pieces->count++] = (struct piece){ node, place };
 }
 

@@ -1,25 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/leatgen/compatible.h"
 
-#include "tools/leatgen/emit.h"
 #include "tools/leatgen/source.h"
 #include "tools/leatgen/stages.h"
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- what was found ---- */
-
-static void *grow(void *all, size_t count, size_t *room, size_t size) {
-        if (count < *room)
-                return all;
-        *room = *room ? 2 * *room : 64;
-        void *more = realloc(all, *room * size);
-        if (!more)
-                job_no_memory();
-        return more;
-}
 
 static const char *place_text(struct job *job, const struct place *place) {
         if (!place || !place->source)
@@ -29,28 +17,39 @@ static const char *place_text(struct job *job, const struct place *place) {
 
 void found(struct comparison *c, enum level level, const struct place *place, const struct place *old,
            const char *format, ...) {
-        char *text = NULL;
         va_list arguments;
         va_start(arguments, format);
-        if (vasprintf(&text, format, arguments) < 0)
-                job_no_memory();
+        const char *text = job_format_list(c->job, format, arguments);
         va_end(arguments);
         const char *before = place_text(c->job, old);
-        const char *whole = before ? job_format(c->job, "%s (%s)", text, before) : job_intern_text(c->job, text);
-        free(text);
-        c->findings = grow(c->findings, c->finding_count, &c->finding_room, sizeof(*c->findings));
+        const char *whole = before ? job_format(c->job, "%s (%s)", text, before) : text;
+        c->findings = job_grow(c->job, c->findings, c->finding_count, &c->finding_room, sizeof(*c->findings));
         c->findings[c->finding_count] = (struct finding){ level, place, whole, c->finding_count };
         c->finding_count++;
 }
 
-/* In the order of the new file; what has no place there comes first. */
+/* What has no place comes first, then the file itself, then those that it includes. */
+static int by_file(const struct source *one, const struct source *other) {
+        if (one == other)
+                return 0;
+        if (!one || !other)
+                return one ? 1 : -1;
+        if (!one->included.source != !other->included.source)
+                return one->included.source ? 1 : -1;
+        return strcmp(one->name, other->name);
+}
+
+/* In the order of the new file. */
 static int by_place(const void *one, const void *other) {
         const struct finding *a = one, *b = other;
         const struct place nowhere = { 0 };
         const struct place *at = a->place ? a->place : &nowhere, *bt = b->place ? b->place : &nowhere;
-        if (at->source == bt->source && at->line != bt->line)
+        int order = by_file(at->source, bt->source);
+        if (order != 0)
+                return order;
+        if (at->line != bt->line)
                 return at->line < bt->line ? -1 : 1;
-        if (at->source == bt->source && at->column != bt->column)
+        if (at->column != bt->column)
                 return at->column < bt->column ? -1 : 1;
         return (a->order > b->order) - (a->order < b->order);
 }
@@ -71,45 +70,67 @@ static int show(struct comparison *c, struct page *page) {
         return (int)worst;
 }
 
+/* ---- what lies in definitions ---- */
+
+static struct pair_key key_of_name(const struct comparison *c, const void *owner, const char *name) {
+        return (struct pair_key){ (uintptr_t)owner, (uintptr_t)job_intern_text(c->job, name) };
+}
+
+static struct pair_key key_of_number(const void *owner, int64_t number) {
+        return (struct pair_key){ (uintptr_t)owner, (uint64_t)number };
+}
+
+const void *item_of_name(const struct comparison *c, const void *owner, const char *name) {
+        return pairs_get(&c->named, key_of_name(c, owner, name));
+}
+
+const void *item_of_number(const struct comparison *c, const void *owner, int64_t number) {
+        return pairs_get(&c->numbered, key_of_number(owner, number));
+}
+
+static void add_number(struct comparison *c, const void *owner, int64_t number, const void *item) {
+        pairs_add(c->job, &c->numbered, key_of_number(owner, number), item);
+}
+
+static void add_item(struct comparison *c, const void *owner, const char *name, int64_t number, const void *item) {
+        pairs_add(c->job, &c->named, key_of_name(c, owner, name), item);
+        add_number(c, owner, number, item);
+}
+
+static void add_arms(struct comparison *c, const struct definition *definition) {
+        for (const struct arm *arm = definition->arms; arm; arm = arm->next)
+                for (const struct label *label = arm->labels; label; label = label->next)
+                        add_number(c, definition, label->value, arm);
+}
+
+static void add_procedures(struct comparison *c, const struct definition *program) {
+        for (const struct version *version = program->versions; version; version = version->next)
+                for (const struct procedure *procedure = version->procedures; procedure; procedure = procedure->next)
+                        add_item(c, version, procedure->name, (int64_t)procedure->number.value, procedure);
+}
+
+static void add_items(struct comparison *c, const struct interface *interface) {
+        for (const struct definition *definition = interface->definitions; definition; definition = definition->next)
+                if (definition->kind == DEFINITION_UNION)
+                        add_arms(c, definition);
+                else if (definition->kind == DEFINITION_PROGRAM)
+                        add_procedures(c, definition);
+                else if (definition->kind == DEFINITION_ENUM)
+                        for (const struct enumerator *one = definition->enumerators; one; one = one->next)
+                                add_item(c, definition, one->name, one->value, one);
+}
+
 /* ---- pairs ---- */
 
-static struct pair *slot(const struct comparison *c, const void *old, const void *now) {
-        uint64_t hash = ((uint64_t)(uintptr_t)old * 31 + (uint64_t)(uintptr_t)now) * 0x9E3779B97F4A7C15u;
-        size_t mask = c->met_room - 1;
-        for (size_t i = (size_t)(hash >> 20) & mask;; i = (i + 1) & mask)
-                if (!c->met[i].old || (c->met[i].old == old && c->met[i].now == now))
-                        return &c->met[i];
-}
-
-static void grow_met(struct comparison *c) {
-        struct pair *before = c->met;
-        size_t room = c->met_room;
-        c->met_room = room ? 2 * room : 256;
-        c->met = calloc(c->met_room, sizeof(*c->met));
-        if (!c->met)
-                job_no_memory();
-        for (size_t i = 0; i < room; i++)
-                if (before[i].old)
-                        *slot(c, before[i].old, before[i].now) = before[i];
-        free(before);
-}
-
 bool meet(struct comparison *c, const void *old, const void *now) {
-        if (2 * c->met_count >= c->met_room)
-                grow_met(c);
-        struct pair *pair = slot(c, old, now);
-        if (pair->old)
-                return false;
-        *pair = (struct pair){ old, now };
-        c->met_count++;
-        return true;
+        return !pairs_add(c->job, &c->met, (struct pair_key){ (uintptr_t)old, (uintptr_t)now }, now);
 }
 
 void compare_later(struct comparison *c, const struct definition *old, const struct definition *now) {
         if (!meet(c, old, now))
                 return;
-        c->list = grow(c->list, c->list_count, &c->list_room, sizeof(*c->list));
-        c->list[c->list_count++] = (struct pair){ old, now };
+        c->list = job_grow(c->job, c->list, c->list_count, &c->list_room, sizeof(*c->list));
+        c->list[c->list_count++] = (struct meeting){ old, now };
 }
 
 /* ---- definitions by name ---- */
@@ -176,7 +197,7 @@ static void compare_names(struct comparison *c) {
 
 /* One that comes from the file's name is nobody's decision: the old file may be called otherwise to lie beside the new one. */
 static bool prefix_is_chosen(const struct interface *interface) {
-        return interface->namespace_name || has_program(interface);
+        return interface->namespace_name || interface_has_program(interface);
 }
 
 static void compare_prefixes(struct comparison *c) {
@@ -189,16 +210,15 @@ static void compare_prefixes(struct comparison *c) {
 int compare_interfaces(struct job *job, const struct interface *old, const struct interface *interface,
                        struct page *page) {
         struct comparison c = { .job = job, .old = old, .now = interface };
+        add_items(&c, old);
+        add_items(&c, interface);
         compare_prefixes(&c);
         compare_programs(&c);
         compare_names(&c);
         while (c.list_done < c.list_count) {
-                struct pair pair = c.list[c.list_done++];
-                compare_definitions(&c, pair.old, pair.now);
+                struct meeting met = c.list[c.list_done++];
+                compare_definitions(&c, met.old, met.now);
         }
         int worst = show(&c, page);
-        free(c.findings);
-        free(c.list);
-        free(c.met);
         return worst;
 }

@@ -9,6 +9,7 @@
  */
 
 #include "tools/leatgen/job.h"
+#include "tools/leatgen/pairs.h"
 
 enum level {
         LEVEL_COMPATIBLE, /* worth to be said, but nothing breaks */
@@ -23,8 +24,8 @@ struct finding {
         size_t order;
 };
 
-struct pair {
-        const void *old, *now;
+struct meeting {
+        const struct definition *old, *now;
 };
 
 struct comparison {
@@ -32,10 +33,10 @@ struct comparison {
         const struct interface *old, *now;
         struct finding *findings;
         size_t finding_count, finding_room;
-        struct pair *list; /* of definitions, in the order in which they met */
+        struct meeting *list; /* of definitions, in the order in which they met */
         size_t list_count, list_room, list_done;
-        struct pair *met; /* an open hash table of the pairs */
-        size_t met_count, met_room;
+        struct pairs met;
+        struct pairs named, numbered; /* what lies in both: enumerators, arms, procedures */
 };
 
 /* A line of the result. `old` is where it stood before; NULL: nowhere. */
@@ -44,6 +45,13 @@ void found(struct comparison *c, enum level level, const struct place *place, co
 
 /* Whether the two meet for the first time. */
 bool meet(struct comparison *c, const void *old, const void *now);
+
+/*
+ * What an owner has of a name or of a number: an enumeration its enumerators, a union the arms by their labels, a version its procedures. Of several
+ * it is the first; NULL: it has none.
+ */
+const void *item_of_name(const struct comparison *c, const void *owner, const char *name);
+const void *item_of_number(const struct comparison *c, const void *owner, int64_t number);
 
 /* Two definitions of types; compared later, by compare_definitions(). */
 void compare_later(struct comparison *c, const struct definition *old, const struct definition *now);

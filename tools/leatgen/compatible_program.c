@@ -9,15 +9,11 @@ static unsigned long of(const struct number *number) {
         return (unsigned long)number->value;
 }
 
-static bool void_result(const struct declaration *result) {
-        return result->type.kind == TYPE_VOID && result->shape == SHAPE_PLAIN;
-}
-
 static void compare_result(struct comparison *c, const char *what, const struct procedure *old,
                            const struct procedure *now) {
-        if (void_result(&old->result) != void_result(&now->result))
+        if (has_result(old) != has_result(now))
                 found(c, LEVEL_WIRE, &now->place, &old->place, "%s has %s", what,
-                      void_result(&now->result) ? "no result any more" : "a result, and had none");
+                      has_result(now) ? "a result, and had none" : "no result any more");
         else
                 compare_declarations(c, job_format(c->job, "the result of %s", what), &old->result, &now->result);
 }
@@ -47,11 +43,14 @@ static void compare_procedures(struct comparison *c, const struct procedure *old
         compare_arguments(c, what, old, now);
 }
 
-static const struct procedure *procedure_of(const struct version *version, const struct procedure *like, bool by_name) {
-        for (const struct procedure *procedure = version->procedures; procedure; procedure = procedure->next)
-                if (by_name ? strcmp(procedure->name, like->name) == 0 : procedure->number.value == like->number.value)
-                        return procedure;
-        return NULL;
+static const struct procedure *of_same_name(const struct comparison *c, const struct version *version,
+                                            const struct procedure *like) {
+        return item_of_name(c, version, like->name);
+}
+
+static const struct procedure *of_same_number(const struct comparison *c, const struct version *version,
+                                              const struct procedure *like) {
+        return item_of_number(c, version, (int64_t)like->number.value);
 }
 
 static void compare_versions(struct comparison *c, const struct version *old, const struct version *now) {
@@ -59,8 +58,8 @@ static void compare_versions(struct comparison *c, const struct version *old, co
                 found(c, LEVEL_SOURCE, &now->place, &old->place, "the version `%s` was called `%s`", now->name,
                       old->name);
         for (const struct procedure *procedure = old->procedures; procedure; procedure = procedure->next) {
-                const struct procedure *same = procedure_of(now, procedure, false);
-                const struct procedure *moved = procedure_of(now, procedure, true);
+                const struct procedure *same = of_same_number(c, now, procedure);
+                const struct procedure *moved = of_same_name(c, now, procedure);
                 if (moved && moved != same)
                         found(c, LEVEL_WIRE, &moved->place, &procedure->place,
                               "the procedure `%s` is number %lu, was %lu", moved->name, of(&moved->number),
@@ -73,7 +72,7 @@ static void compare_versions(struct comparison *c, const struct version *old, co
                               now->name);
         }
         for (const struct procedure *procedure = now->procedures; procedure; procedure = procedure->next)
-                if (!procedure_of(old, procedure, false) && !procedure_of(old, procedure, true))
+                if (!of_same_number(c, old, procedure) && !of_same_name(c, old, procedure))
                         found(c, LEVEL_COMPATIBLE, &procedure->place, NULL,
                               "the procedure `%s` (%lu) is new: old servers answer that they do not have it",
                               procedure->name, of(&procedure->number));

@@ -71,21 +71,14 @@ static bool range_of(const struct type *type, int64_t *low, int64_t *high) {
         return true;
 }
 
-static const struct enumerator *enumerator_of(const struct definition *definition, int64_t value) {
-        const struct enumerator *enumerator = definition->enumerators;
-        while (enumerator && enumerator->value != value)
-                enumerator = enumerator->next;
-        return enumerator;
-}
-
-static bool accepts(const struct type *type, int64_t low, int64_t high) {
+static bool accepts(const struct comparison *c, const struct type *type, int64_t low, int64_t high) {
         int64_t least = 0, most = 0;
         if (!range_of(type, &least, &most) || low < least || high > most)
                 return false;
         if (type->kind != TYPE_NAMED)
                 return true;
         for (; low <= high; low++) /* at most as often as there are enumerators */
-                if (!enumerator_of(type->definition, low))
+                if (!item_of_number(c, type->definition, low))
                         return false;
         return true;
 }
@@ -95,7 +88,7 @@ static void compare_plain(const struct sides *s) {
         int64_t low, high;
         if (old->kind == now->kind && old->kind != TYPE_NAMED)
                 return;
-        if (range_of(old, &low, &high) && accepts(now, low, high))
+        if (range_of(old, &low, &high) && accepts(s->c, now, low, high))
                 differ(s, LEVEL_SOURCE, ": the same bytes, but an old peer refuses values that it did not know");
         else
                 differ(s, LEVEL_WIRE, "");
@@ -297,17 +290,10 @@ void compare_fields(struct comparison *c, const char *owner, const struct place 
 
 /* ---- enumerations ---- */
 
-static const struct enumerator *named_like(const struct definition *definition, const char *name) {
-        const struct enumerator *enumerator = definition->enumerators;
-        while (enumerator && strcmp(enumerator->name, name) != 0)
-                enumerator = enumerator->next;
-        return enumerator;
-}
-
 static void compare_enumerations(struct comparison *c, const struct definition *old, const struct definition *now) {
         for (const struct enumerator *before = old->enumerators; before; before = before->next) {
-                const struct enumerator *named = named_like(now, before->name);
-                const struct enumerator *valued = enumerator_of(now, before->value);
+                const struct enumerator *named = item_of_name(c, now, before->name);
+                const struct enumerator *valued = item_of_number(c, now, before->value);
                 if (named && named->value != before->value)
                         found(c, LEVEL_WIRE, &named->place, &before->place, "`%s` is %d, was %d", named->name,
                               named->value, before->value);
@@ -319,20 +305,12 @@ static void compare_enumerations(struct comparison *c, const struct definition *
                               "`%s` (%d) is gone: it is refused from old peers", before->name, before->value);
         }
         for (const struct enumerator *after = now->enumerators; after; after = after->next)
-                if (!named_like(old, after->name) && !enumerator_of(old, after->value))
+                if (!item_of_name(c, old, after->name) && !item_of_number(c, old, after->value))
                         found(c, LEVEL_COMPATIBLE, &after->place, NULL, "`%s` (%d) is new: old peers refuse it",
                               after->name, after->value);
 }
 
 /* ---- unions ---- */
-
-static const struct arm *arm_of(const struct definition *definition, int32_t value) {
-        for (const struct arm *arm = definition->arms; arm; arm = arm->next)
-                for (const struct label *label = arm->labels; label; label = label->next)
-                        if (label->value == value)
-                                return arm;
-        return NULL;
-}
 
 static const struct arm *default_of(const struct definition *definition) {
         const struct arm *arm = definition->arms;
@@ -363,7 +341,7 @@ static void compare_arms(struct comparison *c, const char *owner, const struct a
 
 static void compare_label(struct comparison *c, const char *owner, const struct definition *now, const struct arm *arm,
                           const struct label *label) {
-        const struct arm *same = arm_of(now, label->value);
+        const struct arm *same = item_of_number(c, now, label->value);
         if (!same)
                 same = default_of(now);
         if (same)
@@ -408,7 +386,7 @@ static void compare_unions(struct comparison *c, const char *owner, const struct
                         compare_label(c, owner, now, arm, label);
         for (const struct arm *arm = now->arms; arm; arm = arm->next)
                 for (const struct label *label = arm->labels; label; label = label->next)
-                        if (!arm_of(old, label->value))
+                        if (!item_of_number(c, old, label->value))
                                 compare_new_label(c, owner, old, arm, label);
         compare_defaults(c, owner, old, now);
 }

@@ -10,6 +10,9 @@
 /* How a variable of the type alone is declared: "int32_t", "struct dir_entry". NULL for void. */
 const char *c_type_of(const struct type *type);
 
+/* A number as C has it, for where nothing binds closer than a minus. */
+void emit_int(struct page *page, int32_t value);
+
 /* A comment, at an indentation of so many blanks; whatever would end or begin another one in it is taken apart. Nothing for NULL. */
 void emit_comment(struct page *page, const char *text, unsigned indent);
 
@@ -27,9 +30,6 @@ void verbatim_begin(struct job *job, const struct interface *interface, uint32_t
 void verbatim_line(struct job *job, const struct interface *interface, struct page *page, struct definition *line,
                    bool first);
 void verbatim_end(const struct interface *interface);
-bool verbatim_is_for(const struct definition *line, uint32_t output);
-/* Marks as `done` the lines of conditions that cannot stay in the output. emit_conditions.c */
-void verbatim_conditions(struct job *job, const struct interface *interface, uint32_t output);
 
 /* A member or a typedef's name, without the semicolon. A member of the shape T<> has an own structure, of the tag or none. */
 void emit_declaration(struct page *page, const struct declaration *declaration, const char *name, const char *tag,
@@ -54,6 +54,9 @@ enum passing {
 };
 enum passing passing_of(const struct schema *schema, const struct declaration *declaration);
 
+/* What one that is passed by PASS_POINTER points to. */
+const char *pointed_to(const struct schema *schema, const struct declaration *declaration);
+
 /* "const struct dir_entry *entry" */
 void emit_parameter(struct page *page, const struct schema *schema, const struct declaration *declaration);
 /* "struct dir_entry *ret_result" */
@@ -68,9 +71,7 @@ void emit_stub_head(struct page *page, const struct schema *schema, const struct
 /* The member of the structure of functions: "lookup" of dir_lookup_2 in dir_2. */
 const char *procedure_member(struct job *job, const struct interface *interface, const struct procedure *procedure);
 
-bool has_program(const struct interface *interface);
-
-/* Each procedure of the interface's own programs, in their order. */
+/* Each version of the interface's own programs, in their order. */
 typedef void version_step(struct job *job, const struct interface *interface, const struct schema *schema,
                           const struct definition *program, const struct version *version, struct page *page);
 void for_versions(struct job *job, const struct interface *interface, const struct schema *schema, struct page *page,

@@ -29,6 +29,15 @@ const char *c_type_of(const struct type *type) {
         return type->kind == TYPE_NAMED ? type->definition->c_type : primitive_types[type->kind];
 }
 
+/* ---- numbers ---- */
+
+void emit_int(struct page *page, int32_t value) {
+        if (value == INT32_MIN) /* C has no negative numbers to write: 2147483648 is no int */
+                page_add(page, "-2147483647 - 1");
+        else
+                page_format(page, "%d", value);
+}
+
 /* ---- comments ---- */
 
 static void emit_comment_line(struct page *page, const char *text, size_t size) {
@@ -184,8 +193,7 @@ enum passing passing_of(const struct schema *schema, const struct declaration *d
         }
 }
 
-/* What an optional one points to. */
-static const char *pointed_to(const struct schema *schema, const struct declaration *declaration) {
+const char *pointed_to(const struct schema *schema, const struct declaration *declaration) {
         return schema->nodes[schema->nodes[declaration->node].node.first].c_type;
 }
 
@@ -225,7 +233,7 @@ void emit_values(struct page *page, const struct schema *schema, const struct pr
                 emit_parameter(page, schema, argument);
                 page_add(page, ", ");
         }
-        if (procedure->result.type.kind == TYPE_VOID)
+        if (!has_result(procedure))
                 return;
         emit_result(page, schema, &procedure->result);
         page_add(page, ", ");
@@ -254,13 +262,6 @@ const char *procedure_member(struct job *job, const struct interface *interface,
         size -= size > 0 && name[size - 1] == '_';
         const char *member = job_intern(job, name, size > 0 ? size : strlen(name));
         return name_for_c(job, isdigit((unsigned char)member[0]) ? job_format(job, "_%s", member) : member);
-}
-
-bool has_program(const struct interface *interface) {
-        for (const struct definition *definition = interface->definitions; definition; definition = definition->next)
-                if (definition->kind == DEFINITION_PROGRAM && !definition->imported)
-                        return true;
-        return false;
 }
 
 void for_versions(struct job *job, const struct interface *interface, const struct schema *schema, struct page *page,

@@ -12,8 +12,8 @@ static void emit_filling(struct page *page, const struct schema *schema, const s
                         page_format(page, "        arguments.%s = %s;\n", name, name);
                         break;
                 case PASS_POINTER:
-                        page_format(page, "        arguments.%s = (%s *)%s;\n", name,
-                                    schema->nodes[schema->nodes[argument->node].node.first].c_type, name);
+                        page_format(page, "        arguments.%s = (%s *)%s;\n", name, pointed_to(schema, argument),
+                                    name);
                         break;
                 case PASS_ARRAY:
                         page_format(page, "        memcpy(arguments.%s, %s, sizeof(arguments.%s));\n", name, name,
@@ -52,8 +52,7 @@ static void emit_stubs(struct job *job, const struct interface *interface, const
                         emit_filling(page, schema, procedure);
                 page_format(page, "        return leat_rpc_call(client, &%s_program, %u, ", version->c_name, index++);
                 emit_argument(page, schema, procedure);
-                page_format(page, ", %s, call);\n}\n",
-                            procedure->result.type.kind == TYPE_VOID ? "NULL" : "ret_result");
+                page_format(page, ", %s, call);\n}\n", has_result(procedure) ? "ret_result" : "NULL");
         }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tools/leatgen/emit.h"
+#include "tools/leatgen/emit_verbatim.h"
 
 #include <string.h>
 
@@ -48,20 +48,19 @@ struct conditions {
         struct condition *open_braces; /* `extern "C" {` that wait for the brace */
 };
 
-static const char *skip_blanks(const char *at) {
+const char *verbatim_blanks(const char *at) {
         return at + strspn(at, " \t\r\f\v");
 }
 
-/* The text behind the word of a directive; NULL: it is another one. */
-static const char *directive(const char *text, const char *word) {
-        text = skip_blanks(text);
+const char *verbatim_directive(const char *text, const char *word) {
+        text = verbatim_blanks(text);
         if (*text != '#')
                 return NULL;
-        text = skip_blanks(text + 1);
+        text = verbatim_blanks(text + 1);
         size_t size = strlen(word);
         if (strncmp(text, word, size) != 0 || strspn(text + size, "abcdefghijklmnopqrstuvwxyz") > 0)
                 return NULL;
-        return skip_blanks(text + size);
+        return verbatim_blanks(text + size);
 }
 
 static size_t word_size(const char *text) {
@@ -103,8 +102,8 @@ static void begin(struct conditions *conditions, struct definition *line) {
                                          .first = line,
                                          .is_cplusplus = strstr(line->text, "__cplusplus") != NULL };
         note(conditions, condition, line);
-        const char *expression = directive(line->text, "if");
-        branch(condition, directive(line->text, "ifndef") || (expression && *expression == '!'));
+        const char *expression = verbatim_directive(line->text, "if");
+        branch(condition, verbatim_directive(line->text, "ifndef") || (expression && *expression == '!'));
         conditions->inner = condition;
 }
 
@@ -138,19 +137,9 @@ static void end(struct conditions *conditions, struct definition *line) {
 
 /* `#define NAME` right behind `#ifndef NAME`. */
 static bool is_guard(const struct condition *condition, const char *text) {
-        const char *name = condition->lines->next ? NULL : directive(condition->first->text, "ifndef");
-        const char *defined = name ? directive(text, "define") : NULL;
+        const char *name = condition->lines->next ? NULL : verbatim_directive(condition->first->text, "ifndef");
+        const char *defined = name ? verbatim_directive(text, "define") : NULL;
         return defined && word_size(name) == word_size(defined) && strncmp(name, defined, word_size(name)) == 0;
-}
-
-/* `}` or `extern "C" {`, alone on its line. */
-static bool is_brace(const char *text) {
-        if (*text == '}')
-                return !*skip_blanks(text + 1);
-        if (strncmp(text, "extern", 6) != 0 || strncmp(skip_blanks(text + 6), "\"C\"", 3) != 0)
-                return false;
-        text = skip_blanks(skip_blanks(text + 6) + 3);
-        return *text == '{' && !*skip_blanks(text + 1);
 }
 
 /* #else and #elif; those of another generator's condition are left out. */
@@ -166,12 +155,12 @@ static void next_branch(struct conditions *conditions, struct definition *line, 
 
 static void see_other(struct conditions *conditions, struct definition *line) {
         struct condition *inner = conditions->inner;
-        const char *text = skip_blanks(line->text);
+        const char *text = verbatim_blanks(line->text);
         if (!inner || !*text)
                 return;
         if (is_guard(inner, text)) {
                 note(conditions, inner, line);
-        } else if (inner->is_cplusplus && !inner->braces && is_brace(text)) {
+        } else if (inner->is_cplusplus && !inner->braces && verbatim_is_brace(text)) {
                 inner->braces = true;
                 inner->opens = *text != '}';
                 note(conditions, inner, line);
@@ -182,13 +171,14 @@ static void see_other(struct conditions *conditions, struct definition *line) {
 
 static void see_line(struct conditions *conditions, struct definition *line) {
         const char *text = line->text;
-        bool ends = directive(text, "endif"), is_else = directive(text, "else"), goes_on = directive(text, "elif");
+        bool ends = verbatim_directive(text, "endif"), is_else = verbatim_directive(text, "else"),
+             goes_on = verbatim_directive(text, "elif");
         const struct condition *within = conditions->inner;
         if (within && (ends || is_else || goes_on))
                 within = within->outer;
         if (within && within->off)
                 add(conditions, &within->off->untaken, line);
-        if (directive(text, "if") || directive(text, "ifdef") || directive(text, "ifndef"))
+        if (verbatim_directive(text, "if") || verbatim_directive(text, "ifdef") || verbatim_directive(text, "ifndef"))
                 begin(conditions, line);
         else if (ends)
                 end(conditions, line);
@@ -199,8 +189,7 @@ static void see_line(struct conditions *conditions, struct definition *line) {
 }
 
 static bool stands_in_header(const struct definition *definition) {
-        return !definition->imported && definition->kind != DEFINITION_VERBATIM &&
-               definition->kind != DEFINITION_PROGRAM;
+        return !definition->imported && (definition_is_type(definition) || definition->kind == DEFINITION_CONST);
 }
 
 void verbatim_conditions(struct job *job, const struct interface *interface, uint32_t output) {

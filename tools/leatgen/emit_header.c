@@ -6,9 +6,6 @@
 #include "tools/leatgen/stages.h"
 #include <ctype.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* ---- constants ---- */
 
@@ -44,17 +41,13 @@ static void emit_constant(struct page *page, const struct definition *definition
 static void emit_signature(struct page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void emit_signature(struct page *page, const char *format, ...) {
         struct page line = { 0 };
-        char *made = NULL;
         va_list arguments;
         va_start(arguments, format);
-        if (vasprintf(&made, format, arguments) < 0)
-                job_no_memory();
+        page_format_list(&line, format, arguments);
         va_end(arguments);
-        page_add(&line, made);
         page_add(page, "\n");
         emit_wrapped(page, &line, 0);
         page_free(&line);
-        free(made);
 }
 
 static void emit_type_functions(struct page *page, const struct interface *interface, const struct schema *schema,
@@ -83,11 +76,6 @@ static void emit_type_functions(struct page *page, const struct interface *inter
                 "        return leat_xdr_decode(%s_type(), bytes, size_bytes, arena, rules, ret_value, ret_fault);\n"
                 "}\n",
                 name);
-}
-
-static bool is_own_type(const struct definition *definition) {
-        return !definition->imported && definition->kind != DEFINITION_CONST &&
-               definition->kind != DEFINITION_PROGRAM && definition->kind != DEFINITION_VERBATIM;
 }
 
 /* ---- programs ---- */
@@ -204,7 +192,7 @@ static void emit_head(struct page *page, const struct interface *interface) {
                 emit_comment(page, interface->documentation, 0);
                 page_add(page, "\n");
         }
-        if (has_program(interface))
+        if (interface_has_program(interface))
                 page_add(page, "#include <leat/rpc.h>\n");
         page_add(page, "#include <leat/xdr.h>\n#include <stdbool.h>\n");
 }
@@ -249,7 +237,7 @@ void emit_header(struct job *job, const struct interface *interface, const struc
         page_add(page, "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n");
         page_format(page, "\nextern const struct leat_xdr_schema %s_schema;\n", interface->table);
         for (const struct definition *definition = interface->definitions; definition; definition = definition->next)
-                if (is_own_type(definition))
+                if (!definition->imported && definition_is_type(definition))
                         emit_type_functions(page, interface, schema, definition);
         for_versions(job, interface, schema, page, emit_version);
         page_add(page, "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n");

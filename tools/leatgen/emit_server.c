@@ -11,7 +11,7 @@ static void emit_argument(struct page *page, const struct schema *schema, const 
         if (passing == PASS_VALUE)
                 page_format(page, "*(const %s *)", c_type_of(&argument->type));
         else if (passing == PASS_POINTER)
-                page_format(page, "*(%s *const *)", schema->nodes[schema->nodes[argument->node].node.first].c_type);
+                page_format(page, "*(%s *const *)", pointed_to(schema, argument));
         page_add(page, "argument, ");
 }
 
@@ -35,7 +35,7 @@ static void emit_case(struct job *job, const struct interface *interface, const 
         } else {
                 emit_argument(&line, schema, procedure);
         }
-        page_format(&line, "%srequest, userdata);", procedure->result.type.kind == TYPE_VOID ? "" : "result, ");
+        page_format(&line, "%srequest, userdata);", has_result(procedure) ? "result, " : "");
         emit_wrapped(page, &line, 16);
         page_add(page, procedure->argument_type ? "        }\n" : "");
         page_free(&line);
@@ -46,7 +46,7 @@ static void emit_dispatch(struct job *job, const struct interface *interface, co
         bool arguments = false, results = false;
         for (const struct procedure *procedure = version->procedures; procedure; procedure = procedure->next) {
                 arguments |= procedure->arguments != NULL;
-                results |= procedure->result.type.kind != TYPE_VOID;
+                results |= has_result(procedure);
         }
         page_format(
                 page,

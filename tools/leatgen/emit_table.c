@@ -78,14 +78,15 @@ static void emit_node(struct page *page, const struct planned_node *planned, siz
 /* ---- tables ---- */
 
 /* Compilers set tables on multiples of 32 bytes, if nobody says what they need. */
-static const char *packing(bool small) {
-        return small ? " __attribute__((aligned(4)))" : "";
+static void begin_table(struct page *page, const char *prefix, const char *row, bool small) {
+        page_format(page, "\nstatic const struct leat_xdr_%s leat_%s_%ss[]%s = {\n", row, prefix, row,
+                    small ? " __attribute__((aligned(4)))" : "");
 }
 
 static void emit_nodes(struct page *page, const char *prefix, const struct schema *schema, bool small) {
         if (schema->node_count <= 1)
                 return;
-        page_format(page, "\nstatic const struct leat_xdr_node leat_%s_nodes[]%s = {\n", prefix, packing(small));
+        begin_table(page, prefix, "node", small);
         for (size_t i = 1; i < schema->node_count; i++) /* 0 is void in every schema */
                 emit_node(page, &schema->nodes[i], i);
         page_add(page, "};\n");
@@ -94,7 +95,7 @@ static void emit_nodes(struct page *page, const char *prefix, const struct schem
 static void emit_fields(struct page *page, const char *prefix, const struct schema *schema, bool small) {
         if (schema->field_count == 0)
                 return;
-        page_format(page, "\nstatic const struct leat_xdr_field leat_%s_fields[]%s = {\n", prefix, packing(small));
+        begin_table(page, prefix, "field", small);
         for (size_t i = 0; i < schema->field_count; i++) {
                 const struct planned_field *field = &schema->fields[i];
                 if (field->c_owner)
@@ -109,13 +110,11 @@ static void emit_fields(struct page *page, const char *prefix, const struct sche
 static void emit_values_of(struct page *page, const char *prefix, const struct schema *schema, bool small) {
         if (schema->value_count == 0)
                 return;
-        page_format(page, "\nstatic const struct leat_xdr_value leat_%s_values[]%s = {\n", prefix, packing(small));
+        begin_table(page, prefix, "value", small);
         for (size_t i = 0; i < schema->value_count; i++) {
                 const struct planned_value *value = &schema->values[i];
-                if (value->value == INT32_MIN)
-                        page_add(page, "        { -2147483647 - 1");
-                else
-                        page_format(page, "        { %d", value->value);
+                page_add(page, "        { ");
+                emit_int(page, value->value);
                 page_format(page, ", %u }, /* %zu */\n", value->name ? value->text : value->arm, i);
         }
         page_add(page, "};\n");

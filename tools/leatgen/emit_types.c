@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/leatgen/emit_types.h"
 
-#include <string.h>
-
 /* ---- one type ---- */
 
 /* The most that there may be, where the shape has a bound. */
@@ -11,10 +9,14 @@ static void emit_most(struct page *page, const struct declaration *declaration) 
                 page_format(page, " /* at most %u */", declaration->bound_value);
 }
 
-void emit_structure(struct page *page, const struct definition *definition) {
+static void begin_body(struct page *page, const struct definition *definition) {
         page_add(page, "\n");
         emit_comment(page, definition->documentation, 0);
         page_format(page, "%s {\n", definition->c_type);
+}
+
+void emit_structure(struct page *page, const struct definition *definition) {
+        begin_body(page, definition);
         for (const struct declaration *field = definition->fields; field; field = field->next) {
                 emit_comment(page, field->documentation, 8);
                 page_add(page, "        ");
@@ -27,15 +29,12 @@ void emit_structure(struct page *page, const struct definition *definition) {
 }
 
 static void emit_enumeration(struct page *page, const struct definition *definition) {
-        page_add(page, "\n");
-        emit_comment(page, definition->documentation, 0);
-        page_format(page, "%s {\n", definition->c_type);
+        begin_body(page, definition);
         for (const struct enumerator *one = definition->enumerators; one; one = one->next) {
                 emit_comment(page, one->documentation, 8);
-                if (one->value == INT32_MIN)
-                        page_format(page, "        %s = -2147483647 - 1,\n", one->c_name);
-                else
-                        page_format(page, "        %s = %d,\n", one->c_name, one->value);
+                page_format(page, "        %s = ", one->c_name);
+                emit_int(page, one->value);
+                page_add(page, ",\n");
         }
         page_add(page, "};\n");
 }
@@ -46,7 +45,7 @@ static const char *label_text(const struct label *label) {
         const struct definition *enumeration = label->number.constant;
         if (label->number.name && enumeration && enumeration->kind == DEFINITION_ENUM)
                 for (const struct enumerator *one = enumeration->enumerators; one; one = one->next)
-                        if (strcmp(one->name, label->number.name) == 0)
+                        if (one->name == label->number.name)
                                 return one->c_name;
         if (label->number.name && enumeration && enumeration->kind == DEFINITION_CONST)
                 return enumeration->c_name;
@@ -106,9 +105,7 @@ static bool has_arms(const struct definition *definition) {
 }
 
 static void emit_union(struct page *page, const struct definition *definition) {
-        page_add(page, "\n");
-        emit_comment(page, definition->documentation, 0);
-        page_format(page, "%s {\n", definition->c_type);
+        begin_body(page, definition);
         emit_comment(page, definition->discriminant.documentation, 8);
         page_add(page, "        ");
         emit_declaration(page, &definition->discriminant, definition->discriminant.c_name, NULL, 8);
@@ -163,7 +160,8 @@ static void emit_body(struct page *page, const struct definition *definition) {
 struct wait {
         struct definition *definition;
         struct declaration *next; /* of a structure or typedef */
-        struct arm *arm;          /* of a union */
+        struct arm *arm;          /* of a union: the one behind `next` */
+        bool held;                /* `next` is an arm's, and that is held */
         bool completes;           /* `next` was named; now what it contains is looked at */
 };
 
@@ -176,13 +174,7 @@ struct waits {
 static void push(struct waits *waits, struct definition *definition) {
         if (definition->imported || definition->seen)
                 return;
-        if (waits->count == waits->room) {
-                struct wait *more = job_take(waits->job, (2 * waits->room + 16) * sizeof(*more));
-                if (waits->count)
-                        memcpy(more, waits->all, waits->count * sizeof(*more));
-                waits->all = more;
-                waits->room = 2 * waits->room + 16;
-        }
+        waits->all = job_grow(waits->job, waits->all, waits->count, &waits->room, sizeof(*waits->all));
         definition->seen = true;
         struct wait *wait = &waits->all[waits->count++];
         *wait = (struct wait){ .definition = definition };
@@ -196,21 +188,13 @@ static void push(struct waits *waits, struct definition *definition) {
         }
 }
 
-/* The declaration that was looked at, if it is one of an arm. */
-static bool is_held(const struct wait *wait, const struct declaration *declaration) {
-        for (const struct arm *arm = wait->definition->kind == DEFINITION_UNION ? wait->definition->arms : NULL; arm;
-             arm = arm->next)
-                if (&arm->declaration == declaration)
-                        return arm->held;
-        return false;
-}
-
 static void advance(struct wait *wait) {
         wait->completes = false;
         if (wait->definition->kind == DEFINITION_STRUCT) {
                 wait->next = wait->next->next;
         } else if (wait->arm) {
                 wait->next = &wait->arm->declaration;
+                wait->held = wait->arm->held;
                 wait->arm = wait->arm->next;
         } else {
                 wait->next = NULL;
@@ -231,7 +215,7 @@ static void look_at(struct waits *waits, struct wait *wait) {
         struct definition *named = declaration->type.kind == TYPE_NAMED ? declaration->type.definition : NULL;
         bool contains = declaration->shape == SHAPE_FIXED ||
                         (declaration->shape == SHAPE_PLAIN && wait->definition->kind != DEFINITION_TYPEDEF);
-        bool held = named && contains && is_held(wait, declaration);
+        bool held = wait->held;
         if (named && !wait->completes) {
                 wait->completes = true;
                 if (named->kind == DEFINITION_TYPEDEF || named->kind == DEFINITION_ENUM)

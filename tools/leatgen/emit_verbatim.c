@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tools/leatgen/emit.h"
+#include "tools/leatgen/emit_verbatim.h"
 
 #include "tools/leatgen/map.h"
 #include "tools/leatgen/report.h"
@@ -37,10 +37,6 @@ static bool is_letter(char letter) {
         return isalnum((unsigned char)letter) || letter == '_';
 }
 
-static const char *skip_blanks(const char *at) {
-        return at + strspn(at, " \t\r\f\v");
-}
-
 /* ---- words of a declaration ---- */
 
 static bool is_word(const char *word, size_t size, const char *text) {
@@ -64,7 +60,7 @@ static bool is_tag(const char *word, size_t size) {
 
 /* Whether it stands where a type does: before a name or a star. */
 static bool stands_for_type(const char *behind) {
-        behind = skip_blanks(behind);
+        behind = verbatim_blanks(behind);
         return is_letter(*behind) || *behind == '*';
 }
 
@@ -163,15 +159,15 @@ static bool is_foreign_pragma(const char *text) {
 
 /* Headers that declare rpcgen's types, or that rpcgen made, and pragmas that only one compiler knew. */
 static bool is_foreign_directive(const char *text) {
-        text = skip_blanks(skip_blanks(text) + 1);
-        if (strncmp(text, "pragma", 6) == 0)
-                return is_foreign_pragma(skip_blanks(text + 6));
-        if (strncmp(text, "ident", 5) == 0)
+        const char *pragma = verbatim_directive(text, "pragma");
+        if (pragma)
+                return is_foreign_pragma(pragma);
+        if (verbatim_directive(text, "ident"))
                 return true;
-        if (strncmp(text, "include", 7) != 0)
+        text = verbatim_directive(text, "include");
+        if (!text)
                 return false;
         static const char *const folders[] = { "rpc/", "rpcsvc/", "nfs/", "gssrpc/", "tirpc/" };
-        text = skip_blanks(text + 7);
         size_t size = strcspn(text + (*text != '\0'), ">\"") + (*text != '\0');
         static const char *const endings[] = { "_clnt.h", "_svc.h" };
         for (size_t i = 0; *text == '"' && i < sizeof(endings) / sizeof(endings[0]); i++)
@@ -203,17 +199,16 @@ static const char *own_header(struct job *job, const struct interface *interface
         return NULL;
 }
 
-/* `extern "C" {` and the brace that ends it. */
-static bool is_brace_alone(const char *text) {
-        text = skip_blanks(text);
+bool verbatim_is_brace(const char *text) {
+        text = verbatim_blanks(text);
         if (strncmp(text, "extern", 6) == 0) {
-                text = skip_blanks(text + 6);
+                text = verbatim_blanks(text + 6);
                 if (strncmp(text, "\"C\"", 3) != 0)
                         return false;
-                text = skip_blanks(text + 3);
-                return *text == '{' && !*skip_blanks(text + 1);
+                text = verbatim_blanks(text + 3);
+                return *text == '{' && !*verbatim_blanks(text + 1);
         }
-        return *text == '}' && !*skip_blanks(text + 1);
+        return *text == '}' && !*verbatim_blanks(text + 1);
 }
 
 static bool goes_on(const char *text) {
@@ -223,13 +218,13 @@ static bool goes_on(const char *text) {
 
 static void judge_line(struct judge *judge, struct definition *line) {
         const char *text = line->text;
-        if (judge->continued || (!judge->comment && !judge->depth && *skip_blanks(text) == '#')) {
+        if (judge->continued || (!judge->comment && !judge->depth && *verbatim_blanks(text) == '#')) {
                 if (!judge->continued && is_foreign_directive(text))
                         line->seen = true;
                 judge->continued = goes_on(text);
                 return;
         }
-        if (!judge->begin && !judge->comment && is_brace_alone(text))
+        if (!judge->begin && !judge->comment && verbatim_is_brace(text))
                 return;
         bool was_comment = judge->comment && !judge->begin;
         if (!judge->begin)
@@ -241,9 +236,7 @@ static void judge_line(struct judge *judge, struct definition *line) {
 
 static void know_types(struct judge *judge, const struct interface *interface) {
         for (struct definition *type = interface->definitions; type; type = type->next)
-                if (type->kind != DEFINITION_VERBATIM && type->kind != DEFINITION_PROGRAM &&
-                    type->kind != DEFINITION_CONST && type->name && type->c_name &&
-                    strcmp(type->name, type->c_name) != 0)
+                if (definition_is_type(type) && type->name && type->c_name && strcmp(type->name, type->c_name) != 0)
                         map_set(judge->job, &judge->names, job_intern_text(judge->job, type->name), type);
 }
 
@@ -289,10 +282,9 @@ static bool is_standard(const char *name, size_t size) {
  */
 static bool emit_include(struct job *job, const struct interface *interface, struct page *page,
                          struct definition *line) {
-        const char *text = skip_blanks(line->text);
-        if (*text != '#' || strncmp(skip_blanks(text + 1), "include", 7) != 0)
+        const char *text = verbatim_directive(line->text, "include");
+        if (!text)
                 return false;
-        text = skip_blanks(skip_blanks(text + 1) + 7);
         const char *own = own_header(job, interface, text);
         const char *end = *text == '<' ? strchr(text, '>') : *text == '"' ? strchr(text + 1, '"') : NULL;
         bool plain = end && is_standard(text, (size_t)(end + 1 - text));
@@ -313,7 +305,7 @@ void verbatim_line(struct job *job, const struct interface *interface, struct pa
                 return;
         if (!line->seen)
                 page_format(page, "%s\n", line->text);
-        else if (first && *skip_blanks(line->text) != '#')
+        else if (first && *verbatim_blanks(line->text) != '#')
                 report_warning(job, &line->place,
                                "these %% lines can only be compiled with what rpcgen writes: they are left out");
         else if (first)

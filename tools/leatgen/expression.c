@@ -46,7 +46,7 @@ static __int128 parse_defined(struct expression *e) {
 
 /* Whether nothing but parentheses is beside it. */
 static bool stands_alone(struct expression *e, const char *name) {
-        while (name > e->begin && strchr(" \t\r\v\f", name[-1]))
+        while (name > e->begin && lex_is_blank(name[-1]))
                 name--;
         skip_blanks(e);
         return (name == e->begin || name[-1] == '(') && (e->at == e->end || *e->at == ')');

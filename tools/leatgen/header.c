@@ -20,15 +20,6 @@ struct scanner {
         unsigned depth, deeper, false_count; /* deeper: those for which there was no room */
 };
 
-static bool take_word(const char **text, const char *word) {
-        size_t size = strlen(word);
-        if (strncmp(*text, word, size) != 0 || lex_is_name((*text)[size]))
-                return false;
-        *text += size;
-        *text += strspn(*text, " \t\r\v\f");
-        return true;
-}
-
 /* ---- directives ---- */
 
 static void set_known(struct scanner *scanner, enum known known) {
@@ -66,24 +57,24 @@ static void turn_condition(struct scanner *scanner, bool is_else) {
 }
 
 static bool is_cplusplus(const char *text) {
-        return take_word(&text, "__cplusplus");
+        return lex_take_word(&text, "__cplusplus");
 }
 
 /* Returns false if it is another directive. */
 static bool condition(struct scanner *scanner, const char *text) {
-        if (take_word(&text, "if"))
+        if (lex_take_word(&text, "if"))
                 open_condition(scanner, strcmp(text, "0") == 0   ? KNOWN_FALSE
                                         : strcmp(text, "1") == 0 ? KNOWN_TRUE
                                                                  : KNOWN_NOTHING);
-        else if (take_word(&text, "ifdef"))
+        else if (lex_take_word(&text, "ifdef"))
                 open_condition(scanner, is_cplusplus(text) ? KNOWN_FALSE : KNOWN_NOTHING);
-        else if (take_word(&text, "ifndef"))
+        else if (lex_take_word(&text, "ifndef"))
                 open_condition(scanner, is_cplusplus(text) ? KNOWN_TRUE : KNOWN_NOTHING);
-        else if (take_word(&text, "elif"))
+        else if (lex_take_word(&text, "elif"))
                 turn_condition(scanner, false);
-        else if (take_word(&text, "else"))
+        else if (lex_take_word(&text, "else"))
                 turn_condition(scanner, true);
-        else if (take_word(&text, "endif"))
+        else if (lex_take_word(&text, "endif"))
                 close_condition(scanner);
         else
                 return false;
@@ -92,23 +83,17 @@ static bool condition(struct scanner *scanner, const char *text) {
 
 static void directive(struct scanner *scanner, const char *text) {
         const char *name = NULL;
-        text += strspn(text, " \t\r\v\f");
+        text += strspn(text, LEX_BLANKS);
         if (condition(scanner, text) || scanner->false_count)
                 return;
-        if (take_word(&text, "define"))
+        if (lex_take_word(&text, "define"))
                 imports_define(scanner->job, scanner->imports, text);
-        else if ((take_word(&text, "include") || take_word(&text, "include_next")) &&
+        else if ((lex_take_word(&text, "include") || lex_take_word(&text, "include_next")) &&
                  macro_header_name(scanner->job, text, &name))
                 imports_add(scanner->job, scanner->imports, scanner->source, name, *text == '"');
 }
 
 /* ---- code ---- */
-
-static void next_line(struct lexer *lexer) {
-        lexer->at++;
-        lexer->line++;
-        lexer->line_begin = lexer->at;
-}
 
 static bool at_comment(const struct lexer *lexer) {
         return lexer->end - lexer->at > 1 && lexer->at[0] == '/' && (lexer->at[1] == '*' || lexer->at[1] == '/');
@@ -127,14 +112,14 @@ static void pass_blanks(struct scanner *scanner) {
         bool at_begin = lexer->at == lexer->line_begin;
         while (lexer->at < lexer->end) {
                 if (*lexer->at == '\n') {
-                        next_line(lexer);
+                        lex_next_line(lexer);
                         at_begin = true;
                 } else if (at_comment(lexer)) {
                         pass_comment(lexer);
                 } else if (*lexer->at == '#' && at_begin) {
                         lexer->at++;
                         directive(scanner, lex_directive(lexer));
-                } else if (strchr(" \t\r\v\f", *lexer->at) && *lexer->at) {
+                } else if (lex_is_blank(*lexer->at)) {
                         lexer->at++;
                 } else {
                         return;

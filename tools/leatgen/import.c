@@ -40,7 +40,10 @@ static const char *machine_folder(struct job *job) {
         return NULL;
 }
 
-const char *const *system_folders(struct job *job) {
+/* The folders of the system's headers, NULL-terminated. */
+static const char *const *system_folders(struct job *job, struct imports *imports) {
+        if (imports->folders)
+                return imports->folders;
         const char **folders = job_take(job, 5 * sizeof(*folders));
         const char *machine = machine_folder(job);
         size_t count = 0;
@@ -49,10 +52,10 @@ const char *const *system_folders(struct job *job) {
                 folders[count++] = machine;
         folders[count++] = "/usr/include";
         folders[count++] = "/usr/include/tirpc"; /* where pkg-config's flags for libtirpc lead */
-        return folders;
+        return imports->folders = folders;
 }
 
-static const char *find_in(struct job *job, const char *const *folders, const char *name) {
+const char *find_in_folders(struct job *job, const char *const *folders, const char *name) {
         for (; folders && *folders; folders++) {
                 const char *path = job_format(job, "%s/%s", *folders, name);
                 if (path_is_file(path))
@@ -61,37 +64,35 @@ static const char *find_in(struct job *job, const char *const *folders, const ch
         return NULL;
 }
 
-static const char *find_header(struct job *job, const struct source *source, const char *name, bool quoted) {
+const char *imports_search(struct job *job, struct imports *imports, const char *name) {
+        const char *path = find_in_folders(job, job->options->search, name);
+        return path ? path : find_in_folders(job, system_folders(job, imports), name);
+}
+
+static const char *find_header(struct job *job, struct imports *imports, const struct source *source, const char *name,
+                               bool quoted) {
         if (quoted || name[0] == '/') {
                 const char *path = path_beside(job, source->path, name);
                 if (path_is_file(path))
                         return path;
         }
-        const char *path = find_in(job, job->options->search, name);
-        return path ? path : find_in(job, system_folders(job), name);
+        return imports_search(job, imports, name);
 }
 
-bool import_finds(struct job *job, const struct source *source, const char *name) {
-        return find_header(job, source, name, true) != NULL;
+bool imports_find(struct job *job, struct imports *imports, const struct source *source, const char *name) {
+        return find_header(job, imports, source, name, true) != NULL;
 }
 
 bool imports_add(struct job *job, struct imports *imports, const struct source *source, const char *name, bool quoted) {
-        const char *path = find_header(job, source, name, quoted);
+        const char *path = find_header(job, imports, source, name, quoted);
         if (!path) {
                 if (!imports->missing)
                         imports->missing = name;
                 return false;
         }
-        if (map_has(&imports->paths, path) || imports->count == HEADERS_MOST)
+        if (imports->count == HEADERS_MOST || map_add(job, &imports->paths, path, path))
                 return true;
-        map_set(job, &imports->paths, path, NULL);
-        if (imports->count == imports->room) {
-                imports->room = imports->room ? 2 * imports->room : 64;
-                const char **queue = job_take(job, imports->room * sizeof(*queue));
-                if (imports->count)
-                        memcpy(queue, imports->queue, imports->count * sizeof(*queue));
-                imports->queue = queue;
-        }
+        imports->queue = job_grow(job, imports->queue, imports->count, &imports->room, sizeof(*imports->queue));
         imports->queue[imports->count++] = path;
         return true;
 }
@@ -122,7 +123,7 @@ void imports_define(struct job *job, struct imports *imports, const char *text) 
         size_t size = 0;
         while (lex_is_name(text[size]))
                 size++;
-        const char *body = text + size + strspn(text + size, " \t\r\v\f");
+        const char *body = text + size + strspn(text + size, LEX_BLANKS);
         const char *comment = strstr(body, "/*");
         size_t body_size = comment ? (size_t)(comment - body) : strlen(body);
         if (size && text[size] != '(' && body_size)
@@ -168,35 +169,15 @@ static bool name_value(void *context, const char *name, size_t size, __int128 *r
         return value_of(asked, constant, ret_value, ret_is_open);
 }
 
-/* What <rpc/rpc.h> defines, which every output of rpcgen includes, so interfaces use it without a word. */
-static bool usual_constant(const char *name, __int128 *ret_value) {
-        static const struct {
-                const char *name;
-                int value;
-        } constants[] = { { "MAXNETNAMELEN", 255 }, { "MAX_AUTH_BYTES", 400 },   { "MAX_MACHINE_NAME", 255 },
-                          { "NGRPS", 16 },          { "RPC_MAXDATASIZE", 9000 }, { "MAX_NETOBJ_SZ", 1024 },
-                          { "HEXKEYBYTES", 48 },    { "KEYCHECKSUMSIZE", 16 },   { "RPC_MAXADDRSIZE", 1024 } };
-        for (size_t i = 0; i < sizeof(constants) / sizeof(*constants); i++) {
-                if (strcmp(constants[i].name, name) == 0) {
-                        *ret_value = constants[i].value;
-                        return true;
-                }
-        }
-        return false;
-}
-
 bool constant_lookup(struct job *job, const struct interface *interface, const char *name, __int128 *ret_value) {
         struct imports *imports = interface->imports;
-        if (imports) {
-                bool is_open;
-                struct asked asked = { job, imports, 0 };
-                read_headers(job, imports);
-                imports->steps = 0;
-                struct constant *constant = map_get(&imports->constants, name);
-                if (constant)
-                        return value_of(&asked, constant, ret_value, &is_open);
-        }
-        return usual_constant(name, ret_value);
+        struct asked asked = { job, imports, 0 };
+        bool is_open;
+        if (!imports)
+                return false;
+        read_headers(job, imports);
+        imports->steps = 0;
+        return value_of(&asked, map_get(&imports->constants, name), ret_value, &is_open);
 }
 
 const char *import_missing(const struct interface *interface) {

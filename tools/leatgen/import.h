@@ -26,8 +26,9 @@ struct imports {
         struct map constants; /* struct constant */
         const char **queue;   /* headers to read */
         size_t count, room, done;
-        const char *missing; /* the first header that was not found */
-        unsigned steps;      /* of one evaluation */
+        const char *missing;        /* the first header that was not found */
+        const char *const *folders; /* of the system's headers; NULL until one is looked for */
+        unsigned steps;             /* of one evaluation */
 };
 
 struct imports *imports_new(struct job *job);
@@ -36,7 +37,11 @@ struct imports *imports_new(struct job *job);
 bool imports_add(struct job *job, struct imports *imports, const struct source *source, const char *name, bool quoted);
 
 /* Whether there is a C header of that name. */
-bool import_finds(struct job *job, const struct source *source, const char *name);
+bool imports_find(struct job *job, struct imports *imports, const struct source *source, const char *name);
+/* The file of that name in a folder of -I or of the system; NULL: there is none. */
+const char *imports_search(struct job *job, struct imports *imports, const char *name);
+/* The same of these folders, NULL-terminated or NULL. */
+const char *find_in_folders(struct job *job, const char *const *folders, const char *name);
 
 /* A `%#define` of the interface itself: what stands behind that word. */
 void imports_define(struct job *job, struct imports *imports, const char *text);
@@ -47,8 +52,6 @@ bool constant_lookup(struct job *job, const struct interface *interface, const c
 /* All constants of a header's text, and the headers that it includes; header.c. */
 void header_scan(struct job *job, struct imports *imports, const struct source *source);
 void imports_add_constant(struct job *job, struct imports *imports, const char *name, const char *body);
-/* The folders of the system's headers, NULL-terminated. */
-const char *const *system_folders(struct job *job);
 
 /* The first header of a `%#include` that was not found, as written; NULL: there is none. */
 const char *import_missing(const struct interface *interface);

@@ -5,7 +5,7 @@
 /*
  * An interface as data: what the parser makes, the checker completes, and the emitters read.
  *
- * All of it lies in one pool (pool.h) that lives as long as the program; texts are interned there and end with a NUL. The parser fills in what
+ * All of it lies in one pool (job.h) that lives as long as the job; texts are interned there and end with a NUL. The parser fills in what
  * the file says. check() resolves names, evaluates numbers and fills in what is marked "checked"; names() fills in what is marked "named": the
  * C names; plan() what is marked "planned": how each type lies in memory and on the wire. Nothing is emitted unless all three went without
  * an error.
@@ -103,6 +103,9 @@ enum definition_kind {
         DEFINITION_VERBATIM, /* a % line, for the output */
         DEFINITION_KIND_MAX = DEFINITION_VERBATIM
 };
+
+/* As messages call them: "struct", "constant". */
+extern const char *const definition_kind_names[DEFINITION_KIND_MAX + 1];
 
 struct enumerator {
         struct place place;
@@ -216,5 +219,25 @@ struct interface {
         const char *namespace_name, *package_name; /* --extended; or NULL */
         const char *documentation;                 /* the comment at the file's head; or NULL */
 };
+
+/* A declaration in a type. */
+struct part {
+        struct declaration *declaration;
+        struct arm *arm; /* if it is a union's arm */
+};
+
+/*
+ * From one to the next, beginning with {0}: a structure's fields, a union's discriminant and then its arms, what a typedef is. Returns
+ * false behind the last one; of what is no type it is the only answer.
+ */
+bool next_part(struct definition *definition, struct part *part);
+
+/* ---- questions that several stages ask ---- */
+
+/* An enumeration, a structure, a union or a typedef. */
+bool definition_is_type(const struct definition *definition);
+/* Of its own: imported ones do not count. */
+bool interface_has_program(const struct interface *interface);
+bool has_result(const struct procedure *procedure);
 
 #endif

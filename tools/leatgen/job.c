@@ -3,7 +3,6 @@
 
 #include "tools/leatgen/report.h"
 #include <stdalign.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,15 +27,24 @@ void job_no_memory(void) {
         exit(1);
 }
 
-static void *allocate(size_t size_bytes) {
-        void *taken = calloc(1, size_bytes);
+void *allocate_cleared(size_t count, size_t size_bytes) {
+        void *taken = calloc(count ? count : 1, size_bytes);
+        if (!taken)
+                job_no_memory();
+        return taken;
+}
+
+void *allocate_again(void *old, size_t size_bytes) {
+        void *taken = realloc(old, size_bytes);
         if (!taken)
                 job_no_memory();
         return taken;
 }
 
 void job_begin(struct job *job, const struct options *options) {
-        *job = (struct job){ .options = options, .pool = allocate(sizeof(struct pool)), .reports = reports_new() };
+        *job = (struct job){ .options = options,
+                             .pool = allocate_cleared(1, sizeof(struct pool)),
+                             .reports = reports_new() };
 }
 
 void job_end(struct job *job) {
@@ -58,7 +66,7 @@ void *job_take(struct job *job, size_t size_bytes) {
         size_t whole = (size_bytes + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
         if (whole > (size_t)(pool->end - pool->at)) {
                 size_t room = whole > BLOCK_BYTES / 4 ? whole : BLOCK_BYTES;
-                struct block *block = allocate(sizeof(*block) + room);
+                struct block *block = allocate_cleared(1, sizeof(*block) + room);
                 block->next = pool->blocks;
                 pool->blocks = block;
                 if (room != BLOCK_BYTES)
@@ -69,6 +77,16 @@ void *job_take(struct job *job, size_t size_bytes) {
         void *taken = pool->at;
         pool->at += whole;
         return taken;
+}
+
+void *job_grow(struct job *job, void *items, size_t count, size_t *room, size_t item_bytes) {
+        if (count < *room)
+                return items;
+        *room = *room ? 2 * *room : 16;
+        void *more = job_take(job, *room * item_bytes);
+        if (count > 0)
+                memcpy(more, items, count * item_bytes);
+        return more;
 }
 
 /* FNV-1a. */
@@ -93,7 +111,7 @@ static void grow_texts(struct pool *pool) {
         const char **old = pool->texts;
         size_t old_room = pool->text_room;
         pool->text_room = old_room ? 2 * old_room : 1024;
-        pool->texts = allocate(pool->text_room * sizeof(*pool->texts));
+        pool->texts = allocate_cleared(pool->text_room, sizeof(*pool->texts));
         for (size_t i = 0; i < old_room; i++)
                 if (old[i])
                         *place_of(pool, old[i], strlen(old[i])) = old[i];
@@ -118,22 +136,40 @@ const char *job_intern_text(struct job *job, const char *text) {
         return job_intern(job, text, strlen(text));
 }
 
-const char *job_format(struct job *job, const char *format, ...) {
+const char *job_format_list(struct job *job, const char *format, va_list arguments) {
         char usual[256], *made = NULL; /* names: nearly all of them fit */
-        va_list arguments;
-        va_start(arguments, format);
+        va_list again;
+        va_copy(again, arguments);
         int size = vsnprintf(usual, sizeof(usual), format, arguments);
-        va_end(arguments);
-        if (size >= 0 && (size_t)size < sizeof(usual))
-                return job_intern(job, usual, (size_t)size);
-        va_start(arguments, format);
-        size = vasprintf(&made, format, arguments);
-        va_end(arguments);
+        bool fits = size >= 0 && (size_t)size < sizeof(usual);
+        if (!fits)
+                size = vasprintf(&made, format, again);
+        va_end(again);
         if (size < 0)
                 job_no_memory();
-        const char *text = job_intern(job, made, (size_t)size);
+        const char *text = job_intern(job, fits ? usual : made, (size_t)size);
         free(made);
         return text;
+}
+
+const char *job_format(struct job *job, const char *format, ...) {
+        va_list arguments;
+        va_start(arguments, format);
+        const char *text = job_format_list(job, format, arguments);
+        va_end(arguments);
+        return text;
+}
+
+const char *job_digits(struct job *job, __int128 value) {
+        char digits[48];
+        size_t at = sizeof(digits);
+        unsigned __int128 rest = value < 0 ? -(unsigned __int128)value : (unsigned __int128)value;
+        do
+                digits[--at] = (char)('0' + (int)(rest % 10));
+        while (rest /= 10);
+        if (value < 0)
+                digits[--at] = '-';
+        return job_intern(job, digits + at, sizeof(digits) - at);
 }
 
 static void page_reserve(struct page *page, size_t size_bytes) {
@@ -142,10 +178,7 @@ static void page_reserve(struct page *page, size_t size_bytes) {
         size_t room = page->room ? page->room : 4096;
         while (room < page->size + size_bytes + 1)
                 room *= 2;
-        char *bytes = realloc(page->bytes, room);
-        if (!bytes)
-                job_no_memory();
-        page->bytes = bytes;
+        page->bytes = allocate_again(page->bytes, room);
         page->room = room;
 }
 
@@ -160,21 +193,26 @@ void page_add(struct page *page, const char *text) {
         page_add_bytes(page, text, strlen(text));
 }
 
-void page_format(struct page *page, const char *format, ...) {
-        va_list arguments;
-        va_start(arguments, format);
+void page_format_list(struct page *page, const char *format, va_list arguments) {
+        va_list again;
+        va_copy(again, arguments);
         page_reserve(page, 256);
         int size = vsnprintf(page->bytes + page->size, page->room - page->size, format, arguments);
-        va_end(arguments);
         if (size < 0)
                 job_no_memory();
         if ((size_t)size >= page->room - page->size) {
                 page_reserve(page, (size_t)size);
-                va_start(arguments, format);
-                vsnprintf(page->bytes + page->size, page->room - page->size, format, arguments);
-                va_end(arguments);
+                vsnprintf(page->bytes + page->size, page->room - page->size, format, again);
         }
+        va_end(again);
         page->size += (size_t)size;
+}
+
+void page_format(struct page *page, const char *format, ...) {
+        va_list arguments;
+        va_start(arguments, format);
+        page_format_list(page, format, arguments);
+        va_end(arguments);
 }
 
 void page_free(struct page *page) {

@@ -95,6 +95,11 @@ static void close_with(struct json *json, const char *bracket) {
         json->first = false;
 }
 
+static void open_key(struct json *json, const char *name, const char *bracket) {
+        key(json, name);
+        open_with(json, bracket);
+}
+
 static void item(struct json *json) {
         line(json);
         open_with(json, "{");
@@ -167,15 +172,13 @@ static void declaration_keys(struct json *json, const struct declaration *declar
 }
 
 static void add_declaration(struct json *json, const char *name, const struct declaration *declaration) {
-        key(json, name);
-        open_with(json, "{");
+        open_key(json, name, "{");
         declaration_keys(json, declaration);
         close_with(json, "}");
 }
 
 static void add_declarations(struct json *json, const char *name, const struct declaration *declaration) {
-        key(json, name);
-        open_with(json, "[");
+        open_key(json, name, "[");
         for (; declaration; declaration = declaration->next) {
                 item(json);
                 declaration_keys(json, declaration);
@@ -185,8 +188,7 @@ static void add_declarations(struct json *json, const char *name, const struct d
 }
 
 static void add_enumerators(struct json *json, const struct enumerator *enumerator) {
-        key(json, "enumerators");
-        open_with(json, "[");
+        open_key(json, "enumerators", "[");
         for (; enumerator; enumerator = enumerator->next) {
                 item(json);
                 text_of(json, "name", enumerator->name);
@@ -201,13 +203,11 @@ static void add_enumerators(struct json *json, const struct enumerator *enumerat
 }
 
 static void add_arms(struct json *json, const struct arm *arm) {
-        key(json, "arms");
-        open_with(json, "[");
+        open_key(json, "arms", "[");
         for (; arm; arm = arm->next) {
                 item(json);
                 truth_of(json, "default", arm->is_default);
-                key(json, "labels");
-                open_with(json, "[");
+                open_key(json, "labels", "[");
                 for (const struct label *label = arm->labels; label; label = label->next) {
                         item(json);
                         number_of(json, "value", label->value);
@@ -242,8 +242,7 @@ static void add_procedure(struct json *json, const struct procedure *procedure) 
 }
 
 static void add_versions(struct json *json, const struct version *version) {
-        key(json, "versions");
-        open_with(json, "[");
+        open_key(json, "versions", "[");
         for (; version; version = version->next) {
                 item(json);
                 text_of(json, "name", version->name);
@@ -251,8 +250,7 @@ static void add_versions(struct json *json, const struct version *version) {
                 add_value(json, &version->number);
                 text_of(json, "documentation", version->documentation);
                 add_place(json, &version->place);
-                key(json, "procedures");
-                open_with(json, "[");
+                open_key(json, "procedures", "[");
                 for (const struct procedure *procedure = version->procedures; procedure; procedure = procedure->next)
                         add_procedure(json, procedure);
                 close_with(json, "]");
@@ -338,8 +336,7 @@ void print_json(struct job *job, const struct interface *interface, struct page 
         text_of(&json, "namespace", interface->namespace_name);
         text_of(&json, "package", interface->package_name);
         text_of(&json, "documentation", interface->documentation);
-        key(&json, "definitions");
-        open_with(&json, "[");
+        open_key(&json, "definitions", "[");
         for (const struct definition *definition = interface->definitions; definition; definition = definition->next)
                 add_definition(&json, definition);
         close_with(&json, "]");

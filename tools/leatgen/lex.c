@@ -13,12 +13,21 @@ bool lex_is_name(char c) {
         return lex_is_name_begin(c) || (c >= '0' && c <= '9');
 }
 
-static bool is_blank(char c) {
-        return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
+bool lex_is_blank(char c) {
+        return c && strchr(LEX_BLANKS, c);
+}
+
+bool lex_take_word(const char **text, const char *word) {
+        size_t size = strlen(word);
+        if (strncmp(*text, word, size) != 0 || lex_is_name((*text)[size]))
+                return false;
+        *text += size;
+        *text += strspn(*text, LEX_BLANKS);
+        return true;
 }
 
 void lex_begin(struct lexer *lexer, struct job *job, const struct source *source) {
-        *lexer = (struct lexer){ .job = job, .source = source, .bytes = source->bytes, .at = source->bytes };
+        *lexer = (struct lexer){ .job = job, .source = source, .at = source->bytes };
         lexer->end = source->bytes + source->size;
         lexer->line_begin = source->bytes;
         lexer->line = (uint32_t)(1 + source->shift);
@@ -28,8 +37,7 @@ static struct place place_at(const struct lexer *lexer, const char *at, size_t l
         return (struct place){ lexer->source, lexer->line, (uint32_t)(at - lexer->line_begin + 1), (uint32_t)length };
 }
 
-/* Past a line's end, which is at lexer->at. */
-static void next_line(struct lexer *lexer) {
+void lex_next_line(struct lexer *lexer) {
         lexer->at++;
         lexer->line++;
         lexer->line_begin = lexer->at;
@@ -61,7 +69,8 @@ size_t lex_number(const char *bytes, const char *end, __int128 *ret_value) {
 
 /* ---- comments ---- */
 
-static void keep_comment(struct lexer *lexer, const char *begin, const char *end, struct place place) {
+/* One that begins on that line, and ends where the lexer is. */
+static void keep_comment(struct lexer *lexer, const char *begin, const char *end, uint32_t line) {
         const char *text = comment_text(lexer->job, begin, (size_t)(end - begin));
         if (lexer->last) {
                 if (text && !lexer->last->behind)
@@ -69,11 +78,11 @@ static void keep_comment(struct lexer *lexer, const char *begin, const char *end
                 return;
         }
         struct comment *comment = &lexer->comment;
-        bool goes_on = comment->text && text && comment->end_line + 1 == place.line;
+        bool goes_on = comment->text && text && comment->end_line + 1 == line;
         bool first = goes_on ? comment->first : !lexer->begun;
         if (goes_on)
                 text = job_format(lexer->job, "%s\n%s", comment->text, text);
-        *comment = (struct comment){ text, goes_on ? comment->place : place, lexer->line, first };
+        *comment = (struct comment){ text, lexer->line, first };
         if (first)
                 lexer->heading = *comment;
         lexer->begun = true;
@@ -89,7 +98,7 @@ static void line_comment(struct lexer *lexer) {
                 lexer->slashes = true;
         }
         lexer->at = end ? end : lexer->end;
-        keep_comment(lexer, begin + 2, lexer->at, place);
+        keep_comment(lexer, begin + 2, lexer->at, place.line);
 }
 
 /* The lexer stands at the slash of a comment. One that begins with @ and a letter holds attributes: its words are tokens. */
@@ -111,16 +120,16 @@ static void block_comment(struct lexer *lexer) {
                 return;
         }
         for (lexer->at = begin; (lexer->at = memchr(lexer->at, '\n', (size_t)(end - lexer->at)));)
-                next_line(lexer);
+                lex_next_line(lexer);
         lexer->at = end + 2;
-        keep_comment(lexer, begin, end, place);
+        keep_comment(lexer, begin, end, place.line);
 }
 
 /* The next word of a comment with attributes. Returns false at its end. */
 static bool next_attribute(struct lexer *lexer, struct token *token) {
         while (lexer->at < lexer->attributes_end && !lex_is_name_begin(*lexer->at)) {
                 if (*lexer->at == '\n')
-                        next_line(lexer);
+                        lex_next_line(lexer);
                 else
                         lexer->at++;
         }
@@ -130,7 +139,7 @@ static bool next_attribute(struct lexer *lexer, struct token *token) {
                 return false;
         }
         const char *begin = lexer->at;
-        while (lexer->at < lexer->attributes_end && !is_blank(*lexer->at) && !strchr("\n,;@", *lexer->at))
+        while (lexer->at < lexer->attributes_end && !lex_is_blank(*lexer->at) && !strchr("\n,;@", *lexer->at))
                 lexer->at++;
         size_t size = (size_t)(lexer->at - begin);
         *token = (struct token){ .kind = TOKEN_ATTRIBUTE, .place = place_at(lexer, begin, size) };
@@ -146,7 +155,7 @@ static bool next_attribute(struct lexer *lexer, struct token *token) {
 static void pass_comment(struct lexer *lexer) {
         for (lexer->at += 2; lexer->at < lexer->end;) {
                 if (*lexer->at == '\n')
-                        next_line(lexer);
+                        lex_next_line(lexer);
                 else if (*lexer->at++ == '*' && lexer->at < lexer->end && *lexer->at == '/') {
                         lexer->at++;
                         return;
@@ -170,7 +179,7 @@ static bool pass_splice(struct lexer *lexer) {
         if (!size)
                 return false;
         lexer->at += size - 1;
-        next_line(lexer);
+        lex_next_line(lexer);
         return true;
 }
 
@@ -184,7 +193,7 @@ void lex_skip_line(struct lexer *lexer) {
 }
 
 static const char *finish_line(struct lexer *lexer, struct page *page) {
-        while (page->size && is_blank(page->bytes[page->size - 1]))
+        while (page->size && lex_is_blank(page->bytes[page->size - 1]))
                 page->size--;
         const char *text = job_intern(lexer->job, page->size ? page->bytes : "", page->size);
         page_free(page);
@@ -303,7 +312,7 @@ static void make_token(struct lexer *lexer, struct token *token) {
 /* Past blanks, comments and ends of lines that a backslash hides; stops in a comment with attributes. */
 static void skip(struct lexer *lexer) {
         while (lexer->at < lexer->end && !lexer->attributes_end) {
-                if (is_blank(*lexer->at))
+                if (lex_is_blank(*lexer->at))
                         lexer->at++;
                 else if (at_pair(lexer, '/', '*'))
                         block_comment(lexer);
@@ -326,7 +335,7 @@ void lex_next(struct lexer *lexer, struct token *token) {
                 *token = (struct token){ .kind = TOKEN_END, .place = place_at(lexer, lexer->at, 0) };
         } else if (*lexer->at == '\n') {
                 *token = (struct token){ .kind = TOKEN_LINE_END, .place = place_at(lexer, lexer->at, 0) };
-                next_line(lexer);
+                lex_next_line(lexer);
         } else {
                 make_token(lexer, token);
         }

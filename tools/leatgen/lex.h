@@ -33,15 +33,14 @@ struct token {
 /* A comment, as the lexer saw it last. */
 struct comment {
         const char *text;
-        struct place place; /* of its begin */
-        uint32_t end_line;  /* where it ends */
-        bool first;         /* nothing of the file stands before it */
+        uint32_t end_line; /* where it ends */
+        bool first;        /* nothing of the file stands before it */
 };
 
 struct lexer {
         struct job *job;
         const struct source *source;
-        const char *bytes, *at, *end, *line_begin;
+        const char *at, *end, *line_begin;
         uint32_t line;
         struct comment comment;     /* waiting for the token that it is about; text NULL: none */
         struct comment heading;     /* the first of the file, if it stands alone */
@@ -57,12 +56,20 @@ const char *comment_text(struct job *job, const char *bytes, size_t size_bytes);
 void lex_begin(struct lexer *lexer, struct job *job, const struct source *source);
 /* The next token; TOKEN_LINE_END at each end of a line that is not within a comment, TOKEN_END at the end. */
 void lex_next(struct lexer *lexer, struct token *token);
+/* Past a line's end, which is at lexer->at. */
+void lex_next_line(struct lexer *lexer);
 /* Past what is left of a line, with its comments, to its end; for what a condition leaves out. */
 void lex_skip_line(struct lexer *lexer);
 /* What is left of a line, those that a backslash continues it with, and its comments as blanks: a directive. Interned. */
 const char *lex_directive(struct lexer *lexer);
 /* What is left of a line as it is, with those that a backslash continues it with: a % line. Interned. */
 const char *lex_verbatim(struct lexer *lexer);
+
+/* What stands between words; lines are ended by others. */
+#define LEX_BLANKS " \t\r\v\f"
+bool lex_is_blank(char c);
+/* Past the word and the blanks behind it, if the text begins with it. */
+bool lex_take_word(const char **text, const char *word);
 
 bool lex_is_name_begin(char c);
 bool lex_is_name(char c);

@@ -3,13 +3,9 @@
 
 #include <string.h>
 
-static bool is_blank(char c) {
-        return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
-}
-
 /* A line of a comment without what frames it: blanks, and stars, slashes, dashes and the like that are drawn there. */
 static void trim(const char **begin, const char **end) {
-        while (*begin < *end && is_blank(**begin))
+        while (*begin < *end && lex_is_blank(**begin))
                 ++*begin;
         while (*begin < *end && (**begin == '*' || **begin == '/'))
                 ++*begin;
@@ -17,7 +13,7 @@ static void trim(const char **begin, const char **end) {
                 ++*begin;
         if (*begin < *end && **begin == ' ')
                 ++*begin;
-        while (*end > *begin && is_blank((*end)[-1]))
+        while (*end > *begin && lex_is_blank((*end)[-1]))
                 --*end;
 }
 
@@ -46,7 +42,7 @@ const char *comment_text(struct job *job, const char *bytes, size_t size_bytes) 
                 trim(&begin, &stop);
                 while (stop > begin && stop[-1] == '*')
                         stop--;
-                while (stop > begin && is_blank(stop[-1]))
+                while (stop > begin && lex_is_blank(stop[-1]))
                         stop--;
                 if (is_drawing(begin, stop)) {
                         empty++;

@@ -39,6 +39,7 @@ struct named {
 };
 
 struct names {
+        struct job *job;
         struct named *all;
         size_t count, room;
 };
@@ -46,13 +47,7 @@ struct names {
 static void add_name(struct names *names, const char *name, const struct place *place) {
         if (!name)
                 return;
-        if (names->count == names->room) {
-                names->room = names->room ? 2 * names->room : 64;
-                struct named *all = realloc(names->all, names->room * sizeof(*all));
-                if (!all)
-                        job_no_memory();
-                names->all = all;
-        }
+        names->all = job_grow(names->job, names->all, names->count, &names->room, sizeof(*names->all));
         names->all[names->count] = (struct named){ name, place, names->count };
         names->count++;
 }
@@ -127,20 +122,14 @@ static void use_by(const struct definition *definition) {
                 use_by_program(definition);
 }
 
-static bool is_type(const struct definition *definition) {
-        return definition->kind == DEFINITION_ENUM || definition->kind == DEFINITION_STRUCT ||
-               definition->kind == DEFINITION_UNION || definition->kind == DEFINITION_TYPEDEF;
-}
-
 /* Only of interfaces with a program: others are there to be included. */
 static void lint_unused(struct job *job, const struct interface *interface) {
-        bool program = false;
-        for (struct definition *definition = interface->definitions; definition; definition = definition->next) {
+        bool program = interface_has_program(interface);
+        for (struct definition *definition = interface->definitions; definition; definition = definition->next)
                 use_by(definition);
-                program |= definition->kind == DEFINITION_PROGRAM && !definition->imported;
-        }
         for (struct definition *definition = interface->definitions; definition; definition = definition->next) {
-                bool other = definition->imported || definition->outer || !definition->name || !is_type(definition);
+                bool other = definition->imported || definition->outer || !definition->name ||
+                             !definition_is_type(definition);
                 if (program && !other && !definition->seen)
                         report_warning(job, &definition->place, "nothing uses the type `%s` [unused]",
                                        definition->name);
@@ -171,8 +160,7 @@ static void lint_union(struct job *job, const struct definition *definition, str
 /* ---- programs ---- */
 
 static void lint_procedure(struct job *job, const struct procedure *procedure) {
-        bool empty = procedure->result.type.kind == TYPE_VOID && procedure->result.shape == SHAPE_PLAIN &&
-                     !procedure->arguments;
+        bool empty = !has_result(procedure) && !procedure->arguments;
         if (procedure->number.value == 0 && !empty)
                 report_warning(
                         job, &procedure->place,
@@ -267,7 +255,7 @@ static void lint_definition(struct job *job, const struct definition *definition
 
 static void lint_global_names(struct job *job, const struct interface *interface, struct names *names) {
         for (const struct definition *definition = interface->definitions; definition; definition = definition->next) {
-                if (!definition->imported && is_type(definition) && !definition->outer)
+                if (!definition->imported && definition_is_type(definition) && !definition->outer)
                         add_name(names, definition->name, &definition->place);
         }
         lint_names(job, names);
@@ -285,11 +273,10 @@ static void lint_global_names(struct job *job, const struct interface *interface
 }
 
 void lint_interface(struct job *job, const struct interface *interface) {
-        struct names names = { 0 };
+        struct names names = { .job = job };
         lint_global_names(job, interface, &names);
         for (const struct definition *definition = interface->definitions; definition; definition = definition->next)
                 if (!definition->imported)
                         lint_definition(job, definition, &names);
         lint_unused(job, interface);
-        free(names.all);
 }

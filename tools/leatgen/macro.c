@@ -32,7 +32,7 @@ void macro_define(struct job *job, struct macros *macros, const struct place *pl
         const char *name = job_intern(job, text, size);
         bool parameters = text[size] == '(';
         const char *body = text + size;
-        body += strspn(body, " \t\r\v\f");
+        body += strspn(body, LEX_BLANKS);
         define(job, macros, (struct macro){ name, job_intern_text(job, body), *place, parameters, false });
 }
 
@@ -44,13 +44,14 @@ void macro_define_option(struct job *job, struct macros *macros, const char *tex
 }
 
 void macro_undefine(struct job *job, struct macros *macros, const char *text) {
-        const char *name = job_intern(job, text, name_size(text));
-        if (map_has(&macros->map, name))
-                map_set(job, &macros->map, name, NULL);
+        struct macro *macro = macro_find(macros, job_intern(job, text, name_size(text)));
+        if (macro)
+                macro->body = NULL;
 }
 
 struct macro *macro_find(const struct macros *macros, const char *name) {
-        return map_get(&macros->map, name);
+        struct macro *macro = map_get(&macros->map, name);
+        return macro && macro->body ? macro : NULL;
 }
 
 /* ---- values ---- */
@@ -78,7 +79,7 @@ struct context {
 };
 
 static struct macro *find_text(const struct context *context, const char *name, size_t size) {
-        return map_get(&context->macros->map, job_intern(context->job, name, size));
+        return macro_find(context->macros, job_intern(context->job, name, size));
 }
 
 static bool value_of_name(void *context, const char *name, size_t size, __int128 *ret_value, bool *ret_is_open);
@@ -123,18 +124,6 @@ bool macro_value(struct job *job, struct macros *macros, struct macro *macro, __
         return value_of_macro(&context, macro, ret_value, &is_open);
 }
 
-const char *macro_number_text(struct job *job, __int128 value) {
-        char digits[48];
-        size_t at = sizeof(digits);
-        unsigned __int128 rest = value < 0 ? -(unsigned __int128)value : (unsigned __int128)value;
-        do
-                digits[--at] = (char)('0' + (int)(rest % 10));
-        while (rest /= 10);
-        if (value < 0)
-                digits[--at] = '-';
-        return job_intern(job, digits + at, sizeof(digits) - at);
-}
-
 /* ---- conditions ---- */
 
 uint8_t macro_defined_for(struct job *job, const struct macros *macros, const struct place *place, const char *text,
@@ -142,7 +131,7 @@ uint8_t macro_defined_for(struct job *job, const struct macros *macros, const st
         size_t size = name_size(text);
         if (!size && matters)
                 report_error(job, place, "a name is missing behind this");
-        if (size && map_get(&macros->map, job_intern(job, text, size)))
+        if (size && macro_find(macros, job_intern(job, text, size)))
                 return FOR_ALL;
         return output_of(text, size);
 }

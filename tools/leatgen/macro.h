@@ -9,7 +9,7 @@
 
 struct macro {
         const char *name;
-        const char *body; /* without the comments */
+        const char *body; /* without the comments; NULL: #undef */
         struct place place;
         bool parameters; /* it has some: not understood, but it is defined */
         bool busy;       /* it is being expanded */
@@ -28,7 +28,6 @@ void macro_undefine(struct job *job, struct macros *macros, const char *text);
 struct macro *macro_find(const struct macros *macros, const char *name); /* an interned name; NULL: not defined */
 /* Its value, if it is an integer. */
 bool macro_value(struct job *job, struct macros *macros, struct macro *macro, __int128 *ret_value);
-const char *macro_number_text(struct job *job, __int128 value);
 
 /* For which outputs the name at `text` is defined, and the expression is not 0. Nothing is reported if not `matters`. */
 uint8_t macro_defined_for(struct job *job, const struct macros *macros, const struct place *place, const char *text,

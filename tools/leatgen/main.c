@@ -3,6 +3,7 @@
 #include "tools/leatgen/options.h"
 #include "tools/leatgen/outputs.h"
 #include "tools/leatgen/report.h"
+#include "tools/leatgen/source.h"
 #include "tools/leatgen/stages.h"
 #include <errno.h>
 #include <stdio.h>
@@ -28,6 +29,13 @@ static bool show_reports(struct job *job) {
         if (page.size)
                 fwrite(page.bytes, 1, page.size, stderr);
         page_free(&page);
+        return failed;
+}
+
+static bool show_all_reports(struct work *works, const struct command *command) {
+        bool failed = false;
+        for (size_t i = 0; i < command->file_count; i++)
+                failed = show_reports(&works[i].job) || failed;
         return failed;
 }
 
@@ -80,18 +88,13 @@ static bool prepare(struct work *works, const struct command *command) {
 static int write_files(struct job *job, struct output_file *files, size_t count) {
         int result = output_write(job, files, count);
         bool failed = show_reports(job);
-        for (size_t i = 0; i < count; i++)
-                page_free(&files[i].page);
         return result < 0 || failed ? EXIT_INPUT : 0;
 }
 
-static bool is_input(const struct job *job, const struct stat *wanted) {
-        struct stat status;
-        for (size_t i = 0; i < job->file_count; i++)
-                if (stat(job->files[i], &status) == 0 && status.st_dev == wanted->st_dev &&
-                    status.st_ino == wanted->st_ino)
-                        return true;
-        return false;
+static void free_files(struct output_file *files, size_t count) {
+        for (size_t i = 0; i < count; i++)
+                page_free(&files[i].page);
+        free(files);
 }
 
 /* The depfile, if one is wanted. Returns how many files that is; an input in its place is an error. */
@@ -99,13 +102,13 @@ static size_t make_depfile(struct work *works, const struct command *command, st
         struct stat status;
         if (!command->depfile)
                 return 0;
-        bool exists = stat(command->depfile, &status) == 0 && S_ISREG(status.st_mode);
+        bool is_regular = stat(command->depfile, &status) == 0 && S_ISREG(status.st_mode);
         *ret_file = (struct output_file){ .name = command->depfile, .follows = true, .may_be_no_file = true };
         for (size_t i = 0; i < command->file_count; i++) {
                 const char *names[OUTPUTS_MOST];
                 size_t count = outputs_names(&works[i].job, works[i].interface, names);
                 depfile_add(&ret_file->page, &works[i].job, names, count);
-                if (exists && is_input(&works[i].job, &status))
+                if (is_regular && path_is_among(command->depfile, works[i].job.files))
                         report_error(&works[i].job, NULL, "`%s` of --depfile is an input too; nothing was written",
                                      command->depfile);
         }
@@ -115,30 +118,20 @@ static size_t make_depfile(struct work *works, const struct command *command, st
 }
 
 static int compile(struct work *works, const struct command *command) {
-        struct output_file *files = calloc(command->file_count * OUTPUTS_MOST + 1, sizeof(*files));
+        struct output_file *files = allocate_cleared(command->file_count * OUTPUTS_MOST + 1, sizeof(*files));
         size_t count = 0;
-        bool failed = false;
-        if (!files)
-                job_no_memory();
         for (size_t i = 0; i < command->file_count; i++)
                 count += outputs_make(&works[i].job, works[i].interface, works[i].schema, files + count);
         count += make_depfile(works, command, files + count);
-        for (size_t i = 0; i < command->file_count; i++)
-                failed = show_reports(&works[i].job) || failed;
-        int status = failed ? EXIT_INPUT : write_files(&works[0].job, files, count);
-        for (size_t i = 0; i < count; i++)
-                page_free(&files[i].page);
-        free(files);
+        int status = show_all_reports(works, command) ? EXIT_INPUT : write_files(&works[0].job, files, count);
+        free_files(files, count);
         return status;
 }
 
 static int print_outputs(struct work *works, const struct command *command) {
         struct output_file depfile = { 0 };
         size_t depfiles = make_depfile(works, command, &depfile);
-        bool failed = false;
-        for (size_t i = 0; i < command->file_count; i++)
-                failed = show_reports(&works[i].job) || failed;
-        int status = failed ? EXIT_INPUT : write_files(&works[0].job, &depfile, depfiles);
+        int status = show_all_reports(works, command) ? EXIT_INPUT : write_files(&works[0].job, &depfile, depfiles);
         for (size_t i = 0; !status && i < command->file_count; i++) {
                 const char *names[OUTPUTS_MOST];
                 size_t count = outputs_names(&works[i].job, works[i].interface, names);
@@ -150,10 +143,9 @@ static int print_outputs(struct work *works, const struct command *command) {
 }
 
 static int lint(struct work *works, const struct command *command) {
-        for (size_t i = 0; i < command->file_count; i++) {
+        for (size_t i = 0; i < command->file_count; i++)
                 lint_interface(&works[i].job, works[i].interface);
-                show_reports(&works[i].job);
-        }
+        show_all_reports(works, command);
         return 0;
 }
 
@@ -205,17 +197,13 @@ static bool make_skeleton(struct work *work, struct output_file files[2]) {
 }
 
 static int skeleton(struct work *works, const struct command *command) {
-        struct output_file *files = calloc(2 * command->file_count, sizeof(*files));
+        struct output_file *files = allocate_cleared(2 * command->file_count, sizeof(*files));
         bool good = true;
-        if (!files)
-                job_no_memory();
         for (size_t i = 0; i < command->file_count; i++)
                 good = make_skeleton(&works[i], &files[2 * i]) && good;
         size_t count = 2 * command->file_count;
         int status = good ? write_files(&works[0].job, files, count) : EXIT_INPUT;
-        for (size_t i = 0; i < count; i++)
-                page_free(&files[i].page);
-        free(files);
+        free_files(files, count);
         return status;
 }
 
@@ -253,24 +241,23 @@ static int check_format(const struct output_file *files, size_t count) {
         return status;
 }
 
+static int print_files(struct output_file *files, size_t count) {
+        for (size_t i = 0; i < count; i++)
+                print_page(&files[i].page);
+        return 0;
+}
+
 static int format(const struct command *command) {
-        struct job *jobs = calloc(command->file_count, sizeof(*jobs));
-        struct output_file *files = calloc(command->file_count, sizeof(*files));
-        int status = EXIT_INPUT;
-        if (!jobs || !files)
-                job_no_memory();
-        if (format_all(command, jobs, files)) {
-                status = command->check      ? check_format(files, command->file_count)
-                         : command->in_place ? write_files(&jobs[0], files, command->file_count)
-                                             : 0;
-                for (size_t i = 0; !command->check && i < command->file_count; i++)
-                        print_page(&files[i].page); /* empty if it was written back */
-        }
-        for (size_t i = 0; i < command->file_count; i++) {
-                page_free(&files[i].page);
+        size_t count = command->file_count;
+        struct job *jobs = allocate_cleared(count, sizeof(*jobs));
+        struct output_file *files = allocate_cleared(count, sizeof(*files));
+        int status = !format_all(command, jobs, files) ? EXIT_INPUT
+                     : command->check                  ? check_format(files, count)
+                     : command->in_place               ? write_files(&jobs[0], files, count)
+                                                       : print_files(files, count);
+        free_files(files, count);
+        for (size_t i = 0; i < count; i++)
                 job_end(&jobs[i]);
-        }
-        free(files);
         free(jobs);
         return status;
 }
@@ -280,9 +267,7 @@ static int run(const struct command *command) {
                 [TASK_COMPILE] = compile,       [TASK_OUTPUTS] = print_outputs, [TASK_LINT] = lint,
                 [TASK_COMPATIBLE] = compatible, [TASK_PRINT] = print,           [TASK_SKELETON] = skeleton,
         };
-        struct work *works = calloc(command->file_count, sizeof(*works));
-        if (!works)
-                job_no_memory();
+        struct work *works = allocate_cleared(command->file_count, sizeof(*works));
         int status = prepare(works, command) ? tasks[command->task](works, command) : EXIT_INPUT;
         for (size_t i = 0; i < command->file_count; i++)
                 job_end(&works[i].job);

@@ -2,18 +2,18 @@
 #ifndef LEATGEN_MAP_H
 #define LEATGEN_MAP_H
 
-/* From interned texts to pointers: an open hash table over the texts' addresses. {0} is empty, and what it takes lies in the pool of the job. */
+/* From interned texts to pointers, of which none is NULL. {0} is an empty one. */
 
-#include "tools/leatgen/job.h"
+#include "tools/leatgen/pairs.h"
 
 struct map {
-        const char **keys;
-        void **values;
-        size_t count, room;
+        struct pairs pairs;
 };
 
 void *map_get(const struct map *map, const char *key); /* NULL: none */
 bool map_has(const struct map *map, const char *key);
-void map_set(struct job *job, struct map *map, const char *key, void *value); /* instead of what there was */
+void map_set(struct job *job, struct map *map, const char *key, const void *value); /* instead of what there was */
+/* Where none is; the one that is there already stays and is returned, or NULL. */
+void *map_add(struct job *job, struct map *map, const char *key, const void *value);
 
 #endif

@@ -32,7 +32,7 @@ static struct prefix prefix_for(struct namer *namer, const struct definition *de
         if (!known) {
                 known = JOB_NEW(namer->job, struct prefix);
                 *known = prefix_of_imported(namer->job, namer->interface, definition->home);
-                pairs_add(&namer->prefixes, key, known);
+                pairs_add(namer->job, &namer->prefixes, key, known);
         }
         return *known;
 }
@@ -52,7 +52,7 @@ static void name_member(struct namer *namer, const void *owner, struct declarati
                 return;
         while (is_word_of_c(name) || (name != member->name && pairs_get(&namer->members, member_key(owner, name))))
                 name = job_format(namer->job, "%s_", name);
-        pairs_add(&namer->members, member_key(owner, name), name);
+        pairs_add(namer->job, &namer->members, member_key(owner, name), name);
         member->c_name = name;
         if (name != member->name && !quiet)
                 report_warning(namer->job, &member->place, "`%s` is called `%s` in C, where it has another meaning",
@@ -61,7 +61,7 @@ static void name_member(struct namer *namer, const void *owner, struct declarati
 
 static void reserve_member(struct namer *namer, const void *owner, const struct declaration *member) {
         if (member->name)
-                pairs_add(&namer->members, member_key(owner, member->name), member->name);
+                pairs_add(namer->job, &namer->members, member_key(owner, member->name), member->name);
 }
 
 static void name_members(struct namer *namer, const void *owner, struct declaration *members, bool quiet) {
@@ -110,11 +110,6 @@ static void call_type(struct namer *namer, struct definition *definition, const 
         }
 }
 
-static bool is_type(const struct definition *definition) {
-        return definition->kind != DEFINITION_CONST && definition->kind != DEFINITION_PROGRAM &&
-               definition->kind != DEFINITION_VERBATIM;
-}
-
 /* An inline body is called after what it stands in: "dir_entry" and "kind" make "dir_entry_kind". */
 static void call_inline(struct namer *namer, const char *outer, const struct declaration *declaration) {
         struct definition *body =
@@ -124,26 +119,13 @@ static void call_inline(struct namer *namer, const char *outer, const struct dec
                           job_format(namer->job, "%s_%s", outer, declaration->name ? declaration->name : "item"));
 }
 
-static void call_inlines(struct namer *namer, const struct definition *definition) {
-        switch (definition->kind) {
-        case DEFINITION_STRUCT:
-                for (const struct declaration *each = definition->fields; each; each = each->next)
-                        call_inline(namer, definition->c_name, each);
-                break;
-        case DEFINITION_UNION:
-                call_inline(namer, definition->c_name, &definition->discriminant);
-                for (const struct arm *each = definition->arms; each; each = each->next)
-                        call_inline(namer, definition->c_name, &each->declaration);
-                break;
-        case DEFINITION_TYPEDEF:
-                if (!definition->alias.type.name && definition->alias.type.definition &&
-                    !definition->alias.type.definition->c_name)
-                        call_type(namer, definition->alias.type.definition,
-                                  job_format(namer->job, "%s_item", definition->c_name));
-                break;
-        default:
-                break;
-        }
+static void call_inlines(struct namer *namer, struct definition *definition) {
+        struct part part = { 0 };
+        while (definition->kind != DEFINITION_TYPEDEF && next_part(definition, &part))
+                call_inline(namer, definition->c_name, part.declaration);
+        struct type *alias = definition->kind == DEFINITION_TYPEDEF ? &definition->alias.type : NULL;
+        if (alias && !alias->name && alias->definition && !alias->definition->c_name)
+                call_type(namer, alias->definition, job_format(namer->job, "%s_item", definition->c_name));
 }
 
 /* An inline body has its name from name_inline_bodies() or name_programs(). */
@@ -220,8 +202,8 @@ static void name_programs(struct namer *namer) {
         for (struct definition *each = namer->interface->definitions; each; each = each->next) {
                 if (each->kind != DEFINITION_PROGRAM)
                         continue;
-                bool first =
-                        !pairs_add(&namer->prefixes, (struct pair_key){ 1, (uint64_t)(uintptr_t)each->home }, each);
+                bool first = !pairs_add(namer->job, &namer->prefixes,
+                                        (struct pair_key){ 1, (uint64_t)(uintptr_t)each->home }, each);
                 name_program(namer, each, first);
         }
 }
@@ -236,7 +218,7 @@ static void name_inline_bodies(struct namer *namer) {
         for (struct definition *each = namer->interface->definitions; each; each = each->next)
                 all[count++] = each;
         while (count--) {
-                if (!all[count]->c_name && is_type(all[count])) /* nothing says where it stands */
+                if (!all[count]->c_name && definition_is_type(all[count])) /* nothing says where it stands */
                         call_type(namer, all[count],
                                   job_format(namer->job, "%s_inline%zu", namer->prefix.lower, count));
                 call_inlines(namer, all[count]);
@@ -253,6 +235,4 @@ void name_interface(struct job *job, struct interface *interface) {
         name_programs(&namer);
         name_inline_bodies(&namer);
         names_clash(job, interface);
-        pairs_free(&namer.prefixes);
-        pairs_free(&namer.members);
 }

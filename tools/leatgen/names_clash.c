@@ -46,7 +46,7 @@ static void take(struct clashes *clashes, unsigned spaces, const char *name, str
         const struct user *other = NULL;
         for (unsigned space = TAG; space <= ORDINARY; space++)
                 if (spaces & space) {
-                        const struct user *found = pairs_add(&clashes->users, key_of(space, name), mine);
+                        const struct user *found = pairs_add(clashes->job, &clashes->users, key_of(space, name), mine);
                         other = other ? other : found;
                 }
         if (!other || other->place == user.place || (other->imported && user.imported))
@@ -78,34 +78,13 @@ static void take_version(struct clashes *clashes, const struct definition *progr
 
 /* ---- definitions ---- */
 
-static const char *type_word(const struct definition *definition) {
-        switch (definition->kind) {
-        case DEFINITION_ENUM:
-                return "enum";
-        case DEFINITION_STRUCT:
-                return "struct";
-        case DEFINITION_UNION:
-                return "union";
-        default:
-                return "typedef";
-        }
-}
-
-static bool is_type(const struct definition *definition) {
-        return definition->kind != DEFINITION_CONST && definition->kind != DEFINITION_PROGRAM &&
-               definition->kind != DEFINITION_VERBATIM;
-}
-
 static void take_definition(struct clashes *clashes, const struct definition *definition) {
-        bool imported = definition->imported;
-        if (definition->kind == DEFINITION_CONST || definition->kind == DEFINITION_PROGRAM) {
-                const char *kind = definition->kind == DEFINITION_CONST ? "constant" : "program";
-                take(clashes, BOTH, definition->c_name,
-                     (struct user){ &definition->place, kind, definition->name, imported });
-        }
-        if (is_type(definition))
-                take(clashes, definition->kind == DEFINITION_TYPEDEF ? BOTH : TAG, definition->c_name,
-                     (struct user){ &definition->place, type_word(definition), definition->name, imported });
+        bool imported = definition->imported,
+             tagged = definition_is_type(definition) && definition->kind != DEFINITION_TYPEDEF;
+        if (definition->kind != DEFINITION_VERBATIM)
+                take(clashes, tagged ? TAG : BOTH, definition->c_name,
+                     (struct user){ &definition->place, definition_kind_names[definition->kind], definition->name,
+                                    imported });
         for (const struct enumerator *each = definition->kind == DEFINITION_ENUM ? definition->enumerators : NULL; each;
              each = each->next)
                 take(clashes, ORDINARY, each->c_name,
@@ -156,13 +135,11 @@ static void rename_typedef(struct clashes *clashes, struct definition *definitio
 void names_clash(struct job *job, struct interface *interface) {
         struct clashes clashes = { .job = job, .interface = interface };
         for (struct definition *each = interface->definitions; each; each = each->next)
-                if (is_type(each))
-                        pairs_add(&clashes.stems, key_of(TAG, each->c_name), each);
+                if (definition_is_type(each))
+                        pairs_add(job, &clashes.stems, key_of(TAG, each->c_name), each);
         for (struct definition *each = interface->definitions; each; each = each->next)
                 if (each->kind == DEFINITION_TYPEDEF)
                         rename_typedef(&clashes, each);
         for (struct definition *each = interface->definitions; each; each = each->next)
                 take_definition(&clashes, each);
-        pairs_free(&clashes.users);
-        pairs_free(&clashes.stems);
 }

@@ -4,7 +4,6 @@
 #include "tools/leatgen/report.h"
 #include "tools/leatgen/source.h"
 #include <string.h>
-#include <sys/stat.h>
 
 /* ---- texts: ASCII only, whatever the locale ---- */
 
@@ -176,19 +175,10 @@ const char *table_of_interface(struct job *job, const struct interface *interfac
         return begins_with(base, prefix.lower) ? base : job_format(job, "%s_%s", prefix.lower, base);
 }
 
-static bool is_input(const struct options *options, const struct source *source) {
-        struct stat one, other;
-        if (!options->inputs || stat(source->path, &one) < 0)
-                return false;
-        for (const char **input = options->inputs; *input; input++)
-                if (stat(*input, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino)
-                        return true;
-        return false;
-}
-
 /* --prefix is for all files of the command line, also where one imports another. */
 struct prefix prefix_of_imported(struct job *job, const struct interface *interface, const struct interface *home) {
-        if (job->options && job->options->prefix && home->source && is_input(job->options, home->source))
+        if (job->options && job->options->prefix && home->source &&
+            path_is_among(home->source->path, job->options->inputs))
                 return prefix_from(job, job->options->prefix);
         return usual_prefix(job, first_program(interface, home), home->namespace_name, home->base);
 }

@@ -158,17 +158,10 @@ static int check_use(const struct command *command) {
         return 0;
 }
 
-static const char **new_list(size_t room) {
-        const char **list = calloc(room, sizeof(*list));
-        if (!list)
-                job_no_memory();
-        return list;
-}
-
 int command_parse(int argc, char **argv, struct command *ret_command) {
         struct command command = { 0 };
         size_t room = (size_t)argc + 1;
-        const char **lists = new_list(3 * room);
+        const char **lists = allocate_cleared(3 * room, sizeof(*lists));
         command.files = command.options.inputs = lists;
         command.options.search = lists + room;
         command.options.defines = lists + 2 * room;

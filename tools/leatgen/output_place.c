@@ -2,6 +2,7 @@
 #include "tools/leatgen/output_place.h"
 
 #include "tools/leatgen/report.h"
+#include "tools/leatgen/source.h"
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -18,11 +19,6 @@ static int refuse(struct job *job, const char *path, const char *why) {
 static const char *folder_of(struct job *job, const char *path) {
         const char *slash = strrchr(path, '/');
         return !slash ? "." : slash == path ? "/" : job_intern(job, path, (size_t)(slash - path));
-}
-
-static const char *name_of(const char *path) {
-        const char *slash = strrchr(path, '/');
-        return slash ? slash + 1 : path;
 }
 
 /* Where the links of the last name lead, also if nothing is there yet; those of folders the kernel follows. NULL: there is no end to them. */
@@ -53,7 +49,7 @@ static int find_named(struct job *job, const struct output_file *file, struct ou
         if (!place->path)
                 return refuse(job, file->name, strerror(ELOOP));
         place->folder = folder_of(job, place->path);
-        place->name = name_of(place->path);
+        place->name = path_base(place->path);
         return *place->name ? 0 : refuse(job, file->name, strerror(*file->name ? EISDIR : ENOENT));
 }
 

@@ -3,13 +3,6 @@
 
 #include "tools/leatgen/stages.h"
 
-bool interface_has_program(const struct interface *interface) {
-        for (const struct definition *definition = interface->definitions; definition; definition = definition->next)
-                if (definition->kind == DEFINITION_PROGRAM && !definition->imported)
-                        return true;
-        return false;
-}
-
 size_t outputs_names(struct job *job, const struct interface *interface, const char *ret_names[OUTPUTS_MOST]) {
         static const char *const endings[OUTPUTS_MOST] = { ".h", "_xdr.c", "_client.c", "_server.c" };
         size_t count = interface_has_program(interface) ? 4 : 2;

@@ -10,7 +10,6 @@
 
 struct schema;
 
-bool interface_has_program(const struct interface *interface);
 /* Their names, without a folder. Returns how many. */
 size_t outputs_names(struct job *job, const struct interface *interface, const char *ret_names[OUTPUTS_MOST]);
 /* The same with their contents; the pages are the caller's. */

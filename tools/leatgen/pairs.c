@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/leatgen/pairs.h"
 
-#include "tools/leatgen/job.h"
-#include <stdlib.h>
-
 /* The finisher of a splittable generator: every bit of both words reaches the low ones, which alone are used. */
 static size_t hash_of(struct pair_key key) {
         uint64_t hash = key.owner * 0x9E3779B97F4A7C15u + key.what;
@@ -25,30 +22,32 @@ void *pairs_get(const struct pairs *pairs, struct pair_key key) {
         return pairs->room ? find(pairs, key)->value : NULL;
 }
 
-static void grow(struct pairs *pairs) {
+static void grow(struct job *job, struct pairs *pairs) {
         struct pairs old = *pairs;
-        pairs->room = old.room ? 2 * old.room : 256;
-        pairs->entries = calloc(pairs->room, sizeof(*pairs->entries));
-        if (!pairs->entries)
-                job_no_memory();
+        pairs->room = old.room ? 2 * old.room : 64;
+        pairs->entries = job_take(job, pairs->room * sizeof(*pairs->entries));
         for (size_t i = 0; i < old.room; i++)
                 if (old.entries[i].value)
                         *find(pairs, old.entries[i].key) = old.entries[i];
-        free(old.entries);
 }
 
-void *pairs_add(struct pairs *pairs, struct pair_key key, const void *value) {
+static struct pair *find_with_room(struct job *job, struct pairs *pairs, struct pair_key key) {
         if (2 * pairs->count >= pairs->room)
-                grow(pairs);
-        struct pair *entry = find(pairs, key);
+                grow(job, pairs);
+        return find(pairs, key);
+}
+
+void pairs_set(struct job *job, struct pairs *pairs, struct pair_key key, const void *value) {
+        struct pair *entry = find_with_room(job, pairs, key);
+        pairs->count += !entry->value;
+        *entry = (struct pair){ key, (void *)(uintptr_t)value };
+}
+
+void *pairs_add(struct job *job, struct pairs *pairs, struct pair_key key, const void *value) {
+        struct pair *entry = find_with_room(job, pairs, key);
         if (entry->value)
                 return entry->value;
         *entry = (struct pair){ key, (void *)(uintptr_t)value };
         pairs->count++;
         return NULL;
-}
-
-void pairs_free(struct pairs *pairs) {
-        free(pairs->entries);
-        *pairs = (struct pairs){ 0 };
 }

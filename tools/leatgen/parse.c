@@ -273,9 +273,6 @@ static void parse_definition_with_body(struct parser *parser, const struct token
         parse_body(parser, definition);
         if (definition->name)
                 parse_append(parser, definition); /* also half a one, so that what uses it is no error too */
-        if (parser->failed && kind == DEFINITION_UNION && !definition->discriminant.name)
-                definition->discriminant =
-                        (struct declaration){ .name = "v", .type.kind = TYPE_INT, .place = definition->place };
         if (parser->failed)
                 return;
         parse_expect(parser, ';', "the `}`");

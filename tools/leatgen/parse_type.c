@@ -432,5 +432,8 @@ void parse_body(struct parser *parser, struct definition *definition) {
                 parse_struct(parser, definition);
         else
                 parse_union(parser, definition);
+        if (definition->kind == DEFINITION_UNION && !definition->discriminant.name) /* reported: one that is no error */
+                definition->discriminant =
+                        (struct declaration){ .name = "v", .type.kind = TYPE_INT, .place = definition->place };
         parser->depth--;
 }

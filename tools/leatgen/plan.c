@@ -3,32 +3,13 @@
 #include "tools/leatgen/plan_build.h"
 #include "tools/leatgen/report.h"
 #include "tools/leatgen/stages.h"
-#include <stdlib.h>
-#include <string.h>
 
 /* ---- nodes ---- */
 
-static void *grow(struct build *build, void *items, size_t count, size_t *room, size_t item_bytes) {
-        if (count < *room)
-                return items;
-        size_t more = *room ? 2 * *room : 256;
-        void *made = job_take(build->job, more * item_bytes);
-        if (items)
-                memcpy(made, items, count * item_bytes);
-        *room = more;
-        return made;
-}
-
 uint32_t add_node(struct build *build, const struct planned_node *node) {
         struct schema *schema = build->schema;
-        size_t room = build->node_room;
-        schema->nodes = grow(build, schema->nodes, schema->node_count, &build->node_room, sizeof(*schema->nodes));
-        if (room != build->node_room) {
-                bool *named = job_take(build->job, build->node_room);
-                if (build->is_named)
-                        memcpy(named, build->is_named, schema->node_count);
-                build->is_named = named;
-        }
+        schema->nodes =
+                job_grow(build->job, schema->nodes, schema->node_count, &build->node_room, sizeof(*schema->nodes));
         schema->nodes[schema->node_count] = *node;
         return (uint32_t)schema->node_count++;
 }
@@ -99,13 +80,12 @@ static const uint8_t primitive_kinds[] = {
 };
 _Static_assert(sizeof(primitive_kinds) == TYPE_KIND_MAX + 1, "one for each kind of type");
 
-/* What depends on the declaration alone: its size in C and on the wire. */
+/* What depends on the declaration alone: its size on the wire. */
 static struct planned_node node_of(const struct declaration *declaration, uint8_t kind, const char *c_type) {
-        struct planned_node node = { .c_type = c_type, .sized = true };
+        struct planned_node node = { .c_type = c_type };
         node.node.kind = kind;
         node.node.wire_min = (uint32_t)declaration_wire_min(declaration);
         node.node.flags = declaration_is_flat(declaration) ? LEAT_XDR_FLAG_FLAT : 0;
-        declaration_c_size(declaration, &node.c_size, &node.c_align);
         return node;
 }
 
@@ -181,23 +161,17 @@ uint32_t declaration_node(struct build *build, const struct declaration *declara
 
 /* ---- named types ---- */
 
-static const char *name_of(const struct definition *definition) {
-        return definition->name ? definition->name : definition->c_name;
-}
-
 static void name_node(struct build *build, uint32_t at, const struct definition *definition) {
         struct planned_node *node = &build->schema->nodes[at];
-        if (build->is_named[at])
+        if (node->definition)
                 return;
-        node->name = name_of(definition);
         node->definition = definition;
         node->c_type = definition->c_type;
-        build->is_named[at] = true;
 }
 
 /* Structures and unions get their nodes before anything can refer to them. */
 static void reserve_node(struct build *build, struct definition *definition) {
-        struct planned_node node = { .sized = true, .c_size = definition->c_size, .c_align = definition->c_align };
+        struct planned_node node = { 0 };
         node.node.kind = definition->kind == DEFINITION_STRUCT ? LEAT_XDR_KIND_STRUCT : LEAT_XDR_KIND_UNION;
         node.node.wire_min = (uint32_t)definition->wire_min;
         node.node.flags = (uint8_t)((definition->flat ? LEAT_XDR_FLAG_FLAT : 0) |
@@ -282,7 +256,7 @@ static void for_procedures(struct build *build, struct interface *interface, pro
         }
 }
 
-/* ---- the last order: void, what has a name, the rest ---- */
+/* ---- the last order: void, what has a definition, the rest ---- */
 
 static bool refers_to_node(const struct leat_xdr_node *node) {
         return node->kind >= LEAT_XDR_KIND_ARRAY && node->kind <= LEAT_XDR_KIND_CHAIN;
@@ -320,7 +294,7 @@ static void renumber(struct build *build, struct interface *interface) {
         uint32_t at = 1;
         for (int named = 1; named >= 0; named--) {
                 for (size_t i = 1; i < schema->node_count; i++)
-                        if (build->is_named[i] == named)
+                        if ((schema->nodes[i].definition != NULL) == named)
                                 to[i] = at++;
                 schema->code_count = named ? at : schema->code_count;
         }
@@ -341,7 +315,7 @@ static void renumber(struct build *build, struct interface *interface) {
 }
 
 struct schema *plan_interface(struct job *job, struct interface *interface) {
-        static const struct planned_node nothing = { .sized = true, .c_align = 1, .node.flags = LEAT_XDR_FLAG_FLAT };
+        static const struct planned_node nothing = { .node.flags = LEAT_XDR_FLAG_FLAT };
         struct layout layout;
         struct build build = { .job = job, .layout = &layout, .schema = JOB_NEW(job, struct schema) };
         layout_make(job, interface, &layout);

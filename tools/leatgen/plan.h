@@ -13,10 +13,7 @@
 struct planned_node {
         struct leat_xdr_node node;           /* size: not here */
         const char *c_type;                  /* as in sizeof(): "struct dir_entry"; NULL for void */
-        const char *name;                    /* or NULL */
         const struct definition *definition; /* of named types, structures, unions and enumerations; else NULL */
-        bool sized;                          /* c_size and c_align are known (they are of LP64) */
-        uint64_t c_size, c_align;
 };
 
 struct planned_field {
@@ -24,7 +21,7 @@ struct planned_field {
         const char *c_member;
         uint32_t node;
         const char *name;
-        uint32_t text;
+        uint32_t text; /* where the name is in the pool */
 };
 
 struct planned_value {
@@ -39,7 +36,7 @@ struct schema {
         struct planned_field *fields;
         struct planned_value *values;
         size_t node_count, field_count, value_count;
-        size_t code_count; /* nodes before this one have names, and straight code */
+        size_t code_count; /* nodes before this one have definitions, and straight code */
         const char *names; /* the pool: each text ends with a NUL */
         size_t names_size;
         uint32_t name_shift; /* fields' offsets are shifted by it */

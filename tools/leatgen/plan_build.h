@@ -13,7 +13,6 @@ struct build {
         const struct layout *layout;
         struct schema *schema;
         size_t node_room, field_room, value_room;
-        bool *is_named;   /* of each node: it will stand among the first */
         uint32_t *shared; /* an open hash table of nodes that may be shared; 0: free */
         size_t shared_room, shared_count;
         uint32_t *runs; /* an open hash table of runs of values: each by a node or field that has it */

@@ -113,7 +113,7 @@ void build_enumeration(struct build *build, struct definition *definition) {
         for (const struct enumerator *one = definition->enumerators; one; one = one->next)
                 values[count++] = (struct planned_value){ .value = one->value, .name = one->name };
         count = sort_values(values, count);
-        struct planned_node node = { .c_type = definition->c_type, .sized = true, .c_size = 4, .c_align = 4 };
+        struct planned_node node = { .c_type = definition->c_type };
         node.node.kind = LEAT_XDR_KIND_ENUM;
         node.node.flags = LEAT_XDR_FLAG_FLAT;
         if (count > 0 && (int64_t)values[count - 1].value - values[0].value == (int64_t)count - 1)
@@ -128,13 +128,8 @@ void build_enumeration(struct build *build, struct definition *definition) {
 
 static uint32_t add_field(struct build *build, const struct planned_field *field) {
         struct schema *schema = build->schema;
-        if (schema->field_count == build->field_room) {
-                build->field_room = 2 * build->field_room + 256;
-                struct planned_field *more = job_take(build->job, build->field_room * sizeof(*more));
-                if (schema->field_count)
-                        memcpy(more, schema->fields, schema->field_count * sizeof(*more));
-                schema->fields = more;
-        }
+        schema->fields =
+                job_grow(build->job, schema->fields, schema->field_count, &build->field_room, sizeof(*schema->fields));
         schema->fields[schema->field_count] = *field;
         return (uint32_t)schema->field_count++;
 }
@@ -162,7 +157,7 @@ static void build_structure(struct build *build, struct definition *definition) 
 
 /* A pointer that is always there, to what the arm holds. */
 static uint32_t held_node(struct build *build, const struct declaration *declaration) {
-        struct planned_node node = { .c_type = "void *", .sized = true, .c_size = 8, .c_align = 8 };
+        struct planned_node node = { .c_type = "void *" };
         node.node.kind = LEAT_XDR_KIND_HELD;
         node.node.first = declaration->node;
         node.node.wire_min = (uint32_t)declaration_wire_min(declaration);

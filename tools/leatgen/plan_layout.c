@@ -75,40 +75,6 @@ void declaration_c_size(const struct declaration *declaration, uint64_t *ret_siz
 
 /* ---- the graph ---- */
 
-static bool is_type(const struct definition *definition) {
-        return definition->kind == DEFINITION_ENUM || definition->kind == DEFINITION_STRUCT ||
-               definition->kind == DEFINITION_UNION || definition->kind == DEFINITION_TYPEDEF;
-}
-
-static size_t count_parts(const struct definition *definition) {
-        size_t count = 0;
-        if (definition->kind == DEFINITION_TYPEDEF)
-                return 1;
-        if (definition->kind == DEFINITION_STRUCT)
-                for (struct declaration *field = definition->fields; field; field = field->next)
-                        count++;
-        if (definition->kind == DEFINITION_UNION) {
-                count = 1;
-                for (struct arm *arm = definition->arms; arm; arm = arm->next)
-                        count++;
-        }
-        return count;
-}
-
-static struct part *add_parts(struct definition *definition, struct part *at) {
-        if (definition->kind == DEFINITION_TYPEDEF)
-                *at++ = (struct part){ &definition->alias, NULL };
-        if (definition->kind == DEFINITION_STRUCT)
-                for (struct declaration *field = definition->fields; field; field = field->next)
-                        *at++ = (struct part){ field, NULL };
-        if (definition->kind == DEFINITION_UNION) {
-                *at++ = (struct part){ &definition->discriminant, NULL };
-                for (struct arm *arm = definition->arms; arm; arm = arm->next)
-                        *at++ = (struct part){ &arm->declaration, arm };
-        }
-        return at;
-}
-
 static void number_definitions(struct layout *layout) {
         for (size_t i = 0; i < layout->count; i++)
                 layout->all[i]->node = (uint32_t)i;
@@ -117,13 +83,15 @@ static void number_definitions(struct layout *layout) {
 static void collect_parts(struct job *job, struct layout *layout) {
         size_t count = 0;
         for (size_t i = 0; i < layout->count; i++)
-                count += count_parts(layout->all[i]);
+                for (struct part part = { 0 }; next_part(layout->all[i], &part);)
+                        count++;
         layout->parts = job_take(job, (count + 1) * sizeof(*layout->parts));
         layout->first = job_take(job, (layout->count + 1) * sizeof(*layout->first));
         struct part *at = layout->parts;
         for (size_t i = 0; i < layout->count; i++) {
                 layout->first[i] = (size_t)(at - layout->parts);
-                at = add_parts(layout->all[i], at);
+                for (struct part part = { 0 }; next_part(layout->all[i], &part);)
+                        *at++ = part;
         }
         layout->first[layout->count] = (size_t)(at - layout->parts);
 }
@@ -237,7 +205,7 @@ static void collect_definitions(struct job *job, struct interface *interface, st
                         count++;
         layout->all = job_take(job, (count + 1) * sizeof(struct definition *));
         for (struct definition *definition = interface->definitions; definition; definition = definition->next)
-                if (is_type(definition))
+                if (definition_is_type(definition))
                         layout->all[layout->count++] = definition;
         for (struct definition *definition = interface->definitions; definition; definition = definition->next)
                 if (definition->kind == DEFINITION_PROGRAM && !definition->imported)

@@ -10,12 +10,6 @@
 #include "tools/leatgen/job.h"
 #include "tools/leatgen/plan.h"
 
-/* A declaration in a definition. */
-struct part {
-        struct declaration *declaration;
-        struct arm *arm; /* if it is a union's arm */
-};
-
 /* A definition's place in `all` is its `node` until the nodes are made. */
 struct layout {
         struct definition *
@@ -35,9 +29,10 @@ uint32_t declaration_places(const struct declaration *declaration);
 /* Whether the declaration's type is a definition, and it lies there itself: not by a pointer. */
 bool is_by_value(const struct declaration *declaration);
 
-/* The same of a type's bytes on the wire, saturating at UINT32_MAX, and whether it always has that many. */
+/* The least that it takes on the wire, in bytes, saturating at UINT32_MAX, and whether it always takes that many. */
 uint64_t declaration_wire_min(const struct declaration *declaration);
 bool declaration_is_flat(const struct declaration *declaration);
+/* What it takes in C, on LP64. */
 void declaration_c_size(const struct declaration *declaration, uint64_t *ret_size, uint64_t *ret_align);
 
 /* A walk over the graph that finds its cycles (Tarjan's algorithm). */

@@ -84,7 +84,7 @@ static void collect_values(struct schema *schema, struct text *texts, size_t *co
 }
 
 bool plan_names(struct job *job, struct schema *schema, const struct place *place) {
-        size_t most = schema->field_count + schema->value_count + schema->node_count + 1, count = 0;
+        size_t most = schema->field_count + schema->value_count + 1, count = 0;
         struct text *texts = job_take(job, most * sizeof(*texts));
         struct page page = { 0 };
         collect_fields(schema, texts, &count);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/leatgen/preprocess.h"
 
+#include "tools/leatgen/import.h"
 #include "tools/leatgen/macro.h"
 #include "tools/leatgen/report.h"
 #include "tools/leatgen/source.h"
@@ -65,9 +66,7 @@ static void push(struct preprocessor *pp, struct token token) {
                 return;
         if (tokens->count == tokens->room) {
                 tokens->room = tokens->room ? 2 * tokens->room : 1024;
-                tokens->items = realloc(tokens->items, tokens->room * sizeof(*tokens->items));
-                if (!tokens->items)
-                        job_no_memory();
+                tokens->items = allocate_again(tokens->items, tokens->room * sizeof(*tokens->items));
         }
         if (tokens->count >= TOKENS_MOST && !pp->stopped) {
                 report_error(pp->job, &token.place, "this is too much: over %zu tokens", TOKENS_MOST);
@@ -92,7 +91,7 @@ static void expand(struct preprocessor *pp, const struct token *token, unsigned 
                 struct token number = *token;
                 number.kind = TOKEN_NUMBER;
                 number.value = value;
-                number.text = macro_number_text(pp->job, value);
+                number.text = job_digits(pp->job, value);
                 push(pp, number);
         } else if (depth < MACRO_DEPTH_MOST) {
                 struct lexer lexer;
@@ -151,16 +150,12 @@ static void next_branch(struct preprocessor *pp, struct condition *condition, co
 }
 
 static const char *search(struct job *job, const struct source *source, const char *name, bool quoted) {
+        static const char *const system[] = { "/usr/include", NULL };
         const char *path = path_beside(job, source->path, name);
         if (quoted && path_is_file(path))
                 return path;
-        for (const char **folder = job->options->search; folder && *folder; folder++) {
-                path = job_format(job, "%s/%s", *folder, name);
-                if (path_is_file(path))
-                        return path;
-        }
-        path = job_format(job, "/usr/include/%s", name);
-        return path_is_file(path) ? path : NULL;
+        path = find_in_folders(job, job->options->search, name);
+        return path ? path : find_in_folders(job, system, name);
 }
 
 static void include(struct preprocessor *pp, const struct source *source, const struct place *place, const char *text) {
@@ -203,34 +198,25 @@ static void line_marker(struct preprocessor *pp, struct lexer *lexer, const stru
         lexer->line = (uint32_t)(line - 1); /* the line's end, which comes now, adds one */
 }
 
-static bool is_word(const char **text, const char *word) {
-        size_t size = strlen(word);
-        if (strncmp(*text, word, size) != 0 || lex_is_name((*text)[size]))
-                return false;
-        *text += size;
-        *text += strspn(*text, " \t\r\v\f");
-        return true;
-}
-
 /* Directives that count also where nothing is active. Returns false for others. `first`: the conditions before this file's. */
 static bool conditional(struct preprocessor *pp, const struct place *place, const char *text, unsigned first) {
         struct condition *condition = NULL;
-        if (is_word(&text, "ifdef")) {
+        if (lex_take_word(&text, "ifdef")) {
                 begin_condition(pp, place, macro_defined_for(pp->job, &pp->macros, place, text, active(pp) != 0));
-        } else if (is_word(&text, "ifndef")) {
+        } else if (lex_take_word(&text, "ifndef")) {
                 begin_condition(pp, place,
                                 FOR_ALL & ~macro_defined_for(pp->job, &pp->macros, place, text, active(pp) != 0));
-        } else if (is_word(&text, "if")) {
+        } else if (lex_take_word(&text, "if")) {
                 begin_condition(pp, place, macro_condition(pp->job, &pp->macros, place, text, active(pp) != 0));
-        } else if (is_word(&text, "elif")) {
+        } else if (lex_take_word(&text, "elif")) {
                 if ((condition = current_condition(pp, place, "elif", first)))
                         next_branch(pp, condition, place, false,
                                     macro_condition(pp->job, &pp->macros, place, text,
                                                     condition->outer & ~condition->taken));
-        } else if (is_word(&text, "else")) {
+        } else if (lex_take_word(&text, "else")) {
                 if ((condition = current_condition(pp, place, "else", first)))
                         next_branch(pp, condition, place, true, FOR_ALL);
-        } else if (is_word(&text, "endif")) {
+        } else if (lex_take_word(&text, "endif")) {
                 if (current_condition(pp, place, "endif", first))
                         pp->condition_count--;
         } else {
@@ -244,25 +230,25 @@ static void directive(struct preprocessor *pp, struct lexer *lexer, struct place
         const struct source *source = lexer->source;
         const char *text = lex_directive(lexer);
         const char *begin = text;
-        text += strspn(text, " \t\r\v\f");
+        text += strspn(text, LEX_BLANKS);
         place.column += (uint32_t)(text - begin) + 1;
         place.length = (uint32_t)strcspn(text, " \t\"<(");
         lexer->comment.text = NULL;
         if (conditional(pp, &place, text, first) || !active(pp) || !*text)
                 return;
-        if (is_word(&text, "define"))
+        if (lex_take_word(&text, "define"))
                 macro_define(pp->job, &pp->macros, &place, text);
-        else if (is_word(&text, "undef"))
+        else if (lex_take_word(&text, "undef"))
                 macro_undefine(pp->job, &pp->macros, text);
-        else if (is_word(&text, "include"))
+        else if (lex_take_word(&text, "include"))
                 include(pp, source, &place, text);
-        else if (is_word(&text, "line") || (*text >= '0' && *text <= '9'))
+        else if (lex_take_word(&text, "line") || (*text >= '0' && *text <= '9'))
                 line_marker(pp, lexer, &place, text);
-        else if (is_word(&text, "error"))
+        else if (lex_take_word(&text, "error"))
                 report_error(pp->job, &place, "#error %s", text);
-        else if (is_word(&text, "warning"))
+        else if (lex_take_word(&text, "warning"))
                 report_warning(pp->job, &place, "#warning %s", text);
-        else if (!is_word(&text, "pragma") && !is_word(&text, "ident"))
+        else if (!lex_take_word(&text, "pragma") && !lex_take_word(&text, "ident"))
                 report_error(pp->job, &place, "`#%.*s` is not a directive that is known here", (int)place.length, text);
 }
 
@@ -274,7 +260,7 @@ static void verbatim(struct preprocessor *pp, struct lexer *lexer, struct place 
 
 /* A line that no output is for: only its conditions count. */
 static void skip_line(struct preprocessor *pp, struct lexer *lexer, unsigned first) {
-        while (lexer->at < lexer->end && strchr(" \t\r\v\f", *lexer->at) && *lexer->at)
+        while (lexer->at < lexer->end && lex_is_blank(*lexer->at))
                 lexer->at++;
         if (lexer->at < lexer->end && *lexer->at == '#') {
                 struct place place = { lexer->source, lexer->line, (uint32_t)(lexer->at - lexer->line_begin + 1), 1 };

@@ -26,20 +26,12 @@ static const char *base_of(struct job *job, const char *path) {
 static void parse_source(struct job *job, struct interface *interface, const struct source *source,
                          struct reading *reading, bool imported);
 
-static const char *file_in(struct job *job, const char *const *folders, const char *name) {
-        for (; folders && *folders; folders++) {
-                const char *path = job_format(job, "%s/%s", *folders, name);
-                if (path_is_file(path))
-                        return path;
-        }
-        return NULL;
-}
-
 /*
  * "dir.h" is also an interface if "dir.x" is beside this file, in a folder of -I or in the system's; NULL: it is not. Of "xdr/dir.h", which is
  * neither interface nor header under that name, a "dir.x" beside this file is meant: such names are those of a build's folders.
  */
-static const char *find_interface(struct job *job, const struct source *source, const char *name) {
+static const char *find_interface(struct job *job, struct imports *imports, const struct source *source,
+                                  const char *name) {
         size_t size = strlen(name);
         if (size < 3 || strcmp(name + size - 2, ".h") != 0)
                 return NULL;
@@ -47,10 +39,8 @@ static const char *find_interface(struct job *job, const struct source *source, 
         const char *path = path_beside(job, source->path, wanted);
         if (path_is_file(path))
                 return path;
-        path = file_in(job, job->options->search, wanted);
-        if (!path)
-                path = file_in(job, system_folders(job), wanted);
-        if (path || path_base(wanted) == wanted || import_finds(job, source, name))
+        path = imports_search(job, imports, wanted);
+        if (path || path_base(wanted) == wanted || imports_find(job, imports, source, name))
                 return path;
         path = path_beside(job, source->path, path_base(wanted));
         return path_is_file(path) ? path : NULL;
@@ -58,9 +48,8 @@ static const char *find_interface(struct job *job, const struct source *source, 
 
 static void import_interface(struct parser *parser, const struct token *token, const char *path) {
         struct reading *reading = parser->import_context;
-        if (map_has(&reading->paths, path))
+        if (map_add(parser->job, &reading->paths, path, path))
                 return;
-        map_set(parser->job, &reading->paths, path, NULL);
         if (++reading->count > IMPORTS_MOST) {
                 report_error(parser->job, &token->place, "more than %u interfaces are imported", IMPORTS_MOST);
                 return;
@@ -72,26 +61,29 @@ static void import_interface(struct parser *parser, const struct token *token, c
         parse_source(parser->job, parser->interface, source, reading, true);
 }
 
-static const char *take_word(const char *text, const char *word) {
-        size_t size = strlen(word);
-        return strncmp(text, word, size) == 0 ? text + size + strspn(text + size, " \t") : NULL;
-}
-
-/* `%#include "x.h"`: another interface, or a C header with constants. `%#define`: a constant. */
-static void import_verbatim(struct parser *parser, const struct token *token) {
-        struct job *job = parser->job;
+/* Another interface, or a C header with constants. */
+static void import_header(struct parser *parser, const struct token *token, const char *name, bool quoted) {
         struct imports *imports = parser->interface->imports;
-        const char *text = take_word(token->text + strspn(token->text, " \t"), "#");
-        const char *name = NULL, *included = text ? take_word(text, "include") : NULL;
-        if (text && take_word(text, "define"))
-                imports_define(job, imports, take_word(text, "define"));
-        if (!included || !macro_header_name(job, included, &name))
-                return;
-        const char *path = find_interface(job, token->place.source, name);
+        const struct source *source = token->place.source;
+        const char *path = find_interface(parser->job, imports, source, name);
         if (path)
                 import_interface(parser, token, path);
         else
-                imports_add(job, imports, token->place.source, name, *included == '"');
+                imports_add(parser->job, imports, source, name, quoted);
+}
+
+/* `%#include "x.h"`, and `%#define`: a constant. */
+static void import_verbatim(struct parser *parser, const struct token *token) {
+        struct job *job = parser->job;
+        struct imports *imports = parser->interface->imports;
+        const char *text = token->text + strspn(token->text, LEX_BLANKS), *name = NULL;
+        if (*text++ != '#')
+                return;
+        text += strspn(text, LEX_BLANKS);
+        if (lex_take_word(&text, "define"))
+                imports_define(job, imports, text);
+        else if (lex_take_word(&text, "include") && macro_header_name(job, text, &name))
+                import_header(parser, token, name, *text == '"');
 }
 
 static void parse_source(struct job *job, struct interface *interface, const struct source *source,
@@ -119,7 +111,7 @@ static struct interface *read_source(struct job *job, const struct source *sourc
                                          .base = base_of(job, source->path),
                                          .last = &interface->definitions };
         interface->imports = imports_new(job);
-        map_set(job, &reading.paths, source->path, NULL);
+        map_add(job, &reading.paths, source->path, source);
         parse_source(job, interface, source, &reading, false);
         return interface;
 }

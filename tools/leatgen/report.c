@@ -2,8 +2,6 @@
 #include "tools/leatgen/report.h"
 
 #include "tools/leatgen/source.h"
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,17 +29,8 @@ struct reports {
         struct report *current; /* what notes belong to; NULL: it was dropped */
 };
 
-static void *allocate(void *old, size_t size_bytes) {
-        void *taken = realloc(old, size_bytes);
-        if (!taken)
-                job_no_memory();
-        return taken;
-}
-
 struct reports *reports_new(void) {
-        struct reports *reports = allocate(NULL, sizeof(*reports));
-        *reports = (struct reports){ 0 };
-        return reports;
+        return allocate_cleared(1, sizeof(struct reports));
 }
 
 void reports_free(struct reports *reports) {
@@ -58,15 +47,6 @@ size_t report_errors(const struct job *job) {
 
 /* ---- collecting ---- */
 
-static const char *format_text(struct job *job, const char *format, va_list arguments) {
-        char *made = NULL;
-        if (vasprintf(&made, format, arguments) < 0)
-                job_no_memory();
-        const char *text = job_intern_text(job, made);
-        free(made);
-        return text;
-}
-
 static struct report *new_report(struct job *job, enum severity severity, const struct place *place, const char *text) {
         struct report *report = JOB_NEW(job, struct report);
         *report = (struct report){ .severity = severity, .text = text, .last_note = &report->notes };
@@ -79,7 +59,7 @@ static uint32_t number_of_file(struct reports *reports, const struct source *sou
         for (size_t i = 0; i < reports->file_count; i++)
                 if (reports->files[i] == source)
                         return (uint32_t)i;
-        reports->files = allocate(reports->files, (reports->file_count + 1) * sizeof(struct source *));
+        reports->files = allocate_again(reports->files, (reports->file_count + 1) * sizeof(struct source *));
         reports->files[reports->file_count] = source;
         return (uint32_t)reports->file_count++;
 }
@@ -106,13 +86,13 @@ static void add_report(struct job *job, enum severity severity, const struct pla
                 ++*count;
                 return;
         }
-        struct report *report = new_report(job, severity, place, format_text(job, format, arguments));
+        struct report *report = new_report(job, severity, place, job_format_list(job, format, arguments));
         if (was_reported(reports, report))
                 return;
         ++*count;
         if (reports->count == reports->room) {
                 reports->room = reports->room ? 2 * reports->room : 64;
-                reports->items = allocate(reports->items, reports->room * sizeof(struct report *));
+                reports->items = allocate_again(reports->items, reports->room * sizeof(struct report *));
         }
         report->number = reports->count;
         report->file = number_of_file(reports, report->place.source);
@@ -140,7 +120,7 @@ void report_note(struct job *job, const struct place *place, const char *format,
                 return;
         va_list arguments;
         va_start(arguments, format);
-        struct report *note = new_report(job, SEVERITY_NOTE, place, format_text(job, format, arguments));
+        struct report *note = new_report(job, SEVERITY_NOTE, place, job_format_list(job, format, arguments));
         va_end(arguments);
         *owner->last_note = note;
         owner->last_note = &note->next;

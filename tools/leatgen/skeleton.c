@@ -3,14 +3,10 @@
 
 #include "tools/leatgen/stages.h"
 
-bool has_result(const struct procedure *procedure) {
-        return procedure->result.type.kind != TYPE_VOID || procedure->result.shape != SHAPE_PLAIN;
-}
-
-void skeleton_head(struct page *page, const struct interface *interface, const char *text, const char *includes) {
+void skeleton_head(struct page *page, const struct interface *interface, const char *text) {
         page_format(page, "/* %s */\n", text);
         page_format(page, "#include \"%s.h\"\n\n", interface->base);
-        page_format(page, "%s#include <leat.h>\n#include <stdio.h>\n", includes);
+        page_add(page, "#include <errno.h>\n#include <leat.h>\n#include <stdio.h>\n");
 }
 
 /* ---- the server ---- */
@@ -27,10 +23,10 @@ static void emit_function(struct page *page, const struct schema *schema, const 
                 page_add(page, "        (void)ret_result;\n");
         page_add(page, "        (void)request;\n        (void)userdata;\n");
         if (has_result(procedure))
-                page_add(page, "        return -ENOSYS; /* TODO: fill in *ret_result, what it points to in "
-                               "leat_rpc_request_arena(request), and return 0 */\n}\n");
+                page_add(page, "        return -ENOSYS; /* until this fills in *ret_result, what it points to in "
+                               "leat_rpc_request_arena(request), and returns 0 */\n}\n");
         else
-                page_add(page, "        return 0; /* TODO */\n}\n");
+                page_add(page, "        return 0; /* what the procedure does goes before this */\n}\n");
 }
 
 static void emit_functions(struct job *job, const struct interface *interface, const struct schema *schema,
@@ -47,10 +43,7 @@ static void emit_functions(struct job *job, const struct interface *interface, c
 
 static void emit_add(struct job *job, const struct interface *interface, const struct schema *schema,
                      const struct definition *program, const struct version *version, struct page *page) {
-        (void)job;
-        (void)interface;
-        (void)schema;
-        (void)program;
+        (void)job, (void)interface, (void)schema, (void)program;
         page_add(page, "        if (r == 0)\n");
         page_format(page, "                r = leat_rpc_server_add(server, %s_server(&%s_functions, NULL));\n",
                     version->c_name, version->c_name);
@@ -58,8 +51,7 @@ static void emit_add(struct job *job, const struct interface *interface, const s
 
 void emit_skeleton_server(struct job *job, const struct interface *interface, const struct schema *schema,
                           struct page *page) {
-        skeleton_head(page, interface, "A server to start from: it has each procedure, and carries out none.",
-                      "#include <errno.h>\n");
+        skeleton_head(page, interface, "A server to start from: it has each procedure, and carries out none.");
         for_versions(job, interface, schema, page, emit_functions);
         page_add(page, "\nint main(int argc, char **argv) {\n"
                        "        struct leat_channel *channel = NULL;\n"

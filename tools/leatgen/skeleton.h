@@ -6,9 +6,7 @@
 
 #include "tools/leatgen/emit.h"
 
-/* The first line and the includes; more of them come before the others. */
-void skeleton_head(struct page *page, const struct interface *interface, const char *text, const char *includes);
-
-bool has_result(const struct procedure *procedure);
+/* The first line and the includes. */
+void skeleton_head(struct page *page, const struct interface *interface, const char *text);
 
 #endif

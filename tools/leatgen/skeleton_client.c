@@ -31,10 +31,6 @@ static const char tell[] =
         "        return r;\n"
         "}\n";
 
-static const char *pointed_to(const struct schema *schema, const struct declaration *declaration) {
-        return schema->nodes[schema->nodes[declaration->node].node.first].c_type;
-}
-
 /* A variable with nothing in it. */
 static void emit_variable(struct page *page, const struct schema *schema, const struct declaration *declaration,
                           const char *name) {
@@ -56,7 +52,7 @@ static void emit_call(struct job *job, const struct interface *interface, const 
                 emit_variable(page, schema, &procedure->result, "result");
         page_add(page, "\n");
         if (procedure->arguments)
-                page_add(page, "        /* TODO: fill in what is given */\n");
+                page_add(page, "        /* what the call is given is filled in here */\n");
         page_format(page, "        int r = %s(client, ", procedure->c_name);
         for (const struct declaration *argument = procedure->arguments; argument; argument = argument->next)
                 page_format(page, "%sgiven_%s, ", passing_of(schema, argument) == PASS_ADDRESS ? "&" : "",
@@ -82,10 +78,7 @@ static void emit_calls(struct job *job, const struct interface *interface, const
 
 static void emit_rows(struct job *job, const struct interface *interface, const struct schema *schema,
                       const struct definition *program, const struct version *version, struct page *page) {
-        (void)job;
-        (void)interface;
-        (void)schema;
-        (void)program;
+        (void)job, (void)interface, (void)schema, (void)program;
         for (const struct procedure *procedure = version->procedures; procedure; procedure = procedure->next)
                 page_format(page, "        { \"%s\", call_%s },\n", procedure->c_name, procedure->c_name);
 }
@@ -130,8 +123,7 @@ void emit_skeleton_client(struct job *job, const struct interface *interface, co
                           struct page *page) {
         skeleton_head(page, interface,
                       "A client to start from: it calls the procedures that its command line names, or each, with "
-                      "empty arguments.",
-                      "#include <errno.h>\n");
+                      "empty arguments.");
         page_add(page, "#include <string.h>\n");
         page_add(page, tell);
         for_versions(job, interface, schema, page, emit_calls);

@@ -4,7 +4,6 @@
 #include "tools/leatgen/report.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,12 +48,8 @@ static void note_file(struct job *job, const char *path) {
         for (size_t i = 0; i < job->file_count; i++)
                 if (job->files[i] == path)
                         return;
-        if (job->file_count % 16 == 0) {
-                const char **files = realloc(job->files, (job->file_count + 17) * sizeof(*files));
-                if (!files)
-                        job_no_memory();
-                job->files = files;
-        }
+        if (job->file_count % 16 == 0)
+                job->files = allocate_again(job->files, (job->file_count + 17) * sizeof(*job->files));
         job->files[job->file_count++] = path;
         job->files[job->file_count] = NULL;
 }
@@ -150,4 +145,14 @@ bool path_is_file(const char *path) {
 const char *path_base(const char *path) {
         const char *slash = strrchr(path, '/');
         return slash ? slash + 1 : path;
+}
+
+bool path_is_among(const char *path, const char *const *paths) {
+        struct stat one, other;
+        if (!paths || stat(path, &one) < 0)
+                return false;
+        for (; *paths; paths++)
+                if (stat(*paths, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino)
+                        return true;
+        return false;
 }

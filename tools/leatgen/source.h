@@ -35,5 +35,7 @@ const char *source_line(const struct source *source, uint32_t line, size_t *ret_
 const char *path_beside(struct job *job, const char *path, const char *name);
 bool path_is_file(const char *path);
 const char *path_base(const char *path);
+/* Whether it is the same file as one of these, NULL-terminated or NULL, by whatever name. */
+bool path_is_among(const char *path, const char *const *paths);
 
 #endif

@@ -31,6 +31,7 @@ static const char leat_store_calls_names[] =
         "\0" "near"
         "\0" "size"
         "\0" "name";
+
 static uint8_t *encode_store_entry(struct leat_xdr_encoder *encoder, uint8_t *at, const void *from) {
         const struct store_entry *value = from;
         if (!leat_xdr_may_put(value->name.text, value->name.size_bytes, 64))

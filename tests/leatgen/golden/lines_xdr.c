@@ -16,6 +16,7 @@ static const struct leat_xdr_field leat_lines_fields[] = {
 static const char leat_lines_names[] =
         ""
         "\0" "text";
+
 static uint8_t *encode_lines_line(struct leat_xdr_encoder *encoder, uint8_t *at, const void *from) {
         const struct lines_line *value = from;
         if (!leat_xdr_may_put(value->text.text, value->text.size_bytes, LEAT_XDR_UNBOUNDED))

@@ -88,6 +88,7 @@ static const char leat_shapes_names[] =
         "\0" "DOT"
         "\0" "FLAT"
         "\0" "PATH";
+
 static int is_shapes_kind(int32_t number) {
         switch (number) {
         case INT32_MIN: /* FLAT */
