@@ -311,8 +311,7 @@ static inline int leat_xdr_has_all(const struct leat_xdr_decoder *decoder, const
 LEAT_XDR_PIECE int leat_xdr_has_bytes(const struct leat_xdr_decoder *decoder, const uint8_t *at, uint32_t bound,
                                       uint64_t behind) {
         uint32_t size = leat_xdr_get_32(at);
-        uint64_t whole = ((uint64_t)size + 3) & ~(uint64_t)3;
-        return size <= bound && leat_xdr_has(decoder, at + 4, whole + behind);
+        return size <= bound && leat_xdr_has(decoder, at + 4, leat_xdr_padded(size) + behind);
 }
 
 /* Memory for a list. NULL: it is empty, or there is no memory for so many. */

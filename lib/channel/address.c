@@ -2,6 +2,7 @@
 #include "channel/address.h"
 
 #include "base/cleanup.h"
+#include "base/digits.h"
 #include "channel/link_ring.h"
 #include "wait/spin.h"
 
@@ -124,13 +125,6 @@ static const struct {
 
 static const enum leat_row needable[] = { LEAT_ROW_ORDER, LEAT_ROW_END, LEAT_ROW_TYPES,
                                           LEAT_ROW_SYNC,  LEAT_ROW_WHO, LEAT_ROW_DESCRIPTORS };
-
-static int hex_digit(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        c = (char)(c | 0x20);
-        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* Decode %XX in [from, to) into ret_text, which has room. -EINVAL: *ret_column says where. */
 static int decode(const char *from, const char *to, char *ret_text, uint32_t *ret_column) {

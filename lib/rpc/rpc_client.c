@@ -2,10 +2,10 @@
 #include "base/cleanup.h"
 #include "channel/channel.h"
 #include "rpc/rpc_message.h"
+#include "rpc/xdr_fault.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 
 /*
@@ -21,8 +21,7 @@
 struct leat_rpc_client {
         struct leat_channel *channel;
         struct leat_xdr_buffer request; /* of the last call, kept for its memory */
-        uint8_t *reply;
-        size_t reply_room;
+        struct rpc_place reply;
         uint32_t xid; /* of the last call */
 };
 
@@ -30,24 +29,13 @@ struct leat_rpc_client *leat_rpc_client_free(struct leat_rpc_client *client) {
         if (!client)
                 return NULL;
         leat_xdr_buffer_free(&client->request);
-        free(client->reply);
+        free(client->reply.bytes);
         free(client);
         return NULL;
 }
 
 static void free_client_at(struct leat_rpc_client **client) {
         *client = leat_rpc_client_free(*client);
-}
-
-/* A place for replies of as many bytes: what was in it is lost. */
-static int make_room(struct leat_rpc_client *client, size_t size) {
-        uint8_t *reply = malloc(size);
-        if (!reply)
-                return -ENOMEM;
-        free(client->reply);
-        client->reply = reply;
-        client->reply_room = size;
-        return 0;
 }
 
 int leat_rpc_client_new(struct leat_channel *channel, struct leat_rpc_client **ret_client) {
@@ -61,7 +49,7 @@ int leat_rpc_client_new(struct leat_channel *channel, struct leat_rpc_client **r
         if (r < 0)
                 return r;
         size_t room = info.largest_bytes < REPLY_MOST ? (size_t)info.largest_bytes : REPLY_MOST;
-        r = make_room(client, room > REPLY_LEAST ? room : REPLY_LEAST);
+        r = rpc_place_make(&client->reply, room > REPLY_LEAST ? room : REPLY_LEAST);
         if (r < 0)
                 return r;
         client->channel = channel;
@@ -99,7 +87,7 @@ static ssize_t exchange(struct leat_rpc_client *client, int64_t deadline, struct
         const struct counters *counters = client->channel->counters;
         uint64_t before = counter_get(&counters->sent);
         ssize_t n = leat_call(client->channel, TYPE_CALL, client->request.bytes, client->request.size_bytes,
-                              client->reply, client->reply_room, deadline, &about);
+                              client->reply.bytes, client->reply.room_bytes, deadline, &about);
         if (counter_get(&counters->sent) == before)
                 return n;
         call->ran = LEAT_RPC_UNKNOWN;
@@ -107,8 +95,8 @@ static ssize_t exchange(struct leat_rpc_client *client, int64_t deadline, struct
                 return n;
         /* There is a reply, which the channel has dropped: the next one of that size is to find room. */
         call->ran = LEAT_RPC_RAN;
-        if (about.size_bytes > client->reply_room && about.size_bytes <= REPLY_LIMIT)
-                (void)make_room(client, about.size_bytes);
+        if (about.size_bytes > client->reply.room_bytes && about.size_bytes <= REPLY_LIMIT)
+                (void)rpc_place_make(&client->reply, about.size_bytes);
         return n;
 }
 
@@ -124,7 +112,7 @@ static int read_reply(struct leat_rpc_client *client, size_t size, struct leat_x
                       struct leat_rpc_call *call) {
         struct rpc_reply reply;
         call->status = LEAT_RPC_BAD_REPLY;
-        ssize_t header = rpc_reply_decode(client->reply, size, &reply);
+        ssize_t header = rpc_reply_decode(client->reply.bytes, size, &reply);
         if (header < 0 || reply.xid != client->xid)
                 return -EBADMSG;
         call->status = reply.status;
@@ -135,7 +123,7 @@ static int read_reply(struct leat_rpc_client *client, size_t size, struct leat_x
                 return 0;
         struct leat_xdr_arena none = { 0 };
         struct leat_xdr_arena *arena = result.node != 0 ? call->arena : &none;
-        int r = leat_xdr_decode(result, client->reply + header, size - (size_t)header, arena, NULL, ret_result,
+        int r = leat_xdr_decode(result, client->reply.bytes + header, size - (size_t)header, arena, NULL, ret_result,
                                 &call->fault);
         if (r < 0)
                 call->status = LEAT_RPC_BAD_REPLY;
@@ -150,7 +138,7 @@ int leat_rpc_call(struct leat_rpc_client *client, const struct leat_rpc_program 
         call->ran = LEAT_RPC_NOT_RUN;
         call->status = LEAT_RPC_NO_REPLY;
         call->low = call->high = 0;
-        call->fault = (struct leat_xdr_fault){ 0 };
+        xdr_fault_tell(&call->fault, LEAT_XDR_OK, 0);
         if ((called->argument != 0 && !argument) || (called->result != 0 && ret_result && !call->arena))
                 return -EINVAL;
         int r = write_request(client, program, called, argument, call);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "rpc/rpc_message.h"
 
-#include "base/bytes.h"
+#include "rpc/xdr_wire.h"
 
 #include <errno.h>
 #include <stdbool.h>
-#include <string.h>
+#include <stdlib.h>
 
 enum { CALL = 0, REPLY = 1 };
 enum { ACCEPTED = 0, DENIED = 1 };
@@ -35,27 +35,19 @@ const char *leat_rpc_status_text(enum leat_rpc_status status) {
 
 /* ---- writing ---- */
 
-static uint32_t padding_of(uint32_t size) {
-        return (0 - size) & 3;
-}
-
 static void put(struct leat_xdr_buffer *buffer, uint32_t number) {
-        put_be32(buffer->bytes + buffer->size_bytes, number);
-        buffer->size_bytes += 4;
+        leat_xdr_put_32(buffer->bytes + buffer->size_bytes, number);
+        buffer->size_bytes += UNIT;
 }
 
 static void put_auth(struct leat_xdr_buffer *buffer, const struct rpc_auth *auth) {
         put(buffer, auth->flavor);
-        put(buffer, auth->size_bytes);
         uint8_t *at = buffer->bytes + buffer->size_bytes;
-        if (auth->size_bytes > 0)
-                memcpy(at, auth->bytes, auth->size_bytes);
-        memset(at + auth->size_bytes, 0, padding_of(auth->size_bytes));
-        buffer->size_bytes += auth->size_bytes + padding_of(auth->size_bytes);
+        buffer->size_bytes += (size_t)(leat_xdr_put_bytes(at, auth->bytes, auth->size_bytes) - at);
 }
 
 static size_t auth_size(const struct rpc_auth *auth) {
-        return 8 + (size_t)auth->size_bytes + padding_of(auth->size_bytes);
+        return 2 * UNIT + (size_t)leat_xdr_padded(auth->size_bytes);
 }
 
 int rpc_call_encode(const struct rpc_call *call, struct leat_xdr_buffer *buffer) {
@@ -117,10 +109,10 @@ struct input {
 };
 
 static bool take(struct input *input, uint32_t *ret_number) {
-        if (input->end - input->at < 4)
+        if ((size_t)(input->end - input->at) < UNIT)
                 return false;
-        *ret_number = get_be32(input->at);
-        input->at += 4;
+        *ret_number = leat_xdr_get_32(input->at);
+        input->at += UNIT;
         return true;
 }
 
@@ -128,15 +120,12 @@ static bool take_auth(struct input *input, struct rpc_auth *ret_auth) {
         if (!take(input, &ret_auth->flavor) || !take(input, &ret_auth->size_bytes) ||
             ret_auth->size_bytes > RPC_AUTH_BYTES)
                 return false;
-        uint32_t padding = padding_of(ret_auth->size_bytes);
-        if ((size_t)(input->end - input->at) < ret_auth->size_bytes + padding)
+        size_t whole = (size_t)leat_xdr_padded(ret_auth->size_bytes);
+        if ((size_t)(input->end - input->at) < whole)
                 return false;
         ret_auth->bytes = input->at;
-        input->at += ret_auth->size_bytes;
-        bool clean = true;
-        for (; padding > 0; padding--)
-                clean = *input->at++ == 0 && clean;
-        return clean;
+        input->at += whole;
+        return leat_xdr_is_padded(ret_auth->bytes, ret_auth->size_bytes);
 }
 
 ssize_t rpc_call_decode(const void *bytes, size_t size_bytes, struct rpc_call *ret_call, uint32_t *ret_auth) {
@@ -189,4 +178,15 @@ ssize_t rpc_reply_decode(const void *bytes, size_t size_bytes, struct rpc_reply 
                 return -EBADMSG;
         *ret_reply = reply;
         return input.at - (const uint8_t *)bytes;
+}
+
+/* ---- receiving ---- */
+
+int rpc_place_make(struct rpc_place *place, size_t room_bytes) {
+        uint8_t *bytes = malloc(room_bytes);
+        if (!bytes)
+                return -ENOMEM;
+        free(place->bytes);
+        *place = (struct rpc_place){ bytes, room_bytes };
+        return 0;
 }

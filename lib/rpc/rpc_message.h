@@ -38,6 +38,15 @@ struct rpc_reply {
         struct rpc_auth verifier;    /* of one that was accepted */
 };
 
+/* Where messages are received. */
+struct rpc_place {
+        uint8_t *bytes;
+        size_t room_bytes;
+};
+
+/* Make it one of as many bytes: what was in it is lost. Returns 0 or -ENOMEM, and it is as it was. */
+int rpc_place_make(struct rpc_place *place, size_t room_bytes);
+
 /* Append a header. Returns 0 or an error of leat_xdr_buffer_reserve(). */
 int rpc_call_encode(const struct rpc_call *call, struct leat_xdr_buffer *buffer);
 int rpc_reply_encode(const struct rpc_reply *reply, struct leat_xdr_buffer *buffer);

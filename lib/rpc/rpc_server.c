@@ -24,8 +24,7 @@ struct leat_rpc_server {
         struct leat_channel *channel;
         struct leat_rpc_service *services;
         size_t services_count;
-        uint8_t *request;
-        size_t request_room;
+        struct rpc_place request;
         bool starved; /* the request that comes is larger than what there is memory for */
         struct leat_xdr_buffer reply;
         struct leat_xdr_arena arena;
@@ -48,23 +47,13 @@ struct leat_rpc_server *leat_rpc_server_free(struct leat_rpc_server *server) {
         leat_xdr_buffer_free(&server->reply);
         leat_xdr_arena_free(&server->arena);
         free(server->services);
-        free(server->request);
+        free(server->request.bytes);
         free(server);
         return NULL;
 }
 
 static void free_server_at(struct leat_rpc_server **server) {
         *server = leat_rpc_server_free(*server);
-}
-
-static int make_room(struct leat_rpc_server *server, size_t size) {
-        uint8_t *request = malloc(size);
-        if (!request)
-                return -ENOMEM;
-        free(server->request);
-        server->request = request;
-        server->request_room = size;
-        return 0;
 }
 
 int leat_rpc_server_new(struct leat_channel *channel, struct leat_rpc_server **ret_server) {
@@ -74,7 +63,7 @@ int leat_rpc_server_new(struct leat_channel *channel, struct leat_rpc_server **r
         if (!server)
                 return -ENOMEM;
         server->channel = channel;
-        int r = make_room(server, REQUEST_FIRST);
+        int r = rpc_place_make(&server->request, REQUEST_FIRST);
         if (r < 0)
                 return r;
         *ret_server = TAKE(server);
@@ -175,13 +164,18 @@ static enum leat_rpc_status carry_out(const struct leat_rpc_service *service, st
         return r < 0 ? LEAT_RPC_SYSTEM_ERROR : write_result(server, result_type, result);
 }
 
+/* A reply's header, in the place of whatever was written. */
+static int write_header(struct leat_rpc_server *server, const struct rpc_reply *reply) {
+        server->reply.size_bytes = 0;
+        return rpc_reply_encode(reply, &server->reply);
+}
+
 /* Write the whole reply: its header stands before the result, so one of success is written first, and, if it turns out to be none,
  * another in its place. Returns 0 or a negative errno. */
 static int write_reply(struct leat_rpc_request *request) {
         struct leat_rpc_server *server = request->server;
         struct rpc_reply reply = { .xid = request->call.xid, .status = LEAT_RPC_SUCCESS };
-        server->reply.size_bytes = 0;
-        int r = rpc_reply_encode(&reply, &server->reply);
+        int r = write_header(server, &reply);
         if (r < 0)
                 return r;
         const struct leat_rpc_service *service = find_service(server, &request->call, &reply);
@@ -189,18 +183,14 @@ static int write_reply(struct leat_rpc_request *request) {
                 const struct leat_rpc_procedure *procedure = find_procedure(service->program, request->call.procedure);
                 reply.status = procedure ? carry_out(service, request, procedure) : answer_null(request);
         }
-        if (reply.status == LEAT_RPC_SUCCESS)
-                return 0;
-        server->reply.size_bytes = 0;
-        return rpc_reply_encode(&reply, &server->reply);
+        return reply.status == LEAT_RPC_SUCCESS ? 0 : write_header(server, &reply);
 }
 
 /* A call that was not even read. */
 static int write_denied(struct leat_rpc_server *server, uint32_t xid, enum leat_rpc_status status, uint32_t low,
                         uint32_t high) {
         const struct rpc_reply reply = { .xid = xid, .status = status, .low = low, .high = high };
-        server->reply.size_bytes = 0;
-        return rpc_reply_encode(&reply, &server->reply);
+        return write_header(server, &reply);
 }
 
 /* ---- messages ---- */
@@ -230,14 +220,14 @@ static int reply_to(struct leat_rpc_request *request) {
 static int answer(struct leat_rpc_request *request, size_t size) {
         struct leat_rpc_server *server = request->server;
         uint32_t auth = 0;
-        ssize_t header = rpc_call_decode(server->request, size, &request->call, &auth);
+        ssize_t header = rpc_call_decode(server->request.bytes, size, &request->call, &auth);
         if (header == -EPROTONOSUPPORT)
                 return write_denied(server, request->call.xid, LEAT_RPC_RPC_MISMATCH, RPC_VERSION, RPC_VERSION);
         if (header == -EACCES)
                 return write_denied(server, request->call.xid, LEAT_RPC_AUTH_ERROR, auth, 0);
         if (header < 0)
                 return (int)header;
-        request->arguments = server->request + header;
+        request->arguments = server->request.bytes + header;
         request->arguments_bytes = size - (size_t)header;
         return write_reply(request);
 }
@@ -245,11 +235,11 @@ static int answer(struct leat_rpc_request *request, size_t size) {
 /* One message, whatever its size: the channel keeps one that does not fit until there is room. */
 static ssize_t receive(struct leat_rpc_server *server, int64_t deadline, struct leat_message *ret_about) {
         while (true) {
-                ssize_t n = leat_receive(server->channel, LEAT_ANY, server->request, server->request_room, deadline,
-                                         ret_about);
-                if (n != -EMSGSIZE || ret_about->size_bytes <= server->request_room)
+                ssize_t n = leat_receive(server->channel, LEAT_ANY, server->request.bytes, server->request.room_bytes,
+                                         deadline, ret_about);
+                if (n != -EMSGSIZE || ret_about->size_bytes <= server->request.room_bytes)
                         return n;
-                int r = make_room(server, ret_about->size_bytes);
+                int r = rpc_place_make(&server->request, ret_about->size_bytes);
                 server->starved = r < 0;
                 if (r < 0)
                         return r;

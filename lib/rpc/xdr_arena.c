@@ -29,7 +29,7 @@ struct leat_xdr_block {
 /* Where a decoder stands that has no block: a pointer, as NULL would be a failure. */
 static alignas(16) uint8_t nowhere[16];
 
-static size_t limit_of(const struct leat_xdr_arena *arena) {
+size_t xdr_arena_limit(const struct leat_xdr_arena *arena) {
         size_t limit = arena->limit_bytes > 0 ? arena->limit_bytes : LEAT_XDR_ARENA_LIMIT;
         return limit < SIZE_MAX / 4 ? limit : SIZE_MAX / 4; /* sums of two are no concern */
 }
@@ -100,7 +100,7 @@ static struct leat_xdr_block *take_spare(struct leat_xdr_arena *arena, size_t si
 
 /* The spare ones make way for a new block: all of them together stay below the limit. */
 static void free_spares(struct leat_xdr_arena *arena, size_t size) {
-        while (arena->spares && arena->spare_bytes > limit_of(arena) - arena->taken_bytes - size) {
+        while (arena->spares && arena->spare_bytes > xdr_arena_limit(arena) - arena->taken_bytes - size) {
                 struct leat_xdr_block *block = arena->spares;
                 arena->spares = block->next;
                 arena->spare_bytes -= block->size;
@@ -111,7 +111,7 @@ static void free_spares(struct leat_xdr_arena *arena, size_t size) {
 /* A block for `wanted` bytes, of `size` if it is a new one. It is in use. Returns 0 or -ENOMEM. */
 static int get_block(struct leat_xdr_arena *arena, size_t wanted, size_t size, bool exact,
                      struct leat_xdr_block **ret_block) {
-        size_t left = limit_of(arena) - arena->taken_bytes;
+        size_t left = xdr_arena_limit(arena) - arena->taken_bytes;
         struct leat_xdr_block *block = take_spare(arena, wanted, exact && left / 2 > wanted ? 2 * wanted : left, exact);
         if (!block) {
                 free_spares(arena, size);
@@ -138,7 +138,7 @@ static size_t next_size(const struct leat_xdr_arena *arena, size_t guess) {
 
 RARE int xdr_arena_piece(struct leat_xdr_arena *arena, size_t size_bytes, size_t guess, void **ret_piece) {
         struct leat_xdr_block *block = NULL;
-        size_t limit = limit_of(arena), size = next_size(arena, guess);
+        size_t limit = xdr_arena_limit(arena), size = next_size(arena, guess);
         if (arena->taken_bytes > limit || size_bytes > limit - arena->taken_bytes)
                 return -EMSGSIZE;
         if (size > limit - arena->taken_bytes)
@@ -200,7 +200,7 @@ static void share_out(struct leat_xdr_decoder *decoder, size_t budget) {
 
 size_t xdr_decoder_begin(struct leat_xdr_decoder *decoder, struct leat_xdr_arena *arena, const uint8_t *bytes,
                          size_t size_bytes) {
-        size_t limit = limit_of(arena);
+        size_t limit = xdr_arena_limit(arena);
         size_t left = arena->taken_bytes < limit ? limit - arena->taken_bytes : 0;
         if (arena->blocks)
                 left += (size_t)(arena->end - arena->at);

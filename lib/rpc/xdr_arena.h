@@ -23,6 +23,9 @@ void xdr_arena_set_back(struct leat_xdr_arena *arena, struct xdr_arena_mark mark
  */
 int xdr_arena_piece(struct leat_xdr_arena *arena, size_t size_bytes, size_t guess, void **ret_piece);
 
+/* How many bytes it may have in all. */
+size_t xdr_arena_limit(const struct leat_xdr_arena *arena);
+
 /* A piece aligned to 8, which is enough for all that a schema knows. Returns 0, -EMSGSIZE or -ENOMEM. */
 int xdr_arena_take(struct leat_xdr_arena *arena, size_t size_bytes, void **ret_piece);
 

@@ -79,14 +79,12 @@ static int compare_lists(struct walk *walk, const struct leat_xdr_node *node, co
 static int compare_fields(struct walk *walk, const struct leat_xdr_node *node, uint32_t count, const uint8_t *one,
                           const uint8_t *other) {
         const struct leat_xdr_field *field = &walk->schema->fields[node->first];
-        uint32_t counts = (node->flags & LEAT_XDR_FLAG_RECURSIVE) != 0;
         int result = 0;
-        if (counts > walk->depth)
+        if (!xdr_enter(&walk->depth, node))
                 return ENDLESS;
-        walk->depth -= counts;
         for (const struct leat_xdr_field *end = field + count; field < end && result == 0; field++)
                 result = compare(walk, xdr_node(walk->schema, field->node), one + field->offset, other + field->offset);
-        walk->depth += counts;
+        xdr_leave(&walk->depth, node);
         return result;
 }
 
@@ -104,7 +102,7 @@ static int compare_pointers(struct walk *walk, const struct leat_xdr_node *node,
 static int compare_chains(struct walk *walk, const struct leat_xdr_node *node, const uint8_t *one,
                           const uint8_t *other) {
         const struct leat_xdr_node *link = xdr_node(walk->schema, node->first);
-        uint32_t next = walk->schema->fields[link->first + link->count - 1].offset;
+        uint32_t next = xdr_next_offset(walk->schema, link);
         struct circle circle = { 0 }, other_circle = { 0 };
         bool closed = false, other_closed = false;
         for (uint64_t step = 0;; step++) {
@@ -137,20 +135,16 @@ static int compare_narrow(const struct leat_xdr_node *node, const uint8_t *one, 
 static int compare_unions(struct walk *walk, const struct leat_xdr_node *node, const uint8_t *one,
                           const uint8_t *other) {
         const struct leat_xdr_field *field = &walk->schema->fields[node->first];
-        const struct leat_xdr_node *kind = xdr_node(walk->schema, field->node);
-        uint32_t counts = (node->flags & LEAT_XDR_FLAG_RECURSIVE) != 0;
-        int result = compare_narrow(kind, one + field->offset, other + field->offset);
+        int result = compare_narrow(xdr_node(walk->schema, field->node), one + field->offset, other + field->offset);
         if (result != 0)
                 return result;
-        const struct leat_xdr_field *arm =
-                xdr_find_arm(walk->schema, node, (int32_t)load_narrow(kind->kind, one + field->offset));
+        const struct leat_xdr_field *arm = arm_of(walk->schema, node, one);
         if (!arm)
                 return 0;
-        if (counts > walk->depth)
+        if (!xdr_enter(&walk->depth, node))
                 return ENDLESS;
-        walk->depth -= counts;
         result = compare(walk, xdr_node(walk->schema, arm->node), one + arm->offset, other + arm->offset);
-        walk->depth += counts;
+        xdr_leave(&walk->depth, node);
         return result;
 }
 

@@ -92,24 +92,21 @@ static int copy_pointer(struct walk *walk, const struct leat_xdr_node *node, uin
 
 static int copy_chain(struct walk *walk, const struct leat_xdr_node *node, uint8_t *slot) {
         const struct leat_xdr_node *link = xdr_node(walk->schema, node->first);
-        const struct leat_xdr_field *fields = &walk->schema->fields[link->first];
+        uint32_t next = xdr_next_offset(walk->schema, link);
         for (const void *from; (from = load_pointer(slot));) {
                 uint8_t *copy = NULL;
                 int error = copy_memory(walk, slot, from, link->size, link->size, &copy);
                 if (error == 0)
-                        error = deepen_fields(walk, fields, link->count - 1u, copy);
+                        error = deepen_fields(walk, &walk->schema->fields[link->first], link->count - 1u, copy);
                 if (error < 0)
                         return error;
-                slot = copy + fields[link->count - 1].offset;
+                slot = copy + next;
         }
         return 0;
 }
 
 static int deepen_arm(struct walk *walk, const struct leat_xdr_node *node, uint8_t *value) {
-        const struct leat_xdr_field *field = &walk->schema->fields[node->first];
-        const struct leat_xdr_node *kind = xdr_node(walk->schema, field->node);
-        const struct leat_xdr_field *arm =
-                xdr_find_arm(walk->schema, node, (int32_t)load_narrow(kind->kind, value + field->offset));
+        const struct leat_xdr_field *arm = arm_of(walk->schema, node, value);
         return arm ? deepen_fields(walk, arm, 1, value) : 0;
 }
 

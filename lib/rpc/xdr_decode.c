@@ -80,9 +80,9 @@ USUAL bool accepts(const struct walk *walk, uint32_t what) {
 USUAL const uint8_t *check_padding(struct walk *walk, const uint8_t *end, size_t padding) {
         if (padding == 0)
                 return end;
-        uint32_t mask = htobe32((1u << (8 * padding)) - 1);
-        if (__builtin_expect((load32(end - UNIT) & mask) != 0 && !accepts(walk, LEAT_XDR_ACCEPT_PADDING), 0))
-                return refuse(walk, end - padding, LEAT_XDR_BAD_PADDING, be32toh(load32(end - UNIT) & mask), 0);
+        uint32_t filling = leat_xdr_get_32(end - UNIT) & ((1u << (8 * padding)) - 1);
+        if (__builtin_expect(filling != 0 && !accepts(walk, LEAT_XDR_ACCEPT_PADDING), 0))
+                return refuse(walk, end - padding, LEAT_XDR_BAD_PADDING, filling, 0);
         return end;
 }
 
@@ -99,7 +99,7 @@ static RARE const uint8_t *refuse_length(struct walk *walk, const uint8_t *at, c
         size_t rest = left(walk, at);
         if (rest < UNIT)
                 return too_short(walk, at);
-        uint32_t size = be32toh(load32(at));
+        uint32_t size = leat_xdr_get_32(at);
         if (size > node->bound)
                 return refuse(walk, at, LEAT_XDR_TOO_LONG, size, node->bound);
         return refuse(walk, at, LEAT_XDR_NOT_THERE, size, (rest - UNIT) & ~(UNIT - 1));
@@ -128,7 +128,7 @@ USUAL const uint8_t *decode_counted(struct walk *walk, const uint8_t *at, const 
         bool text = node->kind == LEAT_XDR_KIND_STRING;
         if (__builtin_expect(rest < UNIT, 0))
                 return refuse_length(walk, at, node);
-        size_t size = bytes.size_bytes = be32toh(load32(at));
+        size_t size = bytes.size_bytes = leat_xdr_get_32(at);
         size_t padding = padding_of(size);
         if (__builtin_expect(size > node->bound || size > rest - UNIT || padding > rest - UNIT - size, 0))
                 return refuse_length(walk, at, node);
@@ -157,14 +157,14 @@ USUAL const uint8_t *decode_one(struct walk *walk, const uint8_t *at, const stru
         case LEAT_XDR_KIND_FLOAT:
                 if (__builtin_expect(left(walk, at) < UNIT, 0))
                         return too_short(walk, at);
-                store32(value, be32toh(load32(at)));
+                store32(value, leat_xdr_get_32(at));
                 return at + UNIT;
         case LEAT_XDR_KIND_HYPER:
         case LEAT_XDR_KIND_UNSIGNED_HYPER:
         case LEAT_XDR_KIND_DOUBLE:
                 if (__builtin_expect(left(walk, at) < 2 * UNIT, 0))
                         return too_short(walk, at);
-                store64(value, be64toh(load64(at)));
+                store64(value, leat_xdr_get_64(at));
                 return at + 2 * UNIT;
         case LEAT_XDR_KIND_FIXED:
                 return decode_fixed(walk, at, node, value);
@@ -187,28 +187,16 @@ static ASIDE const uint8_t *decode_fields(struct walk *walk, const uint8_t *at, 
         return at;
 }
 
-/* A structure or union that can contain itself is one level. */
-USUAL bool enter(struct walk *walk, const uint8_t *at, const struct leat_xdr_node *node) {
-        if (!(node->flags & LEAT_XDR_FLAG_RECURSIVE))
-                return true;
-        if (walk->decoder->depth == 0) {
-                refuse(walk, at, LEAT_XDR_TOO_DEEP, (uint64_t)walk->depth + 1, walk->depth);
-                return false;
-        }
-        walk->decoder->depth--;
-        return true;
-}
-
-USUAL void leave(struct walk *walk, const struct leat_xdr_node *node) {
-        walk->decoder->depth += (node->flags & LEAT_XDR_FLAG_RECURSIVE) != 0;
+static RARE const uint8_t *too_deep(struct walk *walk, const uint8_t *at) {
+        return refuse(walk, at, LEAT_XDR_TOO_DEEP, (uint64_t)walk->depth + 1, walk->depth);
 }
 
 static const uint8_t *decode_struct(struct walk *walk, const uint8_t *at, const struct leat_xdr_node *node,
                                     uint32_t count, uint8_t *value) {
-        if (!enter(walk, at, node))
-                return NULL;
+        if (!xdr_enter(&walk->decoder->depth, node))
+                return too_deep(walk, at);
         at = decode_fields(walk, at, &walk->schema->fields[node->first], count, value);
-        leave(walk, node);
+        xdr_leave(&walk->decoder->depth, node);
         return at;
 }
 
@@ -221,17 +209,6 @@ static const uint8_t *decode_value(struct walk *walk, const uint8_t *at, uint32_
 
 /* ---- several ---- */
 
-static const uint8_t *decode_numbers(const uint8_t *at, uint8_t *items, size_t count, size_t width) {
-        if (width == UNIT) {
-                for (size_t i = 0; i < count; i++)
-                        store32(items + i * UNIT, be32toh(load32(at + i * UNIT)));
-        } else {
-                for (size_t i = 0; i < count; i++)
-                        store64(items + i * 2 * UNIT, be64toh(load64(at + i * 2 * UNIT)));
-        }
-        return at + count * width;
-}
-
 static ASIDE const uint8_t *decode_items(struct walk *walk, const uint8_t *at, uint32_t index, uint8_t *items,
                                          uint32_t count) {
         const struct leat_xdr_node *item = xdr_node(walk->schema, index);
@@ -239,7 +216,7 @@ static ASIDE const uint8_t *decode_items(struct walk *walk, const uint8_t *at, u
         if (count == 0 || item->wire_min == 0) /* nothing of it is on the wire, however many there are */
                 return at;
         if (width > 0 && count <= left(walk, at) / width)
-                return decode_numbers(at, items, count, width);
+                return width == UNIT ? leat_xdr_get_all_32(at, items, count) : leat_xdr_get_all_64(at, items, count);
         for (uint32_t i = 0; i < count; i++, items += item->size)
                 if (!(at = decode_value(walk, at, index, items)))
                         return in_item(walk, i);
@@ -252,7 +229,7 @@ static ASIDE const uint8_t *decode_list(struct walk *walk, const uint8_t *at, co
         struct leat_xdr_list list = { 0 };
         if (left(walk, at) < UNIT)
                 return too_short(walk, at);
-        list.count = be32toh(load32(at));
+        list.count = leat_xdr_get_32(at);
         uint64_t rest = left(walk, at) - UNIT;
         if (list.count > node->bound)
                 return refuse(walk, at, LEAT_XDR_TOO_LONG, list.count, node->bound);
@@ -260,7 +237,7 @@ static ASIDE const uint8_t *decode_list(struct walk *walk, const uint8_t *at, co
                 return refuse(walk, at, LEAT_XDR_NOT_THERE, list.count, rest / item->wire_min);
         if (list.count > 0 && !(list.items = take(walk, at, (uint64_t)list.count * item->size)))
                 return NULL;
-        memcpy(value, &list, sizeof(list));
+        store_list(value, list);
         return decode_items(walk, at + UNIT, node->first, list.items, list.count);
 }
 
@@ -272,7 +249,7 @@ USUAL int decode_bool(struct walk *walk, const uint8_t *at) {
                 too_short(walk, at);
                 return -1;
         }
-        uint32_t bits = be32toh(load32(at));
+        uint32_t bits = leat_xdr_get_32(at);
         if (__builtin_expect(bits > 1 && !accepts(walk, LEAT_XDR_ACCEPT_BOOL), 0)) {
                 refuse(walk, at, LEAT_XDR_BAD_BOOL, bits, 0);
                 return -1;
@@ -301,7 +278,7 @@ static const uint8_t *decode_optional(struct walk *walk, const uint8_t *at, cons
 static ASIDE const uint8_t *decode_chain(struct walk *walk, const uint8_t *at, const struct leat_xdr_node *node,
                                          uint8_t *slot) {
         const struct leat_xdr_node *link = xdr_node(walk->schema, node->first);
-        uint32_t next = walk->schema->fields[link->first + link->count - 1].offset;
+        uint32_t next = xdr_next_offset(walk->schema, link);
         for (uint64_t i = 0;; i++) {
                 int there = decode_bool(walk, at);
                 uint8_t *value = NULL;
@@ -328,11 +305,7 @@ static const uint8_t *decode_enum(struct walk *walk, const uint8_t *at, const st
 
 /* A char or short: what is stored must be loaded as the same again. */
 static const uint8_t *decode_small(struct walk *walk, const uint8_t *at, uint8_t kind, uint32_t bits, uint8_t *value) {
-        uint16_t two = (uint16_t)bits;
-        if (kind == LEAT_XDR_KIND_CHAR || kind == LEAT_XDR_KIND_UNSIGNED_CHAR)
-                value[0] = (uint8_t)bits;
-        else
-                memcpy(value, &two, sizeof(two));
+        store_number(value, bits, kind == LEAT_XDR_KIND_CHAR || kind == LEAT_XDR_KIND_UNSIGNED_CHAR ? 1 : 2);
         if (load_narrow(kind, value) != bits)
                 return refuse(walk, at, LEAT_XDR_OUT_OF_RANGE, widen(kind, bits), 0);
         return at + UNIT;
@@ -347,7 +320,7 @@ static const uint8_t *decode_narrow(struct walk *walk, const uint8_t *at, const 
         }
         if (left(walk, at) < UNIT)
                 return too_short(walk, at);
-        uint32_t bits = be32toh(load32(at));
+        uint32_t bits = leat_xdr_get_32(at);
         if (node->kind == LEAT_XDR_KIND_ENUM)
                 return decode_enum(walk, at, node, bits, value);
         return decode_small(walk, at, node->kind, bits, value);
@@ -372,10 +345,10 @@ static const uint8_t *decode_arm(struct walk *walk, const uint8_t *at, const str
 
 static ASIDE const uint8_t *decode_union(struct walk *walk, const uint8_t *at, const struct leat_xdr_node *node,
                                          uint8_t *value) {
-        if (!enter(walk, at, node))
-                return NULL;
+        if (!xdr_enter(&walk->decoder->depth, node))
+                return too_deep(walk, at);
         at = decode_arm(walk, at, node, value);
-        leave(walk, node);
+        xdr_leave(&walk->decoder->depth, node);
         return at;
 }
 
@@ -445,14 +418,13 @@ struct message {
 };
 
 static bool by_code(const struct message *message) {
-        const struct leat_xdr_schema *schema = message->type.schema;
-        if (message->rules.accept != 0 || !schema->codes || message->type.node >= schema->code_count ||
-            !schema->codes[message->type.node].decode)
+        leat_xdr_decode_code *code = xdr_codes(message->type).decode;
+        if (message->rules.accept != 0 || !code)
                 return false;
         struct leat_xdr_decoder decoder = { .depth = message->rules.depth };
         struct xdr_arena_mark mark = xdr_arena_mark(message->arena);
         xdr_decoder_begin(&decoder, message->arena, message->bytes, message->size);
-        const uint8_t *at = schema->codes[message->type.node].decode(&decoder, message->bytes, message->value);
+        const uint8_t *at = code(&decoder, message->bytes, message->value);
         bool done = at == decoder.end;
         if (done)
                 xdr_decoder_end(&decoder);

@@ -19,12 +19,6 @@ struct walk {
 
 static uint8_t *encode_other(struct walk *walk, uint8_t *at, const struct leat_xdr_node *node, const uint8_t *value);
 
-USUAL uint8_t *need(struct walk *walk, uint8_t *at, size_t size) {
-        if (__builtin_expect(size > (size_t)(walk->encoder->end - at), 0))
-                return leat_xdr_encoder_grow(walk->encoder, at, size);
-        return at;
-}
-
 /* Bytes, and what fills them up; the room is there. */
 USUAL uint8_t *put_bytes(uint8_t *at, const void *bytes, size_t size) {
         size_t whole = size + padding_of(size);
@@ -39,12 +33,12 @@ USUAL uint8_t *put_counted(struct walk *walk, uint8_t *at, const struct leat_xdr
         struct leat_xdr_bytes bytes = load_bytes(value);
         if (bytes.size_bytes > node->bound || (!bytes.bytes && bytes.size_bytes > 0))
                 return NULL;
-        at = need(walk, at, UNIT + bytes.size_bytes + padding_of(bytes.size_bytes));
+        at = leat_xdr_room(walk->encoder, at, UNIT + bytes.size_bytes + padding_of(bytes.size_bytes));
         if (!at)
                 return NULL;
         if (node->kind == LEAT_XDR_KIND_STRING)
                 return leat_xdr_put_string(at, bytes.bytes, bytes.size_bytes);
-        store32(at, htobe32(bytes.size_bytes));
+        leat_xdr_put_32(at, bytes.size_bytes);
         return put_bytes(at + UNIT, bytes.bytes, bytes.size_bytes);
 }
 
@@ -54,19 +48,19 @@ USUAL uint8_t *encode_one(struct walk *walk, uint8_t *at, const struct leat_xdr_
         case LEAT_XDR_KIND_INT:
         case LEAT_XDR_KIND_UNSIGNED:
         case LEAT_XDR_KIND_FLOAT:
-                if (!(at = need(walk, at, UNIT)))
+                if (!(at = leat_xdr_room(walk->encoder, at, UNIT)))
                         return NULL;
-                store32(at, htobe32(load32(value)));
+                leat_xdr_put_32(at, load32(value));
                 return at + UNIT;
         case LEAT_XDR_KIND_HYPER:
         case LEAT_XDR_KIND_UNSIGNED_HYPER:
         case LEAT_XDR_KIND_DOUBLE:
-                if (!(at = need(walk, at, 2 * UNIT)))
+                if (!(at = leat_xdr_room(walk->encoder, at, 2 * UNIT)))
                         return NULL;
-                store64(at, htobe64(load64(value)));
+                leat_xdr_put_64(at, load64(value));
                 return at + 2 * UNIT;
         case LEAT_XDR_KIND_FIXED:
-                if (!(at = need(walk, at, node->bound + padding_of(node->bound))))
+                if (!(at = leat_xdr_room(walk->encoder, at, node->bound + padding_of(node->bound))))
                         return NULL;
                 return put_bytes(at, value, node->bound);
         case LEAT_XDR_KIND_BYTES:
@@ -86,17 +80,15 @@ static ASIDE uint8_t *encode_fields(struct walk *walk, uint8_t *at, const struct
         return at;
 }
 
-/* A structure or union that can contain itself is one level. */
 static uint8_t *encode_struct(struct walk *walk, uint8_t *at, const struct leat_xdr_node *node, uint32_t count,
                               const uint8_t *value) {
         const struct leat_xdr_field *fields = &walk->schema->fields[node->first];
-        if (!(node->flags & LEAT_XDR_FLAG_RECURSIVE))
+        if (!(node->flags & LEAT_XDR_FLAG_RECURSIVE)) /* most are not: nothing is left to be done behind it */
                 return encode_fields(walk, at, fields, count, value);
-        if (walk->depth == 0)
+        if (!xdr_enter(&walk->depth, node))
                 return NULL;
-        walk->depth--;
         at = encode_fields(walk, at, fields, count, value);
-        walk->depth++;
+        xdr_leave(&walk->depth, node);
         return at;
 }
 
@@ -107,27 +99,17 @@ static uint8_t *encode_value(struct walk *walk, uint8_t *at, uint32_t index, con
         return encode_one(walk, at, node, value);
 }
 
-static uint8_t *encode_numbers(uint8_t *at, const uint8_t *items, size_t count, size_t width) {
-        if (width == UNIT) {
-                for (size_t i = 0; i < count; i++)
-                        store32(at + i * UNIT, htobe32(load32(items + i * UNIT)));
-        } else {
-                for (size_t i = 0; i < count; i++)
-                        store64(at + i * 2 * UNIT, htobe64(load64(items + i * 2 * UNIT)));
-        }
-        return at + count * width;
-}
-
 static ASIDE uint8_t *encode_items(struct walk *walk, uint8_t *at, uint32_t index, const uint8_t *items,
                                    uint32_t count) {
         const struct leat_xdr_node *item = xdr_node(walk->schema, index);
         if (item->wire_min == 0) /* nothing of it is on the wire, however many there are */
                 return at;
         size_t width = xdr_plain_width(item);
-        if ((width > 0 || item->flags & LEAT_XDR_FLAG_FLAT) && !(at = need(walk, at, (size_t)count * item->wire_min)))
+        if ((width > 0 || item->flags & LEAT_XDR_FLAG_FLAT) &&
+            !(at = leat_xdr_room(walk->encoder, at, (uint64_t)count * item->wire_min)))
                 return NULL;
         if (width > 0)
-                return encode_numbers(at, items, count, width);
+                return width == UNIT ? leat_xdr_put_all_32(at, items, count) : leat_xdr_put_all_64(at, items, count);
         for (uint32_t i = 0; i < count && at; i++, items += item->size)
                 at = encode_value(walk, at, index, items);
         return at;
@@ -136,22 +118,22 @@ static ASIDE uint8_t *encode_items(struct walk *walk, uint8_t *at, uint32_t inde
 static ASIDE uint8_t *encode_list(struct walk *walk, uint8_t *at, const struct leat_xdr_node *node,
                                   const uint8_t *value) {
         struct leat_xdr_list list = load_list(value);
-        if (list.count > node->bound || (!list.items && list.count > 0) || !(at = need(walk, at, UNIT)))
+        if (!leat_xdr_may_put(list.items, list.count, node->bound) || !(at = leat_xdr_room(walk->encoder, at, UNIT)))
                 return NULL;
-        store32(at, htobe32(list.count));
+        leat_xdr_put_32(at, list.count);
         return encode_items(walk, at + UNIT, node->first, list.items, list.count);
 }
 
 static ASIDE uint8_t *encode_chain(struct walk *walk, uint8_t *at, const struct leat_xdr_node *node,
                                    const uint8_t *slot) {
         const struct leat_xdr_node *link = xdr_node(walk->schema, node->first);
-        uint32_t next = walk->schema->fields[link->first + link->count - 1].offset;
+        uint32_t next = xdr_next_offset(walk->schema, link);
         struct circle circle = { 0 };
         for (uint64_t step = 0;; step++) {
                 const uint8_t *value = load_pointer(slot);
-                if (!(at = need(walk, at, UNIT)))
+                if (!(at = leat_xdr_room(walk->encoder, at, UNIT)))
                         return NULL;
-                store32(at, htobe32(value != NULL));
+                leat_xdr_put_32(at, value != NULL);
                 at += UNIT;
                 if (!value)
                         return at;
@@ -165,9 +147,9 @@ static ASIDE uint8_t *encode_chain(struct walk *walk, uint8_t *at, const struct 
 
 static uint8_t *encode_optional(struct walk *walk, uint8_t *at, const struct leat_xdr_node *node, const uint8_t *slot) {
         const uint8_t *value = load_pointer(slot);
-        if (!(at = need(walk, at, UNIT)))
+        if (!(at = leat_xdr_room(walk->encoder, at, UNIT)))
                 return NULL;
-        store32(at, htobe32(value != NULL));
+        leat_xdr_put_32(at, value != NULL);
         return value ? encode_value(walk, at + UNIT, node->first, value) : at + UNIT;
 }
 
@@ -175,29 +157,27 @@ static uint8_t *encode_narrow(struct walk *walk, uint8_t *at, const struct leat_
         uint32_t bits = load_narrow(node->kind, value);
         if (node->kind == LEAT_XDR_KIND_ENUM && !is_of_enum(walk->schema, node, bits))
                 return NULL;
-        if (!(at = need(walk, at, UNIT)))
+        if (!(at = leat_xdr_room(walk->encoder, at, UNIT)))
                 return NULL;
-        store32(at, htobe32(bits));
+        leat_xdr_put_32(at, bits);
         return at + UNIT;
 }
 
 static ASIDE uint8_t *encode_union(struct walk *walk, uint8_t *at, const struct leat_xdr_node *node,
                                    const uint8_t *value) {
         const struct leat_xdr_field *field = &walk->schema->fields[node->first];
-        const struct leat_xdr_node *kind = xdr_node(walk->schema, field->node);
-        const struct leat_xdr_field *arm =
-                xdr_find_arm(walk->schema, node, (int32_t)load_narrow(kind->kind, value + field->offset));
-        bool counts = node->flags & LEAT_XDR_FLAG_RECURSIVE;
-        if (!arm || (counts && walk->depth == 0) || !(at = encode_narrow(walk, at, kind, value + field->offset)))
+        const struct leat_xdr_field *arm = arm_of(walk->schema, node, value);
+        if (!arm || !xdr_enter(&walk->depth, node))
                 return NULL;
-        walk->depth -= counts;
-        at = encode_value(walk, at, arm->node, value + arm->offset);
-        walk->depth += counts;
+        at = encode_narrow(walk, at, xdr_node(walk->schema, field->node), value + field->offset);
+        if (at)
+                at = encode_value(walk, at, arm->node, value + arm->offset);
+        xdr_leave(&walk->depth, node);
         return at;
 }
 
 static uint8_t *encode_quadruple(struct walk *walk, uint8_t *at, const uint8_t *value) {
-        if (!(at = need(walk, at, sizeof(struct leat_xdr_quadruple))))
+        if (!(at = leat_xdr_room(walk->encoder, at, sizeof(struct leat_xdr_quadruple))))
                 return NULL;
         memcpy(at, value, sizeof(struct leat_xdr_quadruple));
         return at + sizeof(struct leat_xdr_quadruple);
@@ -293,8 +273,7 @@ int leat_xdr_encode(struct leat_xdr_type type, const void *value, struct leat_xd
                 return xdr_fault_tell_nothing(type, ret_fault);
         if (error < 0)
                 return xdr_fault_tell(ret_fault, LEAT_XDR_OK, error);
-        leat_xdr_encode_code *code =
-                type.node < type.schema->code_count && type.schema->codes ? type.schema->codes[type.node].encode : NULL;
+        leat_xdr_encode_code *code = xdr_codes(type).encode;
         at = code ? by_code(code, value, &encoder, buffer) : by_table(type, value, &encoder, buffer);
         if (!at && code)
                 at = by_code_again(code, type, value, &encoder, ret_fault);

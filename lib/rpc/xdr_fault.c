@@ -3,6 +3,7 @@
 
 #include "rpc/xdr_schema.h"
 
+#include "base/digits.h"
 #include "base/rare.h"
 
 #include <errno.h>
@@ -47,16 +48,13 @@ RARE void xdr_trouble_in_field(struct xdr_trouble *trouble, const char *name) {
 RARE void xdr_trouble_in_item(struct xdr_trouble *trouble, uint64_t index) {
         if (!trouble)
                 return;
-        char text[24];
-        size_t at = sizeof(text);
+        char text[DECIMAL_DIGITS + 2], *end = text + sizeof(text);
         if (trouble->fault.path[trouble->begin] != '\0' && trouble->fault.path[trouble->begin] != '[')
                 put_before(trouble, ".", 1);
-        text[--at] = ']';
-        do
-                text[--at] = (char)('0' + index % 10);
-        while ((index /= 10) > 0);
-        text[--at] = '[';
-        put_before(trouble, text + at, sizeof(text) - at);
+        end[-1] = ']';
+        char *first = decimal_before(end - 1, index);
+        *--first = '[';
+        put_before(trouble, first, (size_t)(end - first));
 }
 
 static int error_of(enum leat_xdr_what what, bool encoding) {
@@ -134,17 +132,12 @@ static void put_string(struct text *text, const char *string) {
 }
 
 static void put_number(struct text *text, uint64_t number) {
-        char digits[24];
-        size_t at = sizeof(digits);
+        char digits[DECIMAL_DIGITS], *end = digits + sizeof(digits);
         bool negative = (int64_t)number < 0;
         if (negative)
-                number = 0 - number;
-        do
-                digits[--at] = (char)('0' + number % 10);
-        while ((number /= 10) > 0);
-        if (negative)
-                digits[--at] = '-';
-        put(text, digits + at, sizeof(digits) - at);
+                put(text, "-", 1);
+        char *first = decimal_before(end, negative ? 0 - number : number);
+        put(text, first, (size_t)(end - first));
 }
 
 /* In each, %v is the value and %l the limit. */

@@ -132,7 +132,7 @@ static size_t lay_out(const struct decimal *decimal, char *text, size_t at) {
 }
 
 size_t xdr_float_text(uint64_t bits, bool narrow, char ret_text[XDR_FLOAT_TEXT]) {
-        uint64_t sign = narrow ? (uint64_t)1 << 31 : (uint64_t)1 << 63;
+        uint64_t sign = xdr_float_sign(narrow);
         struct decimal decimal = { .count = 1, .digits = "0" };
         size_t at = bits & sign ? put(ret_text, 0, "-", 1) : 0;
         if ((bits & ~sign) != 0)
@@ -184,6 +184,6 @@ bool xdr_float_read(const char *text, size_t size, bool narrow, uint64_t *ret_bi
         *ret_bits = nearest(&decimal, narrow);
         bool finite = isfinite(number_of(*ret_bits, narrow));
         if (size > 0 && text[0] == '-')
-                *ret_bits |= narrow ? (uint64_t)1 << 31 : (uint64_t)1 << 63;
+                *ret_bits |= xdr_float_sign(narrow);
         return finite;
 }

@@ -6,6 +6,7 @@
 
 #include "rpc/xdr_fault.h"
 #include "rpc/xdr_schema.h"
+#include "rpc/xdr_text.h"
 
 /* May this be written as null, so that "not there" needs another way to be told? An optional one of it is an array of the one. */
 static inline bool json_may_be_null(const struct leat_xdr_schema *schema, uint32_t index) {
@@ -13,13 +14,6 @@ static inline bool json_may_be_null(const struct leat_xdr_schema *schema, uint32
         while (node->kind == LEAT_XDR_KIND_HELD)
                 node = xdr_node(schema, node->first);
         return node->kind == LEAT_XDR_KIND_OPTIONAL || node->kind == LEAT_XDR_KIND_VOID;
-}
-
-/* The last field of what a chain is made of: the pointer to the next one. */
-static inline const struct leat_xdr_field *json_next_of(const struct leat_xdr_schema *schema,
-                                                        const struct leat_xdr_node *chain) {
-        const struct leat_xdr_node *node = xdr_node(schema, chain->first);
-        return &schema->fields[node->first + node->count - 1u];
 }
 
 /* What the bits of a float or double mean when it is no finite number; NULL: it is one. ret_text: room for one that is made. */
@@ -31,16 +25,11 @@ bool json_special_read(const char *text, size_t size, bool narrow, uint64_t *ret
 /* Bytes from two hexadecimal digits each. Returns whether all were. */
 bool json_hex(const char *text, uint8_t *ret_bytes, size_t count);
 
-static inline uint64_t json_float_bits(const struct leat_xdr_node *node, const void *value) {
-        uint32_t narrow;
-        uint64_t wide;
-        if (node->kind == LEAT_XDR_KIND_FLOAT) {
-                memcpy(&narrow, value, sizeof(narrow));
-                return narrow;
-        }
-        memcpy(&wide, value, sizeof(wide));
-        return wide;
-}
+/* ---- writing, also for a person ---- */
+
+void json_put_integer(struct xdr_text *text, const struct leat_xdr_node *node, const void *value);
+/* Floating point; what is no finite number stands between two of `quote`. */
+void json_put_float(struct xdr_text *text, const struct leat_xdr_node *node, const void *value, const char *quote);
 
 /* ---- reading ---- */
 

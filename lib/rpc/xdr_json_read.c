@@ -30,14 +30,11 @@ int json_refuse_kind(struct json_reader *reader) {
 }
 
 int json_reserve(struct json_reader *reader, size_t size_bytes, void **ret_memory) {
-        size_t limit = reader->arena->limit_bytes > 0 ? reader->arena->limit_bytes : LEAT_XDR_ARENA_LIMIT;
-        *ret_memory = leat_xdr_arena_take(reader->arena, size_bytes);
-        if (*ret_memory)
-                return 0;
-        size_t taken = reader->arena->taken_bytes;
-        bool full = taken > limit || size_bytes > limit - taken;
-        xdr_trouble_set(&reader->trouble, full ? LEAT_XDR_ARENA_FULL : LEAT_XDR_NO_MEMORY, reader->json.at, 0, limit);
-        return full ? -EMSGSIZE : -ENOMEM;
+        int error = xdr_arena_take(reader->arena, size_bytes, ret_memory);
+        if (error < 0)
+                xdr_trouble_set(&reader->trouble, error == -ENOMEM ? LEAT_XDR_NO_MEMORY : LEAT_XDR_ARENA_FULL,
+                                reader->json.at, 0, xdr_arena_limit(reader->arena));
+        return error;
 }
 
 /* Behind a bracket or something in it: 1: more comes, 0: it is closed. */
@@ -173,19 +170,9 @@ static int read_optional(struct json_reader *reader, const struct leat_xdr_node 
 
 /* ---- structures ---- */
 
-/* As in decoding: structures and unions that can contain themselves are levels of nesting. */
-static int enter(struct json_reader *reader, const struct leat_xdr_node *node) {
-        uint32_t levels = node->flags & LEAT_XDR_FLAG_RECURSIVE ? 1 : 0;
-        if (levels > reader->depth) {
-                json_refuse(reader, reader->json.at, LEAT_XDR_TOO_DEEP, 0, LEAT_XDR_DEPTH_MOST);
-                return -EMSGSIZE;
-        }
-        reader->depth -= levels;
-        return 0;
-}
-
-static void leave(struct json_reader *reader, const struct leat_xdr_node *node) {
-        reader->depth += node->flags & LEAT_XDR_FLAG_RECURSIVE ? 1 : 0;
+static int too_deep(struct json_reader *reader) {
+        json_refuse(reader, reader->json.at, LEAT_XDR_TOO_DEEP, 0, LEAT_XDR_DEPTH_MOST);
+        return -EMSGSIZE;
 }
 
 /* What is left out is empty. */
@@ -269,11 +256,10 @@ static int read_fields(struct json_reader *reader, const struct leat_xdr_node *n
 }
 
 static int read_struct(struct json_reader *reader, const struct leat_xdr_node *node, void *ret_value) {
-        int r = enter(reader, node);
-        if (r < 0)
-                return r;
-        r = read_fields(reader, node, node->count, ret_value);
-        leave(reader, node);
+        if (!xdr_enter(&reader->depth, node))
+                return too_deep(reader);
+        int r = read_fields(reader, node, node->count, ret_value);
+        xdr_leave(&reader->depth, node);
         return r;
 }
 
@@ -289,7 +275,7 @@ static int read_link(struct json_reader *reader, const struct leat_xdr_node *lin
 /* Each one is hung to the one before it. */
 static int read_links(struct json_reader *reader, const struct leat_xdr_node *node, void *ret_first) {
         const struct leat_xdr_node *link = xdr_node(reader->schema, node->first);
-        uint32_t next = json_next_of(reader->schema, node)->offset;
+        uint32_t next = xdr_next_offset(reader->schema, link);
         int r = 0;
         for (uint64_t i = 0; (r = json_next_item(reader, i == 0)) > 0; i++) {
                 void *read = NULL;
@@ -308,11 +294,10 @@ static int read_chain(struct json_reader *reader, const struct leat_xdr_node *no
         int r = open_bracket(reader, '[');
         if (r < 0 || json_take(&reader->json, ']'))
                 return r;
-        r = enter(reader, link);
-        if (r < 0)
-                return r;
+        if (!xdr_enter(&reader->depth, link))
+                return too_deep(reader);
         r = read_links(reader, node, ret_value);
-        leave(reader, link);
+        xdr_leave(&reader->depth, link);
         return r;
 }
 
@@ -360,7 +345,7 @@ static int check_arm(struct json_reader *reader, const struct leat_xdr_node *nod
         const struct leat_xdr_field *field = &reader->schema->fields[node->first];
         if (!members->discriminant)
                 return refuse_field(reader, reader->json.at, LEAT_XDR_MISSING_FIELD, field);
-        int32_t number = xdr_discriminant(xdr_node(reader->schema, field->node), (const char *)value + field->offset);
+        int32_t number = discriminant_of(reader->schema, node, value);
         const struct leat_xdr_field *arm = xdr_find_arm(reader->schema, node, number);
         if (!arm)
                 return json_refuse(reader, reader->json.at, LEAT_XDR_UNKNOWN_ARM, (uint64_t)(int64_t)number, 0);
@@ -388,11 +373,10 @@ static int read_both(struct json_reader *reader, const struct leat_xdr_node *nod
 }
 
 static int read_union(struct json_reader *reader, const struct leat_xdr_node *node, void *ret_value) {
-        int r = enter(reader, node);
-        if (r < 0)
-                return r;
-        r = read_both(reader, node, ret_value);
-        leave(reader, node);
+        if (!xdr_enter(&reader->depth, node))
+                return too_deep(reader);
+        int r = read_both(reader, node, ret_value);
+        xdr_leave(&reader->depth, node);
         return r;
 }
 

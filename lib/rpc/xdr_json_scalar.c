@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "rpc/xdr_json.h"
-#include "rpc/xdr_text.h"
+#include "rpc/xdr_wire.h"
 
 #include <errno.h>
 #include <string.h>
@@ -55,24 +55,11 @@ static int read_whole(struct json_reader *reader, enum leat_xdr_kind kind, uint6
         return fits ? 0 : json_refuse(reader, reader->json.at - size, LEAT_XDR_OUT_OF_RANGE, *ret_number, most);
 }
 
-/* The first bytes of a number as the processor has it. */
-static void put_whole(void *ret_value, uint64_t number, size_t size) {
-        uint32_t four = (uint32_t)number;
-        uint16_t two = (uint16_t)number;
-        uint8_t one = (uint8_t)number;
-        memcpy(ret_value,
-               size == 8   ? (void *)&number
-               : size == 4 ? (void *)&four
-               : size == 2 ? (void *)&two
-                           : &one,
-               size);
-}
-
 int json_read_integer(struct json_reader *reader, const struct leat_xdr_node *node, void *ret_value) {
         uint64_t number = 0;
         int r = read_whole(reader, node->kind, &number);
         if (r == 0)
-                put_whole(ret_value, number, node->size);
+                store_number(ret_value, number, node->size);
         return r;
 }
 
@@ -120,7 +107,7 @@ int json_read_enum(struct json_reader *reader, const struct leat_xdr_node *node,
                         return r;
                 if (!xdr_find_value(&reader->schema->values[node->first], node->count, (int32_t)number))
                         return json_refuse(reader, at, LEAT_XDR_UNKNOWN_ENUM, number, 0);
-                put_whole(ret_value, number, 4);
+                store_number(ret_value, number, 4);
                 return 0;
         }
         int64_t size = take_string(reader, &text);
@@ -129,7 +116,7 @@ int json_read_enum(struct json_reader *reader, const struct leat_xdr_node *node,
         const struct leat_xdr_value *found = find_name(reader, node, text, (size_t)size);
         if (!found)
                 return json_refuse(reader, place_of(reader, text), LEAT_XDR_WRONG_JSON, 0, 0);
-        put_whole(ret_value, (uint64_t)found->value, 4);
+        store_number(ret_value, (uint64_t)found->value, 4);
         return 0;
 }
 
@@ -165,7 +152,7 @@ int json_read_float(struct json_reader *reader, const struct leat_xdr_node *node
         int r = json_peek(&reader->json) == '"' ? read_special(reader, narrow, &bits)
                                                 : read_number(reader, narrow, &bits);
         if (r == 0)
-                put_whole(ret_value, bits, narrow ? 4 : 8);
+                store_number(ret_value, bits, narrow ? 4 : 8);
         return r;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/digits.h"
 #include "rpc/xdr_json.h"
-#include "rpc/xdr_text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,30 +10,18 @@
 
 /* ---- numbers that JSON has not ---- */
 
-#define INFINITE(narrow) ((narrow) ? UINT64_C(0x7f800000) : UINT64_C(0x7ff0000000000000))
 #define PLAIN_NAN(narrow) ((narrow) ? UINT64_C(0x7fc00000) : UINT64_C(0x7ff8000000000000))
-#define SIGN(narrow) ((narrow) ? UINT64_C(1) << 31 : UINT64_C(1) << 63)
 
 const char *json_special_text(uint64_t bits, bool narrow, char ret_text[JSON_SPECIAL_MAX]) {
-        uint64_t infinite = INFINITE(narrow);
+        uint64_t infinite = xdr_float_infinity(narrow);
         if ((bits & infinite) != infinite)
                 return NULL;
-        if ((bits & ~SIGN(narrow)) == infinite)
-                return bits & SIGN(narrow) ? "-Infinity" : "Infinity";
+        if ((bits & ~xdr_float_sign(narrow)) == infinite)
+                return bits & xdr_float_sign(narrow) ? "-Infinity" : "Infinity";
         if (bits == PLAIN_NAN(narrow))
                 return "NaN";
         (void)snprintf(ret_text, JSON_SPECIAL_MAX, "NaN:%0*llx", narrow ? 8 : 16, (unsigned long long)bits);
         return ret_text;
-}
-
-static int hex_digit(char character) {
-        if (character >= '0' && character <= '9')
-                return character - '0';
-        if (character >= 'a' && character <= 'f')
-                return character - 'a' + 10;
-        if (character >= 'A' && character <= 'F')
-                return character - 'A' + 10;
-        return -1;
 }
 
 bool json_hex(const char *text, uint8_t *ret_bytes, size_t count) {
@@ -53,10 +41,10 @@ static bool is_text(const char *text, size_t size, const char *wanted) {
 bool json_special_read(const char *text, size_t size, bool narrow, uint64_t *ret_bits) {
         size_t bytes = narrow ? 4 : 8;
         uint8_t payload[8];
-        *ret_bits = is_text(text, size, "NaN") ? PLAIN_NAN(narrow) : INFINITE(narrow);
+        *ret_bits = is_text(text, size, "NaN") ? PLAIN_NAN(narrow) : xdr_float_infinity(narrow);
         if (is_text(text, size, "NaN") || is_text(text, size, "Infinity"))
                 return true;
-        *ret_bits |= SIGN(narrow);
+        *ret_bits |= xdr_float_sign(narrow);
         if (is_text(text, size, "-Infinity"))
                 return true;
         if (size != 4 + 2 * bytes || memcmp(text, "NaN:", 4) != 0 || !json_hex(text + 4, payload, bytes))
@@ -65,7 +53,8 @@ bool json_special_read(const char *text, size_t size, bool narrow, uint64_t *ret
         for (size_t i = 0; i < bytes; i++)
                 *ret_bits = *ret_bits << 8 | payload[i];
         /* All of the exponent, and something of the fraction: else it is a number. */
-        return (*ret_bits & INFINITE(narrow)) == INFINITE(narrow) && (*ret_bits & ~SIGN(narrow)) != INFINITE(narrow);
+        return (*ret_bits & xdr_float_infinity(narrow)) == xdr_float_infinity(narrow) &&
+               (*ret_bits & ~xdr_float_sign(narrow)) != xdr_float_infinity(narrow);
 }
 
 /* ---- tokens ---- */

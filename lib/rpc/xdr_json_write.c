@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include "rpc/xdr_buffer.h"
 #include "rpc/xdr_fault.h"
 #include "rpc/xdr_json.h"
-#include "rpc/xdr_text.h"
 #include "rpc/xdr_wire.h"
 
 #include <assert.h>
@@ -35,15 +35,17 @@ static int write_void(struct writer *writer, const struct leat_xdr_node *node, c
         return 0;
 }
 
-static int write_signed(struct writer *writer, const struct leat_xdr_node *node, const void *value) {
-        int64_t number = node->kind == LEAT_XDR_KIND_HYPER ? *(const int64_t *)value : xdr_discriminant(node, value);
-        xdr_text_signed(&writer->text, number);
-        return 0;
+void json_put_integer(struct xdr_text *text, const struct leat_xdr_node *node, const void *value) {
+        uint64_t number = xdr_plain_width(node) == sizeof(number) ? load64(value)
+                                                                  : widen(node->kind, load_narrow(node->kind, value));
+        if (is_unsigned(node->kind))
+                xdr_text_unsigned(text, number);
+        else
+                xdr_text_signed(text, (int64_t)number);
 }
 
-static int write_unsigned(struct writer *writer, const struct leat_xdr_node *node, const void *value) {
-        bool wide = node->kind == LEAT_XDR_KIND_UNSIGNED_HYPER;
-        xdr_text_unsigned(&writer->text, wide ? *(const uint64_t *)value : (uint32_t)xdr_discriminant(node, value));
+static int write_integer(struct writer *writer, const struct leat_xdr_node *node, const void *value) {
+        json_put_integer(&writer->text, node, value);
         return 0;
 }
 
@@ -54,30 +56,32 @@ static int write_bool(struct writer *writer, const struct leat_xdr_node *node, c
 }
 
 static int write_enum(struct writer *writer, const struct leat_xdr_node *node, const void *value) {
-        int32_t number = xdr_discriminant(node, value);
-        const struct leat_xdr_value *known = xdr_find_value(&writer->schema->values[node->first], node->count, number);
-        if (!known) {
-                xdr_text_signed(&writer->text, number);
-                return 0;
-        }
+        const struct leat_xdr_value *known =
+                xdr_find_value(&writer->schema->values[node->first], node->count, (int32_t)load32(value));
+        if (!known)
+                return write_integer(writer, node, value);
         xdr_text_character(&writer->text, '"');
         xdr_text_string(&writer->text, xdr_name(writer->schema, known->name));
         xdr_text_character(&writer->text, '"');
         return 0;
 }
 
-static int write_float(struct writer *writer, const struct leat_xdr_node *node, const void *value) {
+void json_put_float(struct xdr_text *text, const struct leat_xdr_node *node, const void *value, const char *quote) {
         bool narrow = node->kind == LEAT_XDR_KIND_FLOAT;
-        uint64_t bits = json_float_bits(node, value);
-        char special[JSON_SPECIAL_MAX], number[XDR_FLOAT_TEXT];
-        const char *text = json_special_text(bits, narrow, special);
-        if (!text) {
-                xdr_text_put(&writer->text, number, xdr_float_text(bits, narrow, number));
-                return 0;
+        uint64_t bits = narrow ? load32(value) : load64(value);
+        char made[JSON_SPECIAL_MAX], number[XDR_FLOAT_TEXT];
+        const char *special = json_special_text(bits, narrow, made);
+        if (!special) {
+                xdr_text_put(text, number, xdr_float_text(bits, narrow, number));
+                return;
         }
-        xdr_text_character(&writer->text, '"');
-        xdr_text_string(&writer->text, text);
-        xdr_text_character(&writer->text, '"');
+        xdr_text_string(text, quote);
+        xdr_text_string(text, special);
+        xdr_text_string(text, quote);
+}
+
+static int write_float(struct writer *writer, const struct leat_xdr_node *node, const void *value) {
+        json_put_float(&writer->text, node, value, "\"");
         return 0;
 }
 
@@ -115,10 +119,12 @@ static int write_bytes(struct writer *writer, const struct leat_xdr_node *node, 
 /* A character that must not stand in a string as it is: its escape. Returns 0: it may. */
 static size_t escape(uint8_t character, char ret_text[8]) {
         static const char names[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+        if (character >= 0x20 && character != '"' && character != '\\')
+                return 0;
         for (size_t i = 0; i + 1 < sizeof(names); i += 2)
                 if ((uint8_t)names[i] == character)
                         return (size_t)snprintf(ret_text, 8, "\\%c", names[i + 1]);
-        return character < 0x20 ? (size_t)snprintf(ret_text, 8, "\\u%04x", character) : 0;
+        return (size_t)snprintf(ret_text, 8, "\\u%04x", character);
 }
 
 static void write_text(struct writer *writer, const char *text, size_t size) {
@@ -218,25 +224,15 @@ static int write_fields(struct writer *writer, const struct leat_xdr_node *node,
         return r;
 }
 
-/* Structures and unions that can contain themselves are levels of nesting. */
-static int enter(struct writer *writer, const struct leat_xdr_node *node) {
-        uint32_t levels = node->flags & LEAT_XDR_FLAG_RECURSIVE ? 1 : 0;
-        if (levels > writer->depth)
-                return refuse(writer, LEAT_XDR_TOO_DEEP, 0, LEAT_XDR_DEPTH_MOST);
-        writer->depth -= levels;
-        return 0;
-}
-
-static void leave(struct writer *writer, const struct leat_xdr_node *node) {
-        writer->depth += node->flags & LEAT_XDR_FLAG_RECURSIVE ? 1 : 0;
+static int too_deep(struct writer *writer) {
+        return refuse(writer, LEAT_XDR_TOO_DEEP, 0, LEAT_XDR_DEPTH_MOST);
 }
 
 static int write_struct(struct writer *writer, const struct leat_xdr_node *node, const void *value) {
-        int r = enter(writer, node);
-        if (r < 0)
-                return r;
-        r = write_fields(writer, node, node->count, value);
-        leave(writer, node);
+        if (!xdr_enter(&writer->depth, node))
+                return too_deep(writer);
+        int r = write_fields(writer, node, node->count, value);
+        xdr_leave(&writer->depth, node);
         return r;
 }
 
@@ -251,12 +247,12 @@ static int write_link(struct writer *writer, const struct leat_xdr_node *link, c
 
 static int write_chain(struct writer *writer, const struct leat_xdr_node *node, const void *value) {
         const struct leat_xdr_node *link = xdr_node(writer->schema, node->first);
-        uint32_t next = json_next_of(writer->schema, node)->offset;
+        uint32_t next = xdr_next_offset(writer->schema, link);
         const char *at = load_pointer(value);
-        int r = at ? enter(writer, link) : 0;
-        if (r < 0)
-                return r;
         struct circle circle = { 0 };
+        int r = 0;
+        if (at && !xdr_enter(&writer->depth, link))
+                return too_deep(writer);
         xdr_text_character(&writer->text, '[');
         for (uint64_t i = 0; at && r == 0 && writer->text.error == 0; i++) {
                 if (circle_closes(&circle, at, i)) {
@@ -269,13 +265,13 @@ static int write_chain(struct writer *writer, const struct leat_xdr_node *node, 
         }
         xdr_text_character(&writer->text, ']');
         if (load_pointer(value))
-                leave(writer, link);
+                xdr_leave(&writer->depth, link);
         return r;
 }
 
 static int write_members(struct writer *writer, const struct leat_xdr_node *node, const void *value) {
         const struct leat_xdr_field *field = &writer->schema->fields[node->first];
-        int32_t number = xdr_discriminant(xdr_node(writer->schema, field->node), (const char *)value + field->offset);
+        int32_t number = discriminant_of(writer->schema, node, value);
         const struct leat_xdr_field *arm = xdr_find_arm(writer->schema, node, number);
         if (!arm)
                 return refuse(writer, LEAT_XDR_UNKNOWN_ARM, (uint64_t)(int64_t)number, 0);
@@ -288,28 +284,27 @@ static int write_members(struct writer *writer, const struct leat_xdr_node *node
 }
 
 static int write_union(struct writer *writer, const struct leat_xdr_node *node, const void *value) {
-        int r = enter(writer, node);
-        if (r < 0)
-                return r;
-        r = write_members(writer, node, value);
-        leave(writer, node);
+        if (!xdr_enter(&writer->depth, node))
+                return too_deep(writer);
+        int r = write_members(writer, node, value);
+        xdr_leave(&writer->depth, node);
         return r;
 }
 
 static write_kind *const kinds[] = {
         [LEAT_XDR_KIND_VOID] = write_void,
-        [LEAT_XDR_KIND_INT] = write_signed,
-        [LEAT_XDR_KIND_UNSIGNED] = write_unsigned,
-        [LEAT_XDR_KIND_HYPER] = write_signed,
-        [LEAT_XDR_KIND_UNSIGNED_HYPER] = write_unsigned,
+        [LEAT_XDR_KIND_INT] = write_integer,
+        [LEAT_XDR_KIND_UNSIGNED] = write_integer,
+        [LEAT_XDR_KIND_HYPER] = write_integer,
+        [LEAT_XDR_KIND_UNSIGNED_HYPER] = write_integer,
         [LEAT_XDR_KIND_FLOAT] = write_float,
         [LEAT_XDR_KIND_DOUBLE] = write_float,
         [LEAT_XDR_KIND_QUADRUPLE] = write_fixed,
         [LEAT_XDR_KIND_BOOL] = write_bool,
-        [LEAT_XDR_KIND_CHAR] = write_signed,
-        [LEAT_XDR_KIND_UNSIGNED_CHAR] = write_unsigned,
-        [LEAT_XDR_KIND_SHORT] = write_signed,
-        [LEAT_XDR_KIND_UNSIGNED_SHORT] = write_unsigned,
+        [LEAT_XDR_KIND_CHAR] = write_integer,
+        [LEAT_XDR_KIND_UNSIGNED_CHAR] = write_integer,
+        [LEAT_XDR_KIND_SHORT] = write_integer,
+        [LEAT_XDR_KIND_UNSIGNED_SHORT] = write_integer,
         [LEAT_XDR_KIND_ENUM] = write_enum,
         [LEAT_XDR_KIND_FIXED] = write_fixed,
         [LEAT_XDR_KIND_BYTES] = write_bytes,
@@ -340,13 +335,12 @@ int leat_xdr_to_json(struct leat_xdr_type type, const void *value, struct leat_x
         if (!value && xdr_node(type.schema, type.node)->kind != LEAT_XDR_KIND_VOID)
                 return xdr_fault_tell_nothing(type, ret_fault);
         size_t before = buffer->size_bytes;
-        /* Nothing is wrong yet, but a buffer that is full goes the same way out. */
-        xdr_trouble_set(&writer.trouble, LEAT_XDR_OK, 0, 0, 0);
+        xdr_trouble_begin(&writer.trouble); /* a buffer that is full goes the same way out */
         r = write_value(&writer, type.node, value);
         if (writer.text.error < 0) {
                 bool full = writer.text.error == -EMSGSIZE;
-                uint64_t limit = buffer->fixed ? buffer->room_bytes : buffer->limit_bytes;
-                xdr_trouble_set(&writer.trouble, full ? LEAT_XDR_NO_ROOM : LEAT_XDR_NO_MEMORY, 0, 0, limit);
+                xdr_trouble_set(&writer.trouble, full ? LEAT_XDR_NO_ROOM : LEAT_XDR_NO_MEMORY, 0, 0,
+                                full ? xdr_buffer_most(buffer) : 0);
                 r = writer.text.error;
         }
         if (r == 0)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "rpc/xdr_fault.h"
 #include "rpc/xdr_json.h"
-#include "rpc/xdr_text.h"
 #include "rpc/xdr_wire.h"
 
 #include <assert.h>
@@ -55,14 +54,24 @@ static void line(struct printer *printer, const char *text) {
         xdr_text_character(&printer->text, '\n');
 }
 
-static void print_part(struct printer *printer, uint32_t index, const void *value) {
+/* A part stands behind a colon, and what it has within it further right. Returns what end_part() is given. */
+static bool begin_part(struct printer *printer) {
         bool before = printer->labelled;
         xdr_text_character(&printer->text, ':');
         printer->labelled = true;
         printer->indent += INDENT;
-        print_value(printer, index, value);
+        return before;
+}
+
+static void end_part(struct printer *printer, bool before) {
         printer->indent -= INDENT;
         printer->labelled = before;
+}
+
+static void print_part(struct printer *printer, uint32_t index, const void *value) {
+        bool before = begin_part(printer);
+        print_value(printer, index, value);
+        end_part(printer, before);
 }
 
 static void print_field(struct printer *printer, const struct leat_xdr_field *field, const void *value) {
@@ -91,17 +100,9 @@ static void print_void(struct printer *printer, const struct leat_xdr_node *node
         line(printer, "void");
 }
 
-static void print_signed(struct printer *printer, const struct leat_xdr_node *node, const void *value) {
+static void print_integer(struct printer *printer, const struct leat_xdr_node *node, const void *value) {
         begin(printer);
-        bool wide = node->kind == LEAT_XDR_KIND_HYPER;
-        xdr_text_signed(&printer->text, wide ? *(const int64_t *)value : xdr_discriminant(node, value));
-        xdr_text_character(&printer->text, '\n');
-}
-
-static void print_unsigned(struct printer *printer, const struct leat_xdr_node *node, const void *value) {
-        begin(printer);
-        bool wide = node->kind == LEAT_XDR_KIND_UNSIGNED_HYPER;
-        xdr_text_unsigned(&printer->text, wide ? *(const uint64_t *)value : (uint32_t)xdr_discriminant(node, value));
+        json_put_integer(&printer->text, node, value);
         xdr_text_character(&printer->text, '\n');
 }
 
@@ -111,24 +112,18 @@ static void print_bool(struct printer *printer, const struct leat_xdr_node *node
 }
 
 static void print_enum(struct printer *printer, const struct leat_xdr_node *node, const void *value) {
-        int32_t number = xdr_discriminant(node, value);
-        const struct leat_xdr_value *known = xdr_find_value(&printer->schema->values[node->first], node->count, number);
+        const struct leat_xdr_value *known =
+                xdr_find_value(&printer->schema->values[node->first], node->count, (int32_t)load32(value));
         if (known)
                 line(printer, xdr_name(printer->schema, known->name));
         else
-                print_signed(printer, node, value);
+                print_integer(printer, node, value);
 }
 
 static void print_float(struct printer *printer, const struct leat_xdr_node *node, const void *value) {
-        bool narrow = node->kind == LEAT_XDR_KIND_FLOAT;
-        uint64_t bits = json_float_bits(node, value);
-        char special[JSON_SPECIAL_MAX], number[XDR_FLOAT_TEXT + 1];
-        const char *text = json_special_text(bits, narrow, special);
-        if (!text) {
-                number[xdr_float_text(bits, narrow, number)] = '\0';
-                text = number;
-        }
-        line(printer, text);
+        begin(printer);
+        json_put_float(&printer->text, node, value, "");
+        xdr_text_character(&printer->text, '\n');
 }
 
 static void put_hex(struct printer *printer, const void *bytes, size_t size) {
@@ -248,41 +243,30 @@ static void end(struct printer *printer) {
 }
 
 static bool enter(struct printer *printer, const struct leat_xdr_node *node) {
-        uint32_t levels = node->flags & LEAT_XDR_FLAG_RECURSIVE ? 1 : 0;
-        if (levels > printer->depth) {
-                begin(printer);
-                end(printer);
-                return false;
-        }
-        printer->depth -= levels;
-        return true;
-}
-
-static void leave(struct printer *printer, const struct leat_xdr_node *node) {
-        printer->depth += node->flags & LEAT_XDR_FLAG_RECURSIVE ? 1 : 0;
+        if (xdr_enter(&printer->depth, node))
+                return true;
+        begin(printer);
+        end(printer);
+        return false;
 }
 
 static void print_struct(struct printer *printer, const struct leat_xdr_node *node, const void *value) {
         if (!enter(printer, node))
                 return;
         print_fields(printer, node, node->count, value);
-        leave(printer, node);
+        xdr_leave(&printer->depth, node);
 }
 
 static void print_link(struct printer *printer, const struct leat_xdr_node *link, const void *value, uint64_t index) {
-        bool before = printer->labelled;
         put_index(printer, index);
-        xdr_text_character(&printer->text, ':');
-        printer->labelled = true;
-        printer->indent += INDENT;
+        bool before = begin_part(printer);
         print_fields(printer, link, link->count - 1u, value);
-        printer->indent -= INDENT;
-        printer->labelled = before;
+        end_part(printer, before);
 }
 
 static void print_chain(struct printer *printer, const struct leat_xdr_node *node, const void *value) {
         const struct leat_xdr_node *link = xdr_node(printer->schema, node->first);
-        uint32_t next = json_next_of(printer->schema, node)->offset;
+        uint32_t next = xdr_next_offset(printer->schema, link);
         const char *at = load_pointer(value);
         if (!at) {
                 line(printer, "(0)");
@@ -301,36 +285,35 @@ static void print_chain(struct printer *printer, const struct leat_xdr_node *nod
                 print_link(printer, link, at, i);
                 at = load_pointer(at + next);
         }
-        leave(printer, link);
+        xdr_leave(&printer->depth, link);
 }
 
 static void print_union(struct printer *printer, const struct leat_xdr_node *node, const void *value) {
         const struct leat_xdr_field *field = &printer->schema->fields[node->first];
         if (!enter(printer, node))
                 return;
-        int32_t number = xdr_discriminant(xdr_node(printer->schema, field->node), (const char *)value + field->offset);
-        const struct leat_xdr_field *arm = xdr_find_arm(printer->schema, node, number);
+        const struct leat_xdr_field *arm = arm_of(printer->schema, node, value);
         begin_parts(printer);
         print_field(printer, field, value);
         if (arm && arm->node != 0)
                 print_field(printer, arm, value);
-        leave(printer, node);
+        xdr_leave(&printer->depth, node);
 }
 
 static print_kind *const kinds[] = {
         [LEAT_XDR_KIND_VOID] = print_void,
-        [LEAT_XDR_KIND_INT] = print_signed,
-        [LEAT_XDR_KIND_UNSIGNED] = print_unsigned,
-        [LEAT_XDR_KIND_HYPER] = print_signed,
-        [LEAT_XDR_KIND_UNSIGNED_HYPER] = print_unsigned,
+        [LEAT_XDR_KIND_INT] = print_integer,
+        [LEAT_XDR_KIND_UNSIGNED] = print_integer,
+        [LEAT_XDR_KIND_HYPER] = print_integer,
+        [LEAT_XDR_KIND_UNSIGNED_HYPER] = print_integer,
         [LEAT_XDR_KIND_FLOAT] = print_float,
         [LEAT_XDR_KIND_DOUBLE] = print_float,
         [LEAT_XDR_KIND_QUADRUPLE] = print_fixed,
         [LEAT_XDR_KIND_BOOL] = print_bool,
-        [LEAT_XDR_KIND_CHAR] = print_signed,
-        [LEAT_XDR_KIND_UNSIGNED_CHAR] = print_unsigned,
-        [LEAT_XDR_KIND_SHORT] = print_signed,
-        [LEAT_XDR_KIND_UNSIGNED_SHORT] = print_unsigned,
+        [LEAT_XDR_KIND_CHAR] = print_integer,
+        [LEAT_XDR_KIND_UNSIGNED_CHAR] = print_integer,
+        [LEAT_XDR_KIND_SHORT] = print_integer,
+        [LEAT_XDR_KIND_UNSIGNED_SHORT] = print_integer,
         [LEAT_XDR_KIND_ENUM] = print_enum,
         [LEAT_XDR_KIND_FIXED] = print_fixed,
         [LEAT_XDR_KIND_BYTES] = print_bytes,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "rpc/xdr_arena.h"
 #include "rpc/xdr_fault.h"
-#include "rpc/xdr_json.h"
+#include "rpc/xdr_text.h"
 #include "rpc/xdr_wire.h"
 
 #include <errno.h>
@@ -39,15 +39,11 @@ static uint64_t below(struct maker *maker, uint64_t limit) {
 
 /* Memory, counted. Returns 0, -EMSGSIZE, -ENOMEM. */
 static int take(struct maker *maker, size_t size, void **ret_memory) {
-        size_t limit = maker->arena->limit_bytes > 0 ? maker->arena->limit_bytes : LEAT_XDR_ARENA_LIMIT;
-        *ret_memory = leat_xdr_arena_take(maker->arena, size);
+        int error = xdr_arena_take(maker->arena, size, ret_memory);
         maker->left -= size < maker->left ? size : maker->left;
-        if (*ret_memory) {
+        if (error == 0)
                 memset(*ret_memory, 0, size);
-                return 0;
-        }
-        size_t taken = maker->arena->taken_bytes;
-        return taken > limit || size > limit - taken ? -EMSGSIZE : -ENOMEM;
+        return error;
 }
 
 /* How many items of that size, where `bound` are allowed. */
@@ -94,23 +90,11 @@ static uint64_t number(struct maker *maker, size_t size) {
         }
 }
 
-static void put_number(void *value, uint64_t bits, size_t size) {
-        const uint32_t four = (uint32_t)bits;
-        const uint16_t two = (uint16_t)bits;
-        const uint8_t one = (uint8_t)bits;
-        const void *from = size == 8   ? (const void *)&bits
-                           : size == 4 ? (const void *)&four
-                           : size == 2 ? &two
-                                       : (const void *)&one;
-        memcpy(value, from, size);
-}
-
 /* What one seldom meets by chance: zeros with a sign, infinity, numbers that are none, the smallest ones. */
 static uint64_t float_bits(struct maker *maker, size_t size) {
         static const double plain[] = { 0, 1, -1, 0.1, 1e10, -2.5, 3.14159 };
         bool narrow = size == 4;
-        uint64_t sign = narrow ? UINT64_C(1) << 31 : UINT64_C(1) << 63;
-        uint64_t infinite = narrow ? UINT64_C(0x7f800000) : UINT64_C(0x7ff0000000000000);
+        uint64_t sign = xdr_float_sign(narrow), infinite = xdr_float_infinity(narrow);
         uint64_t random = next(maker), bits;
         double number = plain[below(maker, sizeof(plain) / sizeof(plain[0]))];
         float as_float = (float)number;
@@ -145,14 +129,14 @@ static void make_number(struct maker *maker, const struct leat_xdr_node *node, v
                 *(bool *)value = next(maker) & 1;
                 return;
         case LEAT_XDR_KIND_ENUM:
-                put_number(value, enum_value(maker, node), node->size);
+                store_number(value, enum_value(maker, node), node->size);
                 return;
         case LEAT_XDR_KIND_FLOAT:
         case LEAT_XDR_KIND_DOUBLE:
-                put_number(value, float_bits(maker, node->size), node->size);
+                store_number(value, float_bits(maker, node->size), node->size);
                 return;
         default:
-                put_number(value, number(maker, node->size), node->size);
+                store_number(value, number(maker, node->size), node->size);
         }
 }
 
@@ -250,7 +234,7 @@ static int make_fields(struct maker *maker, const struct leat_xdr_node *node, ui
 
 static int make_links(struct maker *maker, const struct leat_xdr_node *node, uint32_t count, void *place) {
         const struct leat_xdr_node *link = xdr_node(maker->schema, node->first);
-        uint32_t next_at = json_next_of(maker->schema, node)->offset;
+        uint32_t next_at = xdr_next_offset(maker->schema, link);
         int r = 0;
         for (uint32_t i = 0; i < count && r == 0 && maker->left >= link->size; i++) {
                 void *memory = NULL;
@@ -291,8 +275,8 @@ static bool unlabelled(struct maker *maker, const struct leat_xdr_node *node, co
                         bits = (uint64_t)maker->schema->values[kind->first + (first + i) % kind->count].value;
                 else if (kind->kind == LEAT_XDR_KIND_BOOL)
                         bits = (first + i) & 1;
-                put_number(&room, bits, kind->size);
-                if (xdr_find_value(labels, node->count, xdr_discriminant(kind, &room)))
+                store_number(&room, bits, kind->size);
+                if (xdr_find_value(labels, node->count, (int32_t)load_narrow(kind->kind, (const uint8_t *)&room)))
                         continue;
                 *ret_bits = bits;
                 return true;
@@ -343,10 +327,9 @@ static uint64_t pick_discriminant(struct maker *maker, const struct leat_xdr_nod
 static int make_union(struct maker *maker, const struct leat_xdr_node *node, void *value) {
         const struct leat_xdr_field *field = &maker->schema->fields[node->first];
         const struct leat_xdr_node *kind = xdr_node(maker->schema, field->node);
-        void *at = (char *)value + field->offset;
         memset(value, 0, node->size);
-        put_number(at, pick_discriminant(maker, node, kind), kind->size);
-        const struct leat_xdr_field *arm = xdr_find_arm(maker->schema, node, xdr_discriminant(kind, at));
+        store_number((char *)value + field->offset, pick_discriminant(maker, node, kind), kind->size);
+        const struct leat_xdr_field *arm = arm_of(maker->schema, node, value);
         return arm ? make_value(maker, arm->node, (char *)value + arm->offset) : 0;
 }
 

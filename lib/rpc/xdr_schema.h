@@ -47,22 +47,30 @@ static inline const struct leat_xdr_field *xdr_find_arm(const struct leat_xdr_sc
         return node->flags & LEAT_XDR_FLAG_DEFAULT ? &schema->fields[node->first + 1] : NULL;
 }
 
-/* A discriminant as the tables of labels have it: its bits as a signed number. */
-static inline int32_t xdr_discriminant(const struct leat_xdr_node *kind, const void *value) {
-        switch (kind->kind) {
-        case LEAT_XDR_KIND_BOOL:
-                return *(const uint8_t *)value != 0; /* as it is encoded, whatever byte it is */
-        case LEAT_XDR_KIND_CHAR:
-                return *(const int8_t *)value;
-        case LEAT_XDR_KIND_UNSIGNED_CHAR:
-                return *(const uint8_t *)value;
-        case LEAT_XDR_KIND_SHORT:
-                return *(const int16_t *)value;
-        case LEAT_XDR_KIND_UNSIGNED_SHORT:
-                return *(const uint16_t *)value;
-        default: /* int, unsigned, enum: four bytes each */
-                return *(const int32_t *)value;
-        }
+/* Where in a link of a chain the pointer to the next one is: its last field. */
+static inline uint32_t xdr_next_offset(const struct leat_xdr_schema *schema, const struct leat_xdr_node *link) {
+        return schema->fields[link->first + link->count - 1u].offset;
+}
+
+/* The straight code of a type, as far as it has any. */
+static inline struct leat_xdr_codes xdr_codes(struct leat_xdr_type type) {
+        const struct leat_xdr_schema *schema = type.schema;
+        if (type.node < schema->code_count && schema->codes)
+                return schema->codes[type.node];
+        return (struct leat_xdr_codes){ 0 };
+}
+
+/* Structures and unions that can contain themselves are levels of nesting: one less is left. Returns false: there is none. */
+static inline bool xdr_enter(uint32_t *levels, const struct leat_xdr_node *node) {
+        bool counts = node->flags & LEAT_XDR_FLAG_RECURSIVE;
+        if (counts && *levels == 0)
+                return false;
+        *levels -= counts;
+        return true;
+}
+
+static inline void xdr_leave(uint32_t *levels, const struct leat_xdr_node *node) {
+        *levels += (node->flags & LEAT_XDR_FLAG_RECURSIVE) != 0;
 }
 
 #endif

@@ -33,18 +33,24 @@ static bool add(struct walk *walk, uint64_t size) {
         return true;
 }
 
+static bool check_length(struct walk *walk, const struct leat_xdr_node *node, const void *items, uint32_t count) {
+        if (leat_xdr_may_put(items, count, node->bound))
+                return true;
+        if (count > node->bound)
+                return refuse(walk, LEAT_XDR_TOO_LONG, count, node->bound);
+        return refuse(walk, LEAT_XDR_NULL, 0, 0);
+}
+
 static bool size_counted(struct walk *walk, const struct leat_xdr_node *node, const uint8_t *value) {
         struct leat_xdr_bytes bytes = load_bytes(value);
-        if (bytes.size_bytes > node->bound)
-                return refuse(walk, LEAT_XDR_TOO_LONG, bytes.size_bytes, node->bound);
-        if (!bytes.bytes && bytes.size_bytes > 0)
-                return refuse(walk, LEAT_XDR_NULL, 0, 0);
+        if (!check_length(walk, node, bytes.bytes, bytes.size_bytes))
+                return false;
         if (node->kind == LEAT_XDR_KIND_STRING && bytes.size_bytes > 0) {
                 const uint8_t *text = bytes.bytes, *nul = memchr(text, 0, bytes.size_bytes);
                 if (nul)
                         return refuse(walk, LEAT_XDR_NUL_IN_STRING, (uint64_t)(nul - text), 0);
         }
-        return add(walk, UNIT + (uint64_t)bytes.size_bytes + padding_of(bytes.size_bytes));
+        return add(walk, UNIT + leat_xdr_padded(bytes.size_bytes));
 }
 
 static bool size_enum(struct walk *walk, const struct leat_xdr_node *node, const uint8_t *value) {
@@ -54,17 +60,8 @@ static bool size_enum(struct walk *walk, const struct leat_xdr_node *node, const
         return add(walk, UNIT);
 }
 
-static bool enter(struct walk *walk, const struct leat_xdr_node *node) {
-        if (!(node->flags & LEAT_XDR_FLAG_RECURSIVE))
-                return true;
-        if (walk->depth == 0)
-                return refuse(walk, LEAT_XDR_TOO_DEEP, LEAT_XDR_DEPTH_MOST + 1, LEAT_XDR_DEPTH_MOST);
-        walk->depth--;
-        return true;
-}
-
-static void leave(struct walk *walk, const struct leat_xdr_node *node) {
-        walk->depth += (node->flags & LEAT_XDR_FLAG_RECURSIVE) != 0;
+static bool too_deep(struct walk *walk) {
+        return refuse(walk, LEAT_XDR_TOO_DEEP, LEAT_XDR_DEPTH_MOST + 1, LEAT_XDR_DEPTH_MOST);
 }
 
 static bool in_field(struct walk *walk, const struct leat_xdr_field *field) {
@@ -74,29 +71,29 @@ static bool in_field(struct walk *walk, const struct leat_xdr_field *field) {
 
 static bool size_struct(struct walk *walk, const struct leat_xdr_node *node, uint32_t count, const uint8_t *value) {
         const struct leat_xdr_field *field = &walk->schema->fields[node->first];
-        if (!enter(walk, node))
-                return false;
+        if (!xdr_enter(&walk->depth, node))
+                return too_deep(walk);
         for (const struct leat_xdr_field *end = field + count; field < end; field++)
                 if (!size_value(walk, xdr_node(walk->schema, field->node), value + field->offset))
                         return in_field(walk, field);
-        leave(walk, node);
+        xdr_leave(&walk->depth, node);
         return true;
 }
 
 static bool size_union(struct walk *walk, const struct leat_xdr_node *node, const uint8_t *value) {
         const struct leat_xdr_field *field = &walk->schema->fields[node->first];
         const struct leat_xdr_node *kind = xdr_node(walk->schema, field->node);
-        int32_t discriminant = (int32_t)load_narrow(kind->kind, value + field->offset);
+        int32_t discriminant = discriminant_of(walk->schema, node, value);
         const struct leat_xdr_field *arm = xdr_find_arm(walk->schema, node, discriminant);
-        if (!enter(walk, node))
-                return false;
+        if (!xdr_enter(&walk->depth, node))
+                return too_deep(walk);
         if (!arm && (kind->kind != LEAT_XDR_KIND_ENUM || is_of_enum(walk->schema, kind, (uint32_t)discriminant)))
                 refuse(walk, LEAT_XDR_UNKNOWN_ARM, widen(kind->kind, (uint32_t)discriminant), 0);
         else if (size_value(walk, kind, value + field->offset))
                 field = arm;
         if (field != arm || !size_value(walk, xdr_node(walk->schema, arm->node), value + arm->offset))
                 return in_field(walk, field);
-        leave(walk, node);
+        xdr_leave(&walk->depth, node);
         return true;
 }
 
@@ -117,16 +114,13 @@ static bool size_items(struct walk *walk, const struct leat_xdr_node *item, cons
 
 static bool size_list(struct walk *walk, const struct leat_xdr_node *node, const uint8_t *value) {
         struct leat_xdr_list list = load_list(value);
-        if (list.count > node->bound)
-                return refuse(walk, LEAT_XDR_TOO_LONG, list.count, node->bound);
-        if (!list.items && list.count > 0)
-                return refuse(walk, LEAT_XDR_NULL, 0, 0);
-        return add(walk, UNIT) && size_items(walk, xdr_node(walk->schema, node->first), list.items, list.count);
+        return check_length(walk, node, list.items, list.count) && add(walk, UNIT) &&
+               size_items(walk, xdr_node(walk->schema, node->first), list.items, list.count);
 }
 
 static bool size_chain(struct walk *walk, const struct leat_xdr_node *node, const uint8_t *slot) {
         const struct leat_xdr_node *link = xdr_node(walk->schema, node->first);
-        uint32_t next = walk->schema->fields[link->first + link->count - 1].offset;
+        uint32_t next = xdr_next_offset(walk->schema, link);
         struct circle circle = { 0 };
         uint64_t step = 0;
         for (const uint8_t *value; add(walk, UNIT); slot = value + next, step++) {
@@ -165,7 +159,7 @@ static bool size_value(struct walk *walk, const struct leat_xdr_node *node, cons
         case LEAT_XDR_KIND_ENUM:
                 return size_enum(walk, node, value);
         case LEAT_XDR_KIND_FIXED:
-                return add(walk, (uint64_t)node->bound + padding_of(node->bound));
+                return add(walk, leat_xdr_padded(node->bound));
         case LEAT_XDR_KIND_BYTES:
         case LEAT_XDR_KIND_STRING:
                 return size_counted(walk, node, value);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "rpc/xdr_text.h"
 
+#include "base/digits.h"
+
 #include <string.h>
 
 void xdr_text_put(struct xdr_text *text, const char *characters, size_t size) {
@@ -30,12 +32,8 @@ void xdr_text_spaces(struct xdr_text *text, size_t count) {
 }
 
 void xdr_text_unsigned(struct xdr_text *text, uint64_t number) {
-        char digits[20];
-        size_t at = sizeof(digits);
-        do
-                digits[--at] = (char)('0' + number % 10);
-        while ((number /= 10) > 0);
-        xdr_text_put(text, digits + at, sizeof(digits) - at);
+        char digits[DECIMAL_DIGITS], *end = digits + sizeof(digits), *first = decimal_before(end, number);
+        xdr_text_put(text, first, (size_t)(end - first));
 }
 
 void xdr_text_signed(struct xdr_text *text, int64_t number) {

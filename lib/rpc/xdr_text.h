@@ -28,6 +28,15 @@ size_t xdr_utf8_length(const char *text, size_t size);
 /* Where the first byte is that is not part of UTF-8 as RFC 3629 has it; size if all are. */
 size_t xdr_utf8_valid(const char *text, size_t size);
 
+/* Of the bits of a float if `narrow`, else of a double: the sign, and those that all are set in infinity and in what is no number. */
+static inline uint64_t xdr_float_sign(bool narrow) {
+        return narrow ? UINT64_C(1) << 31 : UINT64_C(1) << 63;
+}
+
+static inline uint64_t xdr_float_infinity(bool narrow) {
+        return narrow ? UINT64_C(0x7f800000) : UINT64_C(0x7ff0000000000000);
+}
+
 /* Room for any number of xdr_float_text(). */
 #define XDR_FLOAT_TEXT 40
 

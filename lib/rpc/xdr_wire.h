@@ -3,13 +3,13 @@
 #define LEAT_RPC_XDR_WIRE_H
 
 /*
- * Numbers and pointers between a value's memory and the wire. Each of these is one move, and where the order differs a turn of it. Memory is read and
- * written as bytes, as a program has its own types there (`struct dir_entry *` and not `void *`), which a compiler that sees both may keep apart.
+ * Numbers and pointers in a value's memory; on the wire they are moved by what straight code has for that (leat_xdr_get_32() and others). Each of these
+ * is one move. Memory is read and written as bytes, as a program has its own types there (`struct dir_entry *` and not `void *`), which a compiler
+ * that sees both may keep apart.
  */
 
 #include "base/rare.h"
 #include "rpc/xdr_schema.h"
-#include <endian.h>
 #include <string.h>
 
 #define UNIT ((size_t)4) /* all sizes on the wire are a multiple of it */
@@ -112,11 +112,39 @@ USUAL uint32_t load_narrow(uint8_t kind, const uint8_t *from) {
         }
 }
 
+USUAL bool is_unsigned(uint8_t kind) {
+        return kind == LEAT_XDR_KIND_UNSIGNED || kind == LEAT_XDR_KIND_UNSIGNED_HYPER ||
+               kind == LEAT_XDR_KIND_UNSIGNED_CHAR || kind == LEAT_XDR_KIND_UNSIGNED_SHORT;
+}
+
 /* The bits of such a number as a fault tells them. */
 USUAL uint64_t widen(uint8_t kind, uint32_t bits) {
-        bool is_unsigned = kind == LEAT_XDR_KIND_UNSIGNED || kind == LEAT_XDR_KIND_UNSIGNED_CHAR ||
-                           kind == LEAT_XDR_KIND_UNSIGNED_SHORT;
-        return is_unsigned ? bits : (uint64_t)(int64_t)(int32_t)bits;
+        return is_unsigned(kind) ? bits : (uint64_t)(int64_t)(int32_t)bits;
+}
+
+/* The first bytes of a number as the processor has it. */
+USUAL void store_number(void *to, uint64_t bits, size_t size) {
+        uint16_t two = (uint16_t)bits;
+        uint8_t one = (uint8_t)bits;
+        if (size == 8)
+                store64(to, bits);
+        else if (size == 4)
+                store32(to, (uint32_t)bits);
+        else
+                memcpy(to, size == 2 ? (const void *)&two : &one, size);
+}
+
+/* The discriminant of a union's value as the tables of labels have it: its bits as a signed number. */
+USUAL int32_t discriminant_of(const struct leat_xdr_schema *schema, const struct leat_xdr_node *node,
+                              const void *value) {
+        const struct leat_xdr_field *field = &schema->fields[node->first];
+        return (int32_t)load_narrow(xdr_node(schema, field->node)->kind, (const uint8_t *)value + field->offset);
+}
+
+/* The arm that it chooses, or NULL. */
+USUAL const struct leat_xdr_field *arm_of(const struct leat_xdr_schema *schema, const struct leat_xdr_node *node,
+                                          const void *value) {
+        return xdr_find_arm(schema, node, discriminant_of(schema, node, value));
 }
 
 /* Is it one of the enumeration's? */

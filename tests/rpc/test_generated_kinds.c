@@ -4,6 +4,7 @@
  * kinds.x, compiled three times: to straight code, to a table alone (--small), and to straight code that borrows. All three
  * lay values out alike, so one value goes through each, and they have to agree on everything: bytes, refusals, what comes back.
  */
+#include "bytes.h"
 #include "harness.h"
 
 #include "kinds.h"
@@ -132,15 +133,6 @@ TEST(they_agree_on_every_value) {
         free_coded(&coded);
 }
 
-/* In memory of its own, so that a sanitizer sees a read behind its end. */
-static uint8_t *own_copy(const uint8_t *bytes, size_t size_bytes) {
-        uint8_t *copy = malloc(size_bytes ? size_bytes : 1);
-        CHECK(copy);
-        if (size_bytes)
-                memcpy(copy, bytes, size_bytes);
-        return copy;
-}
-
 TEST(they_agree_on_broken_bytes) {
         struct coded coded = { 0 };
         uint64_t seed = harness_random(), accepted = 0, refused = 0;
@@ -151,12 +143,12 @@ TEST(they_agree_on_broken_bytes) {
                 encode(&coded, type, &value);
                 size_t size = coded.straight.size_bytes;
                 for (size_t cut = 0; cut < size; cut++) {
-                        uint8_t *bytes = own_copy(coded.straight.bytes, cut);
+                        uint8_t *bytes = exact(coded.straight.bytes, cut);
                         (void)decode(&coded, type, bytes, cut, NULL);
                         free(bytes);
                 }
                 for (size_t bit = 0; bit < 8 * size; bit++) {
-                        uint8_t *bytes = own_copy(coded.straight.bytes, size);
+                        uint8_t *bytes = exact(coded.straight.bytes, size);
                         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
                         if (decode(&coded, type, bytes, size, NULL))
                                 accepted++;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /* What hostile bytes can cost generated code, straight, --small and --borrow: stack, nesting, memory. */
+#include "bytes.h"
 #include "harness.h"
 
 #include "kinds.h"
@@ -27,12 +28,6 @@
         { within_##name##_type, within_small_##name##_type, within_borrow_##name##_type }
 typedef struct leat_xdr_type type_function(void);
 
-static void put(struct leat_xdr_buffer *buffer, uint32_t word) {
-        CHECK_EQ(leat_xdr_buffer_reserve(buffer, 4), 0);
-        leat_xdr_put_32(buffer->bytes + buffer->size_bytes, word);
-        buffer->size_bytes += 4;
-}
-
 /* ---- with little stack ---- */
 
 #define STACK_BYTES (SANITIZED ? 512u << 10 : 64u << 10)
@@ -57,11 +52,11 @@ struct chain {
 static void make_chain(struct chain *chain, uint32_t count) {
         chain->count = count;
         CHECK_EQ(leat_xdr_buffer_reserve(&chain->message, 12 * (size_t)count + 4), 0);
-        put(&chain->message, 1);
+        put_word(&chain->message, 1);
         for (uint32_t i = 0; i < count; i++) {
-                put(&chain->message, i);
-                put(&chain->message, 0);
-                put(&chain->message, i + 1 < count);
+                put_word(&chain->message, i);
+                put_word(&chain->message, 0);
+                put_word(&chain->message, i + 1 < count);
         }
 }
 
@@ -167,7 +162,7 @@ static const struct nest {
 
 static void put_each(struct leat_xdr_buffer *buffer, const uint32_t words[WORDS_MOST], unsigned count) {
         for (unsigned i = 0; i < count; i++)
-                put(buffer, words[i]);
+                put_word(buffer, words[i]);
 }
 
 static struct leat_xdr_buffer nested(const struct nest *nest, uint32_t levels) {

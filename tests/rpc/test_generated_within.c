@@ -4,6 +4,7 @@
  * within.x, compiled three times as kinds.x is: straight code, the table alone and straight code that borrows agree on each
  * of its types, by whatever bytes and whatever rules.
  */
+#include "bytes.h"
 #include "harness.h"
 
 #include "rpc/xdr_arena.h"
@@ -25,15 +26,6 @@ static struct leat_xdr_type type_of(int way, uint32_t node) {
         return type;
 }
 
-/* In memory of its own, so that a sanitizer sees what goes beyond its end. */
-static void *own(const void *bytes, size_t size) {
-        void *copy = malloc(size > 0 ? size : 1);
-        CHECK(copy);
-        if (bytes && size > 0)
-                memcpy(copy, bytes, size);
-        return copy;
-}
-
 struct decoded {
         struct leat_xdr_arena arena;
         void *value;
@@ -44,7 +36,7 @@ struct decoded {
 static void decode_by(struct decoded *decoded, int way, uint32_t node, const uint8_t *bytes, size_t size,
                       uint32_t depth) {
         struct leat_xdr_rules rules = { .size = sizeof(rules), .depth = depth };
-        *decoded = (struct decoded){ .value = own(NULL, leat_xdr_value_size(type_of(way, node))) };
+        *decoded = (struct decoded){ .value = exact(NULL, leat_xdr_value_size(type_of(way, node))) };
         decoded->error = leat_xdr_decode(type_of(way, node), bytes, size, &decoded->arena, &rules, decoded->value,
                                          &decoded->fault);
         CHECK(decoded->error == 0 || decoded->arena.taken_bytes == 0);
@@ -66,10 +58,10 @@ static void check_needs_no_table(int way, uint32_t node, const uint8_t *bytes, s
                 return;
         struct leat_xdr_arena arena = { 0 };
         struct leat_xdr_decoder decoder = { .depth = LEAT_XDR_DEPTH };
-        uint8_t *again = own(NULL, size);
+        uint8_t *again = exact(NULL, size);
         struct leat_xdr_buffer buffer = leat_xdr_buffer_over(again, size);
         struct leat_xdr_encoder encoder = { &buffer, again + size };
-        void *value = own(NULL, leat_xdr_value_size(type_of(way, node)));
+        void *value = exact(NULL, leat_xdr_value_size(type_of(way, node)));
         (void)xdr_decoder_begin(&decoder, &arena, bytes, size);
         CHECK(codes->decode(&decoder, bytes, value) == bytes + size);
         CHECK(codes->encode(&encoder, again, value) == again + size);
@@ -81,7 +73,7 @@ static void check_needs_no_table(int way, uint32_t node, const uint8_t *bytes, s
 /* Each way says the same of a message, which is returned. What came out of one that was accepted encodes to the same bytes. */
 static enum leat_xdr_what agree(uint32_t node, const uint8_t *message, size_t size, uint32_t depth) {
         struct decoded decoded[WAYS];
-        uint8_t *bytes = own(message, size);
+        uint8_t *bytes = exact(message, size);
         for (int way = 0; way < WAYS; way++)
                 decode_by(&decoded[way], way, node, bytes, size, depth);
         for (int way = 1; way < WAYS; way++) {
@@ -111,7 +103,7 @@ static enum leat_xdr_what agree(uint32_t node, const uint8_t *message, size_t si
 /* The bytes of a random value. */
 static void make(uint32_t node, uint64_t *seed, size_t most, struct leat_xdr_buffer *buffer) {
         struct leat_xdr_arena arena = { 0 };
-        void *value = own(NULL, leat_xdr_value_size(type_of(STRAIGHT, node)));
+        void *value = exact(NULL, leat_xdr_value_size(type_of(STRAIGHT, node)));
         buffer->size_bytes = 0;
         CHECK_EQ(leat_xdr_random(type_of(STRAIGHT, node), seed, most, &arena, value), 0);
         CHECK_EQ(leat_xdr_encode(type_of(STRAIGHT, node), value, buffer, NULL), 0);

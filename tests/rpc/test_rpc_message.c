@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "bytes.h"
 #include "harness.h"
 #include "rpc/rpc_message.h"
 
@@ -93,12 +94,10 @@ TEST(a_buffer_without_room_is_told) {
         CHECK_EQ(buffer.size_bytes, 0);
 }
 
-/* The bytes in memory of just their size, so that the sanitizers see a read behind them. */
 static ssize_t decode_call(const uint8_t *bytes, size_t size, struct rpc_call *call, uint32_t *auth) {
-        uint8_t *exact = malloc(size > 0 ? size : 1);
-        memcpy(exact, bytes, size);
-        ssize_t r = rpc_call_decode(exact, size, call, auth);
-        free(exact);
+        uint8_t *copy = exact(bytes, size);
+        ssize_t r = rpc_call_decode(copy, size, call, auth);
+        free(copy);
         return r;
 }
 
@@ -140,10 +139,9 @@ TEST(what_is_no_reply_is_refused) {
         struct rpc_reply back;
         for (size_t i = 0; i < REPLIES; i++) {
                 for (size_t size = 0; size < replies[i].size; size++) {
-                        uint8_t *exact = malloc(size + 1);
-                        memcpy(exact, replies[i].bytes, size);
-                        CHECK_EQ(rpc_reply_decode(exact, size, &back), -EBADMSG);
-                        free(exact);
+                        uint8_t *copy = exact(replies[i].bytes, size);
+                        CHECK_EQ(rpc_reply_decode(copy, size, &back), -EBADMSG);
+                        free(copy);
                 }
         }
         uint8_t bytes[36] = { 0 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "bytes.h"
 #include "harness.h"
 #include "schemas.h"
 
@@ -6,13 +7,6 @@
 #include <stdlib.h>
 
 /* How much memory, depth and time hostile bytes and hostile values can cost. */
-
-static void put(struct leat_xdr_buffer *buffer, uint32_t word) {
-        word = htobe32(word);
-        CHECK_EQ(leat_xdr_buffer_reserve(buffer, sizeof(word)), 0);
-        memcpy(buffer->bytes + buffer->size_bytes, &word, sizeof(word));
-        buffer->size_bytes += sizeof(word);
-}
 
 static int decode(enum schemas_node node, const struct leat_xdr_buffer *buffer, struct leat_xdr_arena *arena,
                   void *ret_value, struct leat_xdr_fault *ret_fault) {
@@ -26,11 +20,11 @@ static struct leat_xdr_buffer many_links(uint32_t count) {
         struct leat_xdr_buffer buffer = { 0 };
         CHECK_EQ(leat_xdr_buffer_reserve(&buffer, 12 * (size_t)count + 4), 0);
         for (uint32_t i = 0; i < count; i++) {
-                put(&buffer, 1);
-                put(&buffer, i);
-                put(&buffer, 0);
+                put_word(&buffer, 1);
+                put_word(&buffer, i);
+                put_word(&buffer, 0);
         }
-        put(&buffer, 0);
+        put_word(&buffer, 0);
         return buffer;
 }
 
@@ -110,13 +104,13 @@ static struct leat_xdr_buffer nested(enum schemas_node node, uint32_t levels) {
         for (uint32_t i = 0; i < levels; i++) {
                 bool last = i + 1 == levels;
                 if (node == NODE_TREE)
-                        put(&buffer, i);
-                put(&buffer, last ? 0 : 1);
+                        put_word(&buffer, i);
+                put_word(&buffer, last ? 0 : 1);
                 if (node == NODE_EXPRESSION && last)
-                        put(&buffer, 99);
+                        put_word(&buffer, 99);
         }
         for (uint32_t i = 0; node == NODE_PAIR && i < levels; i++)
-                put(&buffer, 0);
+                put_word(&buffer, 0);
         return buffer;
 }
 
@@ -198,14 +192,14 @@ TEST(memory_is_64_times_the_bytes_at_most) {
         /* Elements that have memory, and nothing on the wire: 256 bytes for the four of the count. */
         for (uint32_t count = 250; count < 260; count++) {
                 struct leat_xdr_buffer buffer = { 0 };
-                put(&buffer, count);
+                put_word(&buffer, count);
                 CHECK_EQ(decode(NODE_EMPTIES, &buffer, &arena, &value, &fault), count <= 256 ? 0 : -EMSGSIZE);
                 CHECK_EQ(fault.what, count <= 256 ? LEAT_XDR_OK : LEAT_XDR_ARENA_FULL);
                 CHECK(count <= 256 || fault.limit == 256);
                 leat_xdr_buffer_free(&buffer);
         }
         struct leat_xdr_buffer buffer = { 0 };
-        put(&buffer, UINT32_MAX);
+        put_word(&buffer, UINT32_MAX);
         CHECK_EQ(decode(NODE_EMPTIES, &buffer, &arena, &value, &fault), -EMSGSIZE);
         CHECK(arena.taken_bytes + arena.spare_bytes <= 8192);
         leat_xdr_buffer_free(&buffer);
@@ -329,7 +323,7 @@ TEST(a_buffer_grows_to_its_limit) {
         CHECK_EQ(leat_xdr_buffer_reserve(&buffer, 1001), -EMSGSIZE);
         CHECK(!buffer.bytes);
         for (uint32_t i = 0; i < 250; i++)
-                put(&buffer, i);
+                put_word(&buffer, i);
         CHECK_EQ(leat_xdr_buffer_reserve(&buffer, 1), -EMSGSIZE);
         CHECK_EQ(leat_xdr_buffer_reserve(&buffer, 0), 0);
         CHECK_EQ(leat_xdr_buffer_reserve(&buffer, SIZE_MAX), -EMSGSIZE);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "bytes.h"
 #include "harness.h"
 #include "schemas.h"
 
@@ -60,10 +61,8 @@ static bool check_bytes(enum schemas_node node, const uint8_t *bytes, size_t siz
         struct leat_xdr_arena arena = { 0 };
         struct leat_xdr_fault fault = { 0 };
         union any value;
-        /* Of exactly that size, so that a sanitizer sees who reads behind it. */
-        uint8_t *exact = malloc(size > 0 ? size : 1);
-        memcpy(exact, bytes, size);
-        int error = leat_xdr_decode(type, exact, size, &arena, NULL, &value, &fault);
+        uint8_t *copy = exact(bytes, size);
+        int error = leat_xdr_decode(type, copy, size, &arena, NULL, &value, &fault);
         if (error == 0) {
                 struct leat_xdr_buffer again = encoded(node, &value);
                 CHECK_EQ(again.size_bytes, size);
@@ -76,7 +75,7 @@ static bool check_bytes(enum schemas_node node, const uint8_t *bytes, size_t siz
                 CHECK(!arena.blocks);
         }
         leat_xdr_arena_free(&arena);
-        free(exact);
+        free(copy);
         return error == 0;
 }
 
