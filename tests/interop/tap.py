@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import random
 import re
 import resource
 import select
@@ -48,6 +49,13 @@ def test(function):
     """Decorates a test: it is one of TESTS, called by its name."""
     TESTS.append((function.__name__.replace("_", " "), function))
     return function
+
+
+def random_seed():
+    """That of LEAT_TEST_SEED, or a new one; it is printed."""
+    seed = int(os.environ.get("LEAT_TEST_SEED", "0")) or random.randrange(1, 1 << 32)
+    print(f"# LEAT_TEST_SEED={seed}")
+    return seed
 
 
 def until(condition, what):
@@ -131,12 +139,17 @@ class Programs:
         self.all.append(program)
         return program
 
-    def finish(self, program, data=None, status=0):
+    def outcome(self, program, data=None):
+        """Its return code, and what it said on stdout and on stderr."""
         try:
             out, err = program.communicate(data, timeout=DEADLINE_S)
         except subprocess.TimeoutExpired:
             raise Failed(f"{program.args} did not end") from None
-        check(program.returncode == status, f"{program.args}: status {program.returncode}, said {err!r}")
+        return program.returncode, out, err
+
+    def finish(self, program, data=None, status=0):
+        code, out, err = self.outcome(program, data)
+        check(code == status, f"{program.args}: status {code}, said {err!r}")
         return out
 
     def run(self, argv, data=None, status=0, **more):

@@ -12,15 +12,14 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-from random_interface import random_interface  # noqa: E402
-from tap import check, main  # noqa: E402
-
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.join(HERE, "..", "..")
-BUILD = os.environ.get("LEAT_BUILD_ROOT", os.path.join(ROOT, "build", "release"))
-LEATGEN = os.path.join(BUILD, "tools", "leatgen", "leatgen")
+sys.path.insert(0, os.path.join(HERE, "..", "leatgen"))
+from generator import BUILD, ROOT, SYSTEM_FILES, check, leatgen, read, write  # noqa: E402
+from random_interface import random_interface  # noqa: E402
+from tap import main, random_seed  # noqa: E402
+
 SIZE = os.environ.get("LEAT_TEST_SIZE", "normal")
-SEED = int(os.environ.get("LEAT_TEST_SEED", random.randrange(1 << 30)))
+SEED = random_seed()
 RANDOM_FILES = {"small": 2, "normal": 8, "long": 400}.get(SIZE, 8)
 VALUES = {"small": 10, "normal": 40, "long": 1000}.get(SIZE, 40)
 
@@ -72,31 +71,27 @@ struct svc_req;
 # rpcgen refuses the first: it has sums in its constants. Its types are those of nis_object.x, which it includes, and plain ones; the
 # second is compiled together with what rpcgen would have made of it.
 REFUSED_BY_RPCGEN = ["nis.x", "nis_callback.x"]
+INSTALLED = [path for path in SYSTEM_FILES if os.path.basename(path) not in REFUSED_BY_RPCGEN]
 
 
 def tool(programs, directory, *argv):
-    programs.run([str(word) for word in argv], cwd=directory)
+    programs.run(argv, cwd=directory)
 
 
-def read(*path):
-    with open(os.path.join(*path), encoding="utf-8") as file:
-        return file.read()
-
-
-def write(text, *path):
-    with open(os.path.join(*path), "w", encoding="utf-8") as file:
-        file.write(text)
+def change(directory, name, before, after):
+    write(directory, name, read(os.path.join(directory, name)).replace(before, after))
 
 
 def pairs(directory):
     """(type of theirs, type of ours): those with the same name."""
-    theirs = re.findall(r"extern\s+bool_t xdr_(\w+) \(XDR \*, (\w+)\s*\*?\);", read(directory, "theirs.h"))
-    ours = re.findall(r"struct leat_xdr_type (\w+)_type\(void\)", read(directory, "ours.h"))
+    header = read(os.path.join(directory, "theirs.h"))
+    theirs = re.findall(r"extern\s+bool_t xdr_(\w+) \(XDR \*, (\w+)\s*\*?\);", header)
+    ours = re.findall(r"struct leat_xdr_type (\w+)_type\(void\)", read(os.path.join(directory, "ours.h")))
     found = []
     for name, c_type in theirs:
         named = [our for our in ours if our == name or our.endswith("_" + name)]
         check(named, f"leatgen has no type for rpcgen's {name}")
-        array = not re.search(rf"XDR \*, {c_type}\s*\*\)", read(directory, "theirs.h"))
+        array = not re.search(rf"XDR \*, {c_type}\s*\*\)", header)
         found.append((name, c_type, min(named, key=len), array))
     return found
 
@@ -109,23 +104,22 @@ def build(programs, directory, source, folder=None):
     tool(programs, directory, "rpcgen", "-h", "-o", "theirs.h", "both.x")
     tool(programs, directory, "rpcgen", "-c", "-o", "theirs_xdr.c", "both.x")
     if source.endswith("/rpcb_prot.x"):
-        write(read(directory, "theirs.h").replace("#include <rpc/rpc.h>\n", PLAIN_RPC), directory, "theirs.h")
-    write(read(directory, "theirs_xdr.c").replace('"both.h"', '"theirs.h"'), directory, "theirs_xdr.c")
-    tool(programs, directory, LEATGEN, "--prefix", "ours", "both.x")
+        change(directory, "theirs.h", "#include <rpc/rpc.h>\n", PLAIN_RPC)
+    change(directory, "theirs_xdr.c", '"both.h"', '"theirs.h"')
+    leatgen(programs, directory, "--prefix", "ours", "both.x")
     for name in ("both.h", "both_xdr.c"):
         os.rename(os.path.join(directory, name), os.path.join(directory, name.replace("both", "ours")))
-    write(read(directory, "ours_xdr.c").replace('"both.h"', '"ours.h"'), directory, "ours_xdr.c")
-    write(BOTH_H, directory, "both.h")
+    change(directory, "ours_xdr.c", '"both.h"', '"ours.h"')
+    write(directory, "both.h", BOTH_H)
     found = pairs(directory)
-    write(THEIRS_C + "".join(f"unsigned long size_{name}(void);\nunsigned long size_{name}(void) {{ return sizeof({c_type}); }}\n"
-                             for name, c_type, _, _ in found), directory, "theirs.c")
+    write(directory, "theirs.c", THEIRS_C + "".join(
+        f"unsigned long size_{name}(void);\nunsigned long size_{name}(void) {{ return sizeof({c_type}); }}\n" for name, c_type, _, _ in found))
     entries = "".join(f'        {{ "{name}", {our}_type, 0, xdr_{name} }},\n' for name, _, our, _ in found)
-    write('#include "both.h"\n#include "ours.h"\n'
+    write(directory, "table.c", '#include "both.h"\n#include "ours.h"\n'
           + "".join(f"int xdr_{name}(void);\nunsigned long size_{name}(void);\n" for name, *_ in found)
           + f"static struct both all[] = {{\n{entries}        {{ 0 }},\n}};\n"
           + "const struct both *both_all(void) {\n        int i = 0;\n"
-          + "".join(f"        all[i++].their_size = size_{name}();\n" for name, *_ in found) + "        return all;\n}\n",
-          directory, "table.c")
+          + "".join(f"        all[i++].their_size = size_{name}();\n" for name, *_ in found) + "        return all;\n}\n")
     cc = os.environ.get("CC", "cc").split()
     # rpcgen forgets to rename bool in arrays.
     tirpc = ["-I/usr/include/tirpc", "-w", "-D__FBSDID(text)=", "-Dbool=bool_t",
@@ -145,14 +139,6 @@ def run(programs, directory, what):
     check(result.returncode == 0, f"{what}, seed {SEED}: status {result.returncode}: {result.stdout}{result.stderr}")
 
 
-def of_the_system():
-    found = []
-    for folder in ("/usr/include/rpcsvc", "/usr/include/tirpc/rpc", "/usr/include/tirpc/rpcsvc"):
-        if os.path.isdir(folder):
-            found += [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".x") and name not in REFUSED_BY_RPCGEN]
-    return found
-
-
 def installed(source):
     def test(programs, directory):
         build(programs, directory, source, os.path.dirname(source))
@@ -163,9 +149,7 @@ def installed(source):
 
 def made(number):
     def test(programs, directory):
-        chance = random.Random(SEED * 1000 + number)
-        source = os.path.join(directory, "random.x")
-        write(random_interface(chance), source)
+        source = write(directory, "random.x", random_interface(random.Random(SEED * 1000 + number)))
         try:
             build(programs, directory, source)
             run(programs, directory, f"random interface {number}")
@@ -176,10 +160,9 @@ def made(number):
 
 
 def there_are_some(_programs, _directory):
-    check(len(of_the_system()) >= 17, f"only {len(of_the_system())} interface files are installed: rpcsvc-proto and libtirpc-dev bring them")
+    check(len(INSTALLED) >= 17, f"only {len(INSTALLED)} interface files are installed: rpcsvc-proto and libtirpc-dev bring them")
 
 
 if __name__ == "__main__":
-    print(f"# seed {SEED}: LEAT_TEST_SEED={SEED}")
-    main([("interfaces of the system are installed", there_are_some)] + [installed(source) for source in of_the_system()]
+    main([("interfaces of the system are installed", there_are_some)] + [installed(source) for source in INSTALLED]
          + [made(number) for number in range(RANDOM_FILES)])

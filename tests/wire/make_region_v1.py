@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: MIT
 """Record a region of version 1, as docs/design/shared.md ("Layout") has it: v1-region.bin, for pages of 4096 bytes; and its lock file.
 
-Run once for a release; the file then stays as it is. test_region.c tells what it holds.
+Run once for a release; the files then stay as they are. `make_region_v1.py --check` compares them. test_region.c tells what they hold.
 """
-import os
 import struct
+import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
+from record import record  # noqa: E402
+
 PARTICIPANTS, LOG, SIZE, MOST = 1, 4096, 64, 1024
 PARTICIPANTS_AT, LOG_AT, DATA_AT = 8192, 8192 + 256, 16384
 LAYOUT = b"shop 1\n* 0 16\nstock 0 8\ncash 8 8"
@@ -29,7 +31,5 @@ raw[3392:3392 + len(LAYOUT)] = LAYOUT
 struct.pack_into("<III16s", raw, PARTICIPANTS_AT, 41, 1234, 0, b"")  # one that was killed; the 41st of its slot
 raw[PARTICIPANTS_AT + 16:PARTICIPANTS_AT + 20] = b"shop"
 struct.pack_into("<qq", raw, DATA_AT, 7, 500)
-with open(os.path.join(HERE, "v1-region.bin"), "wb") as out:
-    out.write(raw)
-with open(os.path.join(HERE, "v1-region-lock.bin"), "wb") as out:
-    out.write(struct.pack("<8sHHI16s32x", b"leat-lck", 1, 1, 0, bytes(range(1, 17))))
+lock = struct.pack("<8sHHI16s32x", b"leat-lck", 1, 1, 0, bytes(range(1, 17)))
+record({"v1-region.bin": bytes(raw), "v1-region-lock.bin": lock})

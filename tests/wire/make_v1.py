@@ -12,6 +12,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "examples"))
 import wire  # noqa: E402
+from record import record  # noqa: E402
 
 WHEN = 1735689600 * 10**9  # the first second of 2025
 LONG = bytes(i % 251 for i in range(65539))  # two frames, the second of three bytes
@@ -55,7 +56,6 @@ GOOD = {
 }
 
 
-
 def packet(*messages):
     """Several messages in one packet: no trailers there."""
     return b"".join(frame[:-1] for frame in messages)
@@ -93,22 +93,6 @@ BAD = {
 }
 
 
-def main():
-    wrong = 0
-    files = {f"v1-{name}.bin": data for name, data in GOOD.items()}
-    files |= {f"v1-{name}.bin": data for name, data in PACKETS.items()}
-    files |= {f"v1-bad-{name}.bin": data for name, data in BAD.items()}
-    for name, data in files.items():
-        path = os.path.join(HERE, name)
-        if "--check" not in sys.argv:
-            with open(path, "wb") as out:
-                out.write(data)
-        with open(path, "rb") as recorded:
-            if recorded.read() != data:
-                wrong += 1
-                print(f"{name}: examples/wire.py makes other bytes than the recorded ones", file=sys.stderr)
-    sys.exit(1 if wrong else 0)
-
-
 if __name__ == "__main__":
-    main()
+    record({f"v1-{name}.bin": data for name, data in {**GOOD, **PACKETS}.items()}
+           | {f"v1-bad-{name}.bin": data for name, data in BAD.items()})

@@ -124,6 +124,15 @@ int contests_check(const struct options *options, const char *subject) {
         return DONE;
 }
 
+int contests_check_plain(const struct options *options, const char *subject) {
+        const struct bench_options *bench = &options->bench;
+        int code = contests_check(options, subject);
+        if (code == DONE && (bench->once || bench->bare || bench->memory_said))
+                return complain_usage(subject, "--once and --bare are for transports and processes, --memory is for "
+                                               "processes; leave them out");
+        return code;
+}
+
 int contests_shielded(int (*measure)(const struct bench_options *options), const struct bench_options *options) {
         sigset_t before;
         int r = leat_signals_block(STOPS, &before);

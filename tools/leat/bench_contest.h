@@ -3,7 +3,7 @@
 #define LEAT_TOOL_BENCH_CONTEST_H
 
 /*
- * Contests of several ways to do the same: those of `leat bench processes` and of `leat bench region`. In each round every way
+ * Contests of several ways to do the same: those of `leat bench processes`, `leat bench region` and `leat bench xdr`. In each round every way
  * has its turn, each time another one first; compared are neighbours in time, as with transports. What is peculiar to a
  * subject is said by its struct contest_subject, and by structures that begin with a struct contest or a struct way.
  */
@@ -93,6 +93,9 @@ struct contests {
 
 /* Whether the options that no subject takes are left out: DONE or USAGE, having said what is wrong. */
 int contests_check(const struct options *options, const char *subject);
+
+/* And those that processes alone take. */
+int contests_check_plain(const struct options *options, const char *subject);
 
 /* Measure while signals that would end us are blocked: they take their course when what there was is shown. The exit code. */
 int contests_shielded(int (*measure)(const struct bench_options *options), const struct bench_options *options);

@@ -186,14 +186,7 @@ static const struct contest_subject subject = { .name = "region",
 /* ---- the command ---- */
 
 int check_region(const struct options *options) {
-        const struct bench_options *bench = &options->bench;
-        int code = contests_check(options, "region");
-        if (code != DONE)
-                return code;
-        if (bench->once || bench->bare || bench->memory_said)
-                return complain_usage("region", "--once and --bare are for transports and processes, --memory is for "
-                                                "processes; leave them out");
-        return DONE;
+        return contests_check_plain(options, "region");
 }
 
 static int measure(const struct bench_options *options) {

@@ -116,14 +116,7 @@ static const struct contest_subject subject = { .name = "xdr",
 /* ---- the command ---- */
 
 int check_xdr(const struct options *options) {
-        const struct bench_options *bench = &options->bench;
-        int code = contests_check(options, "xdr");
-        if (code != DONE)
-                return code;
-        if (bench->once || bench->bare || bench->memory_said)
-                return complain_usage("xdr", "--once and --bare are for transports and processes, --memory is for "
-                                             "processes; leave them out");
-        return DONE;
+        return contests_check_plain(options, "xdr");
 }
 
 static void end_ways(void) {

@@ -5,8 +5,6 @@
 #include "tools/leat/bench_borrowed.h"
 #include "tools/leat/bench_xdr_ways.h"
 
-#include <errno.h>
-
 BENCH_XDR_CODE(bench_borrowed)
 
 /* Encoding is the same code as without --borrow: here it shows that what was decoded is the message's value. */

@@ -5,8 +5,6 @@
 #include "tools/leat/bench_copied.h"
 #include "tools/leat/bench_xdr_ways.h"
 
-#include <errno.h>
-
 BENCH_XDR_CODE(bench_copied)
 
 const struct xdr_way way_encode = { .way = { .name = "leat", .what = "leatgen's code" },

@@ -5,8 +5,6 @@
 #include "tools/leat/bench_small.h"
 #include "tools/leat/bench_xdr_ways.h"
 
-#include <errno.h>
-
 BENCH_XDR_CODE(bench_small)
 
 const struct xdr_way way_small_encode = { .way = { .name = "small", .what = "leatgen --small: by a table" },

@@ -9,6 +9,7 @@
 
 #include "tools/leat/bench_contest.h"
 
+#include <errno.h>
 #include <leat/xdr.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,7 +26,7 @@ struct xdr_ground {
 /* The functions return 0 or a negative errno. */
 struct xdr_way {
         struct way way;
-        int (*prepare)(struct xdr_ground *ground); /* once, before it is measured; NULL: there is nothing to do */
+        int (*prepare)(struct xdr_ground *ground); /* once, before it is measured */
         int (*run)(struct xdr_ground *ground, int64_t times);
         void (*end)(void); /* or NULL */
 };
@@ -39,7 +40,7 @@ void xdr_ground_clear(struct xdr_ground *ground);
 /* 0 if the room holds the message again, else -EPROTO. */
 int xdr_ground_check(const struct xdr_ground *ground);
 
-/* The same for the code of one interface, whose prefix it is. `static struct leat_xdr_arena` keeps its memory from pass to pass. */
+/* The same for the code of one interface, whose prefix it is. What is decoded into keeps its memory from pass to pass. */
 #define BENCH_XDR_CODE(prefix)                                                                                         \
         static struct leat_xdr_arena arena, kept;                                                                      \
         static struct prefix##_table value;                                                                            \
