@@ -2,7 +2,7 @@
 #
 #     make             build into build/release
 #     make run         install what the build needs, build, and show the main job: leat demo
-#     make check       install what the checks need, and run all of them (about a quarter of an hour)
+#     make check       install what the checks need, and run all of them (about half an hour on two cores)
 #     make check-long  the same with the long versions of fuzz, scribble, kill and stress
 #     make performance measure, and write docs/performance.md (ten minutes of a quiet machine)
 #     make format      put the sources into the house's format
