@@ -51,38 +51,34 @@ static int find(struct leat_rpc_client *client, const char *beginning, struct le
         return r;
 }
 
-static int call_it(struct leat_channel *server, int count, char **words) {
+static int call_it(struct leat_rpc_client *client, int count, char **words) {
         static const char *const ran[] = { "it did not run", "it ran", "whether it ran is not known" };
         struct leat_xdr_arena arena = { 0 };
         struct leat_rpc_call call = leat_rpc_call_until(leat_in_s(60), &arena);
-        struct leat_rpc_client *client;
-        int r = leat_rpc_client_new(server, &client);
+        int r = count == 4 ? add(client, words + 1, &call) : find(client, words[1], &call);
 
-        if (r < 0)
-                return r;
-        r = count == 4 ? add(client, words + 1, &call) : find(client, words[1], &call);
         if (r < 0)
                 fprintf(stderr, "%s: %s; %s\n", words[0],
                         r == -EPROTO ? leat_rpc_status_text(call.status) : leat_strerror(r), ran[call.ran]);
-        leat_rpc_client_free(client);
         leat_xdr_arena_free(&arena);
         return r;
 }
 
 int main(int argc, char **argv) {
-        struct leat_channel *server;
+        struct leat_reason reason = { 0 };
+        struct leat_rpc_client *client;
         int r;
 
         if (!(argc == 6 && strcmp(argv[2], "add") == 0) && !(argc == 4 && strcmp(argv[2], "find") == 0)) {
                 fprintf(stderr, "usage: %s ADDRESS add NAME person MAIL | add NAME room SEATS | find NAME\n", argv[0]);
                 return 2;
         }
-        r = leat_open(argv[1], LEAT_CALL, leat_in_s(60), &server);
+        r = leat_rpc_connect(argv[1], NULL, leat_in_s(60), &reason, &client);
         if (r < 0) {
-                fprintf(stderr, "%s: %s\n", argv[1], leat_strerror(r));
+                fprintf(stderr, "%s: %s\n", argv[1], reason.text ? reason.text : leat_strerror(r));
                 return 1;
         }
-        r = call_it(server, argc - 2, argv + 2);
-        leat_close(server);
+        r = call_it(client, argc - 2, argv + 2);
+        leat_rpc_client_free(client);
         return r < 0;
 }

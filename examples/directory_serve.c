@@ -5,6 +5,7 @@
  * Run it: directory_serve unix:directory          the other end: directory_look_up unix:directory add ada person ada@example.org
  */
 #include "directory.h"
+#include "serving.h"
 
 #include <errno.h>
 #include <leat.h>
@@ -66,17 +67,21 @@ static int find(const struct leat_xdr_string *beginning, struct directory_entry 
         return 0;
 }
 
-static int serve(struct leat_channel *callers) {
+static int serve(const char *address, struct leat_reason *reason) {
         static const struct directory_1_functions functions = { .add = add, .find = find };
         static struct directory directory;
         struct leat_rpc_server *server;
-        int r = leat_rpc_server_new(callers, &server);
+        int r = leat_rpc_server_create(NULL, &server);
 
         if (r < 0)
                 return r;
         r = leat_rpc_server_add(server, directory_1_server(&functions, &directory));
         if (r == 0)
+                r = leat_rpc_server_listen(server, address, leat_in_s(5), reason);
+        if (r == 0) {
+                serving_tell(server);
                 r = leat_rpc_server_run(server, LEAT_NEVER);
+        }
         leat_rpc_server_free(server);
         leat_xdr_arena_free(&directory.arena);
         return r;
@@ -84,13 +89,12 @@ static int serve(struct leat_channel *callers) {
 
 int main(int argc, char **argv) {
         const char *address = argc > 1 ? argv[1] : "unix:directory";
-        struct leat_channel *callers;
-        int r = leat_open(address, LEAT_REPLY, leat_in_s(60), &callers);
+        struct leat_reason reason = { 0 };
+        int r = serving_refuse(argc, argv, 0, 1, "[ADDRESS]; unix:directory if there is none");
 
-        if (r == 0) {
-                r = serve(callers);
-                leat_close(callers);
-        }
-        fprintf(stderr, "%s: %s\n", address, leat_strerror(r));
+        if (r >= 0)
+                return r;
+        r = serve(address, &reason);
+        fprintf(stderr, "%s: %s\n", address, reason.text ? reason.text : leat_strerror(r));
         return 1;
 }

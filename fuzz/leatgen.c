@@ -72,13 +72,7 @@ static bool compile(const struct options *options, const char *bytes, size_t siz
         struct job job;
         job_begin(&job, options);
         struct interface *interface = read_interface_text(&job, "fuzz.x", bytes, size);
-        const struct schema *schema = NULL;
-        if (interface)
-                check_interface(&job, interface);
-        if (interface && report_errors(&job) == 0)
-                name_interface(&job, interface);
-        if (interface && report_errors(&job) == 0)
-                schema = plan_interface(&job, interface);
+        const struct schema *schema = complete_interface(&job, interface);
         bool good = interface && report_errors(&job) == 0;
         REQUIRE(interface || report_errors(&job) > 0);
         if (good)

@@ -7,7 +7,7 @@
  */
 
 #include "rpc/rpc_message.h"
-#include "require.h"
+#include "exact.h"
 
 #include <errno.h>
 #include <string.h>
@@ -71,10 +71,7 @@ static void check_reply(const uint8_t *bytes, size_t size) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        uint8_t *bytes = malloc(size > 0 ? size : 1); /* of its exact size */
-        REQUIRE(bytes);
-        if (size > 0)
-                memcpy(bytes, data, size);
+        uint8_t *bytes = exact_copy(data, size);
         check_call(bytes, size);
         check_reply(bytes, size);
         free(bytes);

@@ -11,7 +11,8 @@
  * <leat/transport.h> what each mechanism promises. <leat/process.h> starts programs and joins them, and <leat/signal.h>
  * sends and receives signals. <leat/region.h> is memory that several processes share, <leat/lock.h>, <leat/transaction.h>, <leat/notice.h> and
  * <leat/structures.h> are what keeps it right; <leat/semaphore.h> has the system's own semaphores. <leat/xdr.h> turns the values of an interface that
- * leatgen(1) compiled into bytes and back, and <leat/rpc.h> calls its procedures.
+ * leatgen(1) compiled into bytes and back, <leat/rpc.h> calls its
+ * procedures, and <leat/rpcbind.h> tells others where they are served.
  */
 
 #include <leat/address.h>
@@ -25,6 +26,7 @@
 #include <leat/process.h>
 #include <leat/region.h>
 #include <leat/rpc.h>
+#include <leat/rpcbind.h>
 #include <leat/semaphore.h>
 #include <leat/signal.h>
 #include <leat/structures.h>

@@ -74,7 +74,7 @@ enum leat_xdr_what {
         LEAT_XDR_BAD_BOOL,     /* `value` is neither 0 nor 1 */
         LEAT_XDR_BAD_PADDING,  /* bytes that fill up to four are not zero */
         LEAT_XDR_NUL_IN_STRING,
-        LEAT_XDR_OUT_OF_RANGE, /* `value` does not fit the field's char or short */
+        LEAT_XDR_OUT_OF_RANGE, /* `value` does not fit the field; 0: the number has more than 64 bits. limit, of one above zero in JSON: the largest that fits */
         LEAT_XDR_TOO_DEEP,     /* nested deeper than `limit` */
         LEAT_XDR_ARENA_FULL,   /* more than `limit` bytes of memory would be needed */
         LEAT_XDR_NULL,         /* encoding: a pointer is NULL where something must be */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "channel/channel.h"
 
+#include "channel/call.h"
+
 #include "base/cleanup.h"
 #include "base/options.h"
 
@@ -79,10 +81,17 @@ static void disarm(struct leat_channel *channel, unsigned until) {
         channel_unlock(channel);
 }
 
+/* What it is for is the owner's to find, and to clear. */
+static bool is_wanted_beside(const struct leat_channel *channel, enum direction who) {
+        return channel->beside && who == DIRECTION_RECEIVE && wake_is_signalled(channel->beside);
+}
+
 static int sleep_until(struct leat_channel *channel, enum direction who, unsigned until, int64_t deadline) {
         struct wait wait;
         unsigned armed;
         wait_init(&wait);
+        if (channel->beside && who == DIRECTION_RECEIVE)
+                wait_add(&wait, channel->beside->fd, POLLIN);
         wait_add(&wait, channel->wakes[who].fd, POLLIN);
         if (channel->owner)
                 wait_add(&wait, channel->owner->wakes[who].fd, POLLIN);
@@ -105,6 +114,8 @@ int channel_wait(struct leat_channel *channel, enum direction who, unsigned unti
                 return -EAGAIN;
         if (take_interrupt(channel))
                 r = -ECANCELED;
+        else if (is_wanted_beside(channel, who))
+                r = -EINTR;
         else if (deadline != LEAT_NEVER && leat_now() >= deadline)
                 r = -ETIMEDOUT; /* also where something keeps coming that is not what is waited for */
         else if (spin_again(&channel->spins[who]))
@@ -114,6 +125,26 @@ int channel_wait(struct leat_channel *channel, enum direction who, unsigned unti
         if (r < 0)
                 channel_waited(channel, who);
         return r;
+}
+
+/* Where answers come another way it is that channel that is slept on: what goes out has gone. */
+static struct leat_channel *hears_by(struct leat_channel *channel) {
+        return channel->over ? over_answers(channel->over) : channel;
+}
+
+int call_arm(struct leat_channel *channel, bool out, struct wait *wait) {
+        struct leat_channel *heard = hears_by(channel);
+        unsigned armed;
+        wait_add(wait, channel->wakes[DIRECTION_SEND].fd, POLLIN);
+        counter_add(&channel->counters->sleeps[DIRECTION_SEND], 1);
+        return arm(heard, UNTIL_IN | (out && heard == channel ? UNTIL_OUT : 0), wait, &armed);
+}
+
+int call_disarm(struct leat_channel *channel, bool out) {
+        struct leat_channel *heard = hears_by(channel);
+        wake_clear(&channel->wakes[DIRECTION_SEND]);
+        disarm(heard, UNTIL_IN | (out && heard == channel ? UNTIL_OUT : 0));
+        return take_interrupt(channel) ? -ECANCELED : 0;
 }
 
 void channel_settle(struct leat_channel *channel, enum direction who) {
@@ -139,6 +170,11 @@ static bool file_reply(struct leat_channel *channel, struct incoming *message) {
         bool awaited = channel->awaited_reply != 0 && message->answers == channel->awaited_reply;
         if (awaited && message->kept && !channel->reply) {
                 channel->reply = TAKE(message->kept);
+                return true;
+        }
+        if (channel->calls_many && message->kept && channel->replies.bytes <= channel->address.aside) {
+                message->kept->reference = message->answers;
+                kept_list_add(&channel->replies, TAKE(message->kept));
                 return true;
         }
         message->kept = kept_free(message->kept);
@@ -177,7 +213,8 @@ void channel_file(struct leat_channel *channel, enum direction who, struct incom
 
 void channel_wake_other(struct leat_channel *channel, enum direction who) {
         enum direction other = who == DIRECTION_SEND ? DIRECTION_RECEIVE : DIRECTION_SEND;
-        bool waits = other == DIRECTION_RECEIVE || channel->awaited_taken != 0 || channel->awaited_reply != 0;
+        bool waits = other == DIRECTION_RECEIVE || channel->awaited_taken != 0 || channel->awaited_reply != 0 ||
+                     channel->calls_many;
         /* It may sleep, or poll leat_fd, and the kernel has nothing more to tell it. Not after a try that ended with
          * -EAGAIN: that one has looked at all there was, and the two would wake each other without end. */
         if (waits && channel->operations->unread(channel))
@@ -211,7 +248,7 @@ int channel_pump(struct leat_channel *channel, struct incoming *message) {
                 again_heard(channel, -EBADMSG);
                 return -EBADMSG; /* nobody sends messages to an end that only sends */
         }
-        if (message->kind != WIRE_REPLY || message->kept || message->answers != message->reference)
+        if (message->kind != WIRE_REPLY || message->kept || (!message->any && message->answers != message->reference))
                 channel_file(channel, DIRECTION_SEND, message);
         return 0;
 }

@@ -10,6 +10,7 @@
 #include "channel/counters.h"
 #include "channel/fork.h"
 #include "channel/over.h"
+#include "channel/quick_clock.h"
 #include "channel/transport.h"
 #include "memory/memfile.h"
 #include "wait/spin.h"
@@ -35,9 +36,13 @@ struct leat_channel {
         struct spin spins[DIRECTION_COUNT]; /* each its thread's */
         struct landing landings[DIRECTION_COUNT];
         atomic_int interrupted;
+        struct wake *
+                beside; /* it ends a wait of the receiving thread too, with -EINTR: of a loop that has more than this channel; or NULL */
         int poll_epoll; /* leat_fd of a channel that goes both ways; -1: not asked for yet */
 
-        struct link *quick;  /* by which the usual message goes or comes the short way; NULL: none does (quick.h) */
+        struct link *quick;      /* by which the usual message goes or comes the short way; NULL: none does (quick.h) */
+        struct link *quick_call; /* likewise of requests and replies, in a channel for these alone (quick_call.h) */
+        struct quick_clock quick_clock;
         unsigned quick_left; /* so many come that way until all links are looked at */
         bool quick_alone;    /* and there is no other link, and nobody polls: what that one has not, nobody has */
         uint64_t send_link;  /* where the sending thread sends: of a reply the caller's, else 0 */
@@ -54,11 +59,13 @@ struct leat_channel {
         struct kept_list aside; /* messages that came and were not wanted yet */
         uint64_t awaited_taken; /* a synchronous send waits for this one; 0: none */
         bool was_taken;
-        bool calls_numbered;    /* its calls have numbers that no earlier program's had */
-        uint64_t awaited_reply; /* a call waits for the reply to this one; 0: none */
-        struct kept *reply;     /* it came while another thread read */
-        bool end_stays;         /* the last end was one of a selection, and is told again */
-        int filed_error;        /* what the sending thread learned and the receiver is still to be told; 0: nothing */
+        bool calls_numbered;      /* its calls have numbers that no earlier program's had */
+        uint64_t awaited_reply;   /* a call waits for the reply to this one; 0: none */
+        struct kept *reply;       /* it came while another thread read */
+        bool calls_many;          /* replies to all calls are kept for call_take() (call.h) ... */
+        struct kept_list replies; /* ... here, if they came while something else was waited for */
+        bool end_stays;           /* the last end was one of a selection, and is told again */
+        int filed_error;          /* what the sending thread learned and the receiver is still to be told; 0: nothing */
         struct leat_peer filed_sender; /* of whom */
         struct counters *counters;     /* own_counters, or those in the file, which others can read */
         struct counters own_counters;

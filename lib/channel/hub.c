@@ -70,8 +70,10 @@ static void install(struct leat_channel *channel, struct hub *hub, void *context
         hub->context = context;
         if (hub->kind->is_silent && address_given(&channel->address, OPTION_KEEPALIVE))
                 hub->silence_ns = (int64_t)channel->address.keepalive * (NS_IN_S / 2);
-        if (hub->options.ring_bytes > 0 && !channel->both_ways && !channel->again.on && !channel->acknowledges)
-                hub->quick = &channel->quick;
+        if (hub->options.ring_bytes > 0 && !channel->again.on && !channel->acknowledges)
+                hub->quick = !channel->both_ways                                           ? &channel->quick
+                             : channel->flags == LEAT_CALL || channel->flags == LEAT_REPLY ? &channel->quick_call
+                                                                                           : NULL;
         channel->state = hub;
         channel->operations = &hub_operations;
 }
@@ -262,11 +264,12 @@ static RARE int send_broke(struct leat_channel *channel, struct hub *hub, struct
 
 /* went_on: a part of the first went. */
 static ASIDE void sent_by_ring(struct leat_channel *channel, struct hub *hub, struct link *link, bool went_on, int r) {
-        bool quick = r > 0 && hub->listener < 0 && !link->cut && link->ring->peer && !link_has_rest(link);
+        bool quick = r > 0 && !link->cut && link->ring->peer && !link_has_rest(link);
         if (r == -EAGAIN && went_on) /* its next part waits for itself */
                 spin_progress(&channel->spins[DIRECTION_SEND]);
         hub_ring_sent(channel, hub, link);
-        hub_quick(hub, quick ? link : NULL);
+        if (hub->listener < 0 || !quick) /* of one that listens it is where the next comes from */
+                hub_quick(hub, quick ? link : NULL);
         if (r == -EBADMSG) /* it lies about what it read */
                 (void)hub_lose_link(hub, link, r);
 }

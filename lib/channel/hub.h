@@ -62,7 +62,7 @@ struct hub {
         unsigned turn;      /* messages until the epoll is asked again */
         struct list
                 awake; /* of links with a ring, those that are looked at without being asked; they are called ready, too */
-        struct link **quick;       /* the channel's, of one that goes one way by rings; or NULL */
+        struct link **quick;       /* the channel's, of one that goes one way by rings, or quick_call; or NULL */
         uint64_t armed;            /* with a ring: the link that the sending thread sleeps for; 0: it does not */
         unsigned sleepers;         /* threads that sleep until something comes by a ring */
         bool polled;               /* leat_fd() was asked for: it is to tell of a ring whenever no thread is in here */

@@ -25,6 +25,7 @@
 #define LINK_QUEUE_MAX (2 * LEAT_DESCRIPTORS_MAX) /* descriptors that came ahead of their frame */
 
 /* A message on its way out. Its fields are set once; `sent` says how far it is. */
+#define LINK_MESSAGE_PARTS 7
 struct outgoing {
         enum wire_kind kind; /* MESSAGE or REPLY */
         uint16_t flags;
@@ -36,6 +37,8 @@ struct outgoing {
         int64_t deadline; /* of a call: what is left until then goes with it */
         const uint8_t *bytes;
         size_t size_bytes;
+        const struct iovec *parts; /* these are its bytes, in place of `bytes`: of a ring's alone; or NULL */
+        int parts_count;           /* LINK_MESSAGE_PARTS at most */
         const int *descriptors;
         size_t descriptors_count;
         uint64_t link;    /* to this one; 0: the channel has one */
@@ -82,6 +85,7 @@ struct incoming {
         size_t size_bytes;
         enum wire_kind want; /* MESSAGE, or REPLY to `reference` */
         uint64_t reference;
+        bool any; /* a REPLY to any request */
         struct selection selection;
         struct landing *landing; /* of the thread that reads; or NULL: what is not whole is kept */
         bool light;              /* it is asked again soon, or sleeps: of links with a ring a look at memory will do */
@@ -107,7 +111,7 @@ static inline bool incoming_is_wanted(const struct incoming *message) {
         if (message->kind != message->want || message->about.size_bytes > message->size_bytes)
                 return false;
         if (message->kind == WIRE_REPLY)
-                return message->answers == message->reference;
+                return message->any || message->answers == message->reference;
         return selection_takes(&message->selection, message->about.type, &message->about.sender);
 }
 

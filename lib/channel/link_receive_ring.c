@@ -22,6 +22,20 @@ static int take_plain(struct link *link, const struct ring_found *record, struct
         return link_take_frame(link, &found, record->bytes, message);
 }
 
+/* Likewise, by the short form of a request or a reply. */
+static int take_short(struct link *link, const struct ring_found *record, bool is_reply, struct incoming *message) {
+        const struct found found = { .header = { .kind = is_reply ? WIRE_REPLY : WIRE_MESSAGE,
+                                                 .flags = is_reply ? 0 : WIRE_WANTS_REPLY,
+                                                 .size = (uint32_t)record->size_bytes,
+                                                 .type = 1,
+                                                 .sequence = link->order.last_sequence + 1,
+                                                 .reference = (uint64_t)record->type },
+                                     .size_bytes = record->size_bytes };
+        if (record->size_bytes > link->options.largest_bytes)
+                return -EBADMSG;
+        return link_take_frame(link, &found, record->bytes, message);
+}
+
 /* The descriptors of this frame came by the socket, before it was published. */
 static int fetch_descriptors(struct link *link, size_t count) {
         char byte;
@@ -72,7 +86,9 @@ int link_receive_ring(struct link *link, struct incoming *message) {
                         message->refusal = r;
                 return r;
         }
-        r = r == RING_PLAIN ? take_plain(link, &record, message) : take_packet(link, &record, message);
+        r = r == RING_PLAIN    ? take_plain(link, &record, message)
+            : r == RING_PACKET ? take_packet(link, &record, message)
+                               : take_short(link, &record, r == RING_REPLY, message);
         if (r == 0 && message->kind == WIRE_MESSAGE)
                 link->taken_bytes += message->about.size_bytes;
         link_ring_next(ring, &record);

@@ -163,7 +163,8 @@ static ASIDE int reach(struct link_ring *ring, uint64_t length) {
 static int parse(const struct link_ring *ring, uint64_t word, struct ring_found *ret_found) {
         uint32_t size = (uint32_t)word - 1, kind = (uint32_t)(word >> 32) & 0xffff;
         const uint8_t *record = ring_record(&ring->reader);
-        if ((uint32_t)word == 0 || ring_round(RING_ALIGN + (uint64_t)size) > ring->reader.size - RING_BEHIND)
+        ret_found->length = ring_length(ring->reader.tail, word);
+        if ((uint32_t)word == 0 || ret_found->length > ring->reader.size - RING_BEHIND)
                 return -EBADMSG;
         ret_found->bytes = record + RING_ALIGN;
         ret_found->size_bytes = size;
@@ -172,6 +173,8 @@ static int parse(const struct link_ring *ring, uint64_t word, struct ring_found 
                                                         memory_order_relaxed);
         if (kind == RING_PACKET)
                 return ret_found->priority == 0 && ret_found->type == 0 ? RING_PACKET : -EBADMSG;
+        if (kind == RING_REQUEST || kind == RING_REPLY)
+                return ret_found->priority == 0 && size <= RING_SHORT_MOST ? (int)kind : -EBADMSG;
         return kind == RING_PLAIN && ret_found->type >= 1 && ret_found->priority <= INT16_MAX ? RING_PLAIN : -EBADMSG;
 }
 
@@ -218,7 +221,7 @@ int link_ring_find(int socket, struct link_ring *ring, struct ring_found *ret_fo
                 word = ring_look(&ring->reader);
         }
         if (word != 0 && !memfile_is_reached(&ring->theirs))
-                r = reach(ring, ring_round(RING_ALIGN + (uint64_t)((uint32_t)word - 1)));
+                r = reach(ring, ring_length(ring->reader.tail, word));
         return r < 0 ? r : word == 0 ? -ENODATA : parse(ring, word, ret_found);
 }
 
@@ -237,7 +240,7 @@ uint64_t link_ring_unread(const struct link_ring *ring) {
                 return 0;
         for (uint64_t passed = 0; passed < reader.size && (word = ring_look(&reader)) != 0; passed += length) {
                 found.size_bytes = (uint32_t)word - 1;
-                length = ring_round(RING_ALIGN + found.size_bytes);
+                length = ring_length(reader.tail, word);
                 if ((uint32_t)word == 0 || length > reader.size)
                         break;
                 sum += found.size_bytes;

@@ -30,8 +30,19 @@
 /* Descriptors that one takes while it is made: more than it holds later. */
 #define LINK_RING_DESCRIPTORS 8
 
-/* What a record carries. */
-enum { RING_PLAIN = 1, RING_PACKET = 2 };
+/* What a record carries. A request and a reply are short forms, too, for who knows them: of type 1, and where the type of a plain message stands is how
+ * long the caller still waits, in ns (0: without end), or the number of the request. They end where a line of the caches does, so that the next one begins there. */
+enum { RING_PLAIN = 1, RING_PACKET = 2, RING_REQUEST = 3, RING_REPLY = 4 };
+#define RING_SHORT_MOST 4096u /* bytes of a request or a reply */
+#define RING_LINE 64u
+
+/* How long the record with this word is that begins there. */
+static inline uint64_t ring_length(uint64_t position, uint64_t word) {
+        uint64_t carries = RING_ALIGN + (uint64_t)((uint32_t)word - 1);
+        if ((word >> 32 & 0xffff) <= RING_PACKET)
+                return ring_round(carries);
+        return ((position + carries + RING_LINE - 1) & ~(uint64_t)(RING_LINE - 1)) - position;
+}
 
 struct link_ring {
         struct memfile mine, theirs;
@@ -47,6 +58,7 @@ struct link_ring {
         bool lacks_socket;             /* and the socket had none for descriptors */
         bool huge;                     /* mine is of huge pages */
         bool answers;                  /* the other party says HELLO, this one WELCOME */
+        bool shorts;                   /* the other party knows RING_REQUEST and RING_REPLY */
         bool fence;                    /* as a publisher: no membarrier of the sleeper does it */
         bool relied_on;  /* as a sleeper: the other party fences not, since membarrier can be called here */
         bool hung_up;    /* the other party is gone, and all it sent is in the ring */
@@ -57,6 +69,7 @@ struct link_ring {
         uint64_t woken_receiver,
                 woken_sender;    /* out of which sleep the other party was woken last, for either reason */
         uint64_t alive_at;       /* when the other party's life was looked at last: link_ring_moment() */
+        uint64_t asked_at;       /* likewise when the request came, or went, that is to be answered (quick_call.h) */
         _Atomic uint64_t *wakes; /* counts those that were written; or NULL */
         unsigned sleeps;         /* since the wakes were read */
         unsigned sleeps_most;    /* then they are, before there is no room for one more */
@@ -123,12 +136,16 @@ static inline uint64_t link_ring_moment(void) {
 #endif
 }
 
-static inline bool link_ring_is_due(const struct link_ring *ring) {
+/* moment: link_ring_moment(), now. */
+static inline bool link_ring_is_due_at(const struct link_ring *ring, uint64_t moment) {
 #if defined(__x86_64__)
-        return link_ring_moment() - ring->alive_at > LINK_RING_ALIVE_TICKS;
+        return moment - ring->alive_at > LINK_RING_ALIVE_TICKS;
 #else
-        return link_ring_moment() - ring->alive_at > LINK_RING_ALIVE_NS;
+        return moment - ring->alive_at > LINK_RING_ALIVE_NS;
 #endif
+}
+static inline bool link_ring_is_due(const struct link_ring *ring) {
+        return link_ring_is_due_at(ring, link_ring_moment());
 }
 
 /* The other party's flags. */
@@ -198,11 +215,12 @@ ssize_t link_ring_send(int socket, struct link_ring *ring, const struct iovec *p
 
 /* ---- reading ---- */
 
-/* The next record: RING_PLAIN, RING_PACKET; -EAGAIN; -ENODATA; -EBADMSG; as link_ring_greet(). */
+/* The next record: RING_PLAIN and so on; -EAGAIN; -ENODATA; -EBADMSG; as link_ring_greet(). */
 struct ring_found {
         const uint8_t *bytes;
         size_t size_bytes;
-        int64_t type; /* of a plain message, as the next */
+        uint64_t length; /* of the record */
+        int64_t type;    /* of a plain message, as the next; of a request and a reply what stands there */
         uint16_t priority;
 };
 int link_ring_find(int socket, struct link_ring *ring, struct ring_found *ret_found);
@@ -231,7 +249,7 @@ static inline void link_ring_pass(struct link_ring *ring, uint64_t length) {
                 link_ring_tell_sender(ring);
 }
 static inline void link_ring_next(struct link_ring *ring, const struct ring_found *found) {
-        link_ring_pass(ring, ring_round(RING_ALIGN + found->size_bytes));
+        link_ring_pass(ring, found->length);
 }
 
 /* ---- sleeping ---- */

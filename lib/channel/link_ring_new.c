@@ -19,6 +19,7 @@
 #define VERSION 1
 #define REGISTERED 1u /* features: its writer needs no fence */
 #define BARRIERS 2u   /* and can do without one when it sleeps */
+#define SHORTS 4u     /* its reader knows the short forms of requests and replies */
 
 #define WAKES_A_SLEEP 4 /* two, and some to spare */
 #define WAKE_BYTES 2048 /* what one takes of a socket's room, at most */
@@ -70,7 +71,7 @@ uint64_t link_ring_usual(bool huge) {
 /* ---- making ---- */
 
 static uint32_t features(void) {
-        return (barrier_register() ? REGISTERED : 0) | (barrier_available() ? BARRIERS : 0);
+        return (barrier_register() ? REGISTERED : 0) | (barrier_available() ? BARRIERS : 0) | SHORTS;
 }
 
 int link_ring_compare(uint64_t ring_bytes) {
@@ -266,6 +267,7 @@ static void take_header(struct link_ring *ring, const struct ring_header *header
         link_ring_is_reached(ring);
         ring->fence = !(mine->features & REGISTERED) || !(header->features & BARRIERS);
         ring->relied_on = (header->features & REGISTERED) && (mine->features & BARRIERS); /* the other's `fence` */
+        ring->shorts = header->features & SHORTS;
         ring->peer = (const void *)((const uint8_t *)ring->theirs.bytes + page_bytes());
         ring->writer.theirs = ring->peer;
 }

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 
 #define FRAMES_AT_ONCE 16 /* of a long message, in one write */
-#define PARTS_MAX (3 * FRAMES_AT_ONCE)
+#define PARTS_MAX (3 * FRAMES_AT_ONCE + LINK_MESSAGE_PARTS)
 
 /* The last byte of a frame on a stream: it stands. */
 static const uint8_t stands = 0;
@@ -39,6 +39,27 @@ static void gather(struct gathering *gathering, const void *bytes, size_t size, 
         *skip = 0;
 }
 
+/* So many bytes of a message from there on. */
+static ASIDE void gather_of_parts(struct gathering *gathering, const struct outgoing *message, size_t at, size_t size,
+                                  size_t *skip) {
+        for (int i = 0; i < message->parts_count && size > 0; i++) {
+                const struct iovec *part = &message->parts[i];
+                size_t left = at < part->iov_len ? part->iov_len - at : 0, piece = left < size ? left : size;
+                if (piece > 0)
+                        gather(gathering, (const uint8_t *)part->iov_base + at, piece, skip);
+                at = left > 0 ? 0 : at - part->iov_len;
+                size -= piece;
+        }
+}
+
+USUAL void gather_message(struct gathering *gathering, const struct outgoing *message, size_t at, size_t size,
+                          size_t *skip) {
+        if (message->parts)
+                gather_of_parts(gathering, message, at, size, skip);
+        else
+                gather(gathering, message->bytes + at, size, skip);
+}
+
 static size_t frame_around(const struct link *link) {
         return WIRE_HEADER_BYTES + (link->options.packets ? 0 : sizeof(stands));
 }
@@ -59,7 +80,7 @@ static bool gather_frames(const struct link *link, const struct outgoing *messag
                 encode_frame(message, at, gathering->headers[i]);
                 gather(gathering, gathering->headers[i], WIRE_HEADER_BYTES, &skip);
                 if (size > 0)
-                        gather(gathering, message->bytes + at, size, &skip);
+                        gather_message(gathering, message, at, size, &skip);
                 if (!link->options.packets)
                         gather(gathering, &stands, sizeof(stands), &skip);
                 if (left <= WIRE_FRAME_BYTES)
@@ -73,7 +94,7 @@ static bool gather_plain(const struct link *link, const struct outgoing *message
         size_t skip = message->sent;
         size_t prefix = framing_around(link->options.framing, message->size_bytes, gathering->headers[0], &suffix);
         gather(gathering, gathering->headers[0], prefix, &skip);
-        gather(gathering, message->bytes, message->size_bytes, &skip);
+        gather_message(gathering, message, 0, message->size_bytes, &skip);
         gathering->headers[1][0] = (uint8_t)suffix;
         gather(gathering, gathering->headers[1], suffix >= 0, &skip);
         return true;

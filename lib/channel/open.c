@@ -45,6 +45,7 @@ static void after_fork(struct fork_member *member) {
         if (channel->state)
                 channel->operations->after_fork(channel);
         kept_list_after_fork(&channel->aside);
+        kept_list_after_fork(&channel->replies);
         kept_list_after_fork(&channel->again.copies);
         kept_close_descriptors(channel->reply);
         for (int i = 0; i < DIRECTION_COUNT; i++)
@@ -78,6 +79,7 @@ static int channel_new(const struct transport *transport, struct address *addres
         for (int i = 0; i < DIRECTION_COUNT; i++)
                 spin_init(&channel->spins[i], (enum spin_mode)address->wait);
         kept_list_init(&channel->aside);
+        kept_list_init(&channel->replies);
         int r = pthread_mutex_init(&channel->lock, NULL);
         if (r == 0)
                 r = pthread_mutex_init(&channel->why_lock, NULL);
@@ -213,6 +215,7 @@ struct leat_channel *leat_close(struct leat_channel *channel) {
                 wake_close(&channel->wakes[i]);
         close_fd(channel->poll_epoll);
         kept_list_clear(&channel->aside);
+        kept_list_clear(&channel->replies);
         again_clear(channel);
         channel->over = over_free(channel->over);
         kept_free(channel->reply);

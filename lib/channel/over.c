@@ -402,21 +402,28 @@ static int begin_call(const struct over *over, int64_t deadline, struct envelope
         return n == (ssize_t)sizeof(ret_envelope->number) ? 0 : -errno;
 }
 
-ssize_t over_call(struct leat_channel *channel, int64_t type, const void *request, size_t request_bytes, void *reply,
-                  size_t reply_bytes, int64_t deadline, struct leat_message *ret_about) {
+int over_begin(struct leat_channel *channel, int64_t type, const void *request, size_t request_bytes, int64_t deadline,
+               uint64_t *ret_number) {
         struct over *over = channel->over;
-        struct leat_message about = LEAT_MESSAGE_INIT;
         struct envelope envelope;
         if (request_bytes > over_largest(channel, channel->largest_bytes))
                 return channel_refuse(
                         channel, -EMSGSIZE, LEAT_ROW_LIMITS,
                         "the request and where its answer goes are larger than this channel carries together");
         drop_strays(over);
-        ssize_t n = begin_call(over, deadline, &envelope);
-        if (n == 0)
-                n = send_wrapped(channel, &envelope, over->own, type, request, request_bytes, deadline);
-        if (n == 0)
-                n = wait_for_answer(over, envelope.number, deadline, &about);
+        int r = begin_call(over, deadline, &envelope);
+        if (r == 0)
+                r = send_wrapped(channel, &envelope, over->own, type, request, request_bytes, deadline);
+        if (r == 0)
+                *ret_number = envelope.number;
+        return r;
+}
+
+ssize_t over_take(struct leat_channel *channel, uint64_t number, void *reply, size_t reply_bytes, int64_t deadline,
+                  struct leat_message *ret_about) {
+        struct over *over = channel->over;
+        struct leat_message about = LEAT_MESSAGE_INIT;
+        ssize_t n = wait_for_answer(over, number, deadline, &about);
         if (n < 0)
                 return n;
         size_t size = (size_t)n - ENVELOPE_BYTES;
@@ -428,6 +435,13 @@ ssize_t over_call(struct leat_channel *channel, int64_t type, const void *reques
         if (size > 0)
                 memcpy(reply, over->buffer + ENVELOPE_BYTES, size);
         return (ssize_t)size;
+}
+
+ssize_t over_call(struct leat_channel *channel, int64_t type, const void *request, size_t request_bytes, void *reply,
+                  size_t reply_bytes, int64_t deadline, struct leat_message *ret_about) {
+        uint64_t number = 0;
+        int r = over_begin(channel, type, request, request_bytes, deadline, &number);
+        return r < 0 ? r : over_take(channel, number, reply, reply_bytes, deadline, ret_about);
 }
 
 /* ---- the replier ---- */

@@ -50,6 +50,11 @@ struct over *over_free(struct over *over);
 /* As the functions of the public face, behind their checks. */
 ssize_t over_call(struct leat_channel *channel, int64_t type, const void *request, size_t request_bytes, void *reply,
                   size_t reply_bytes, int64_t deadline, struct leat_message *ret_about);
+/* The two halves of a call. The number is the caller's to keep: there is one call at a time. */
+int over_begin(struct leat_channel *channel, int64_t type, const void *request, size_t request_bytes, int64_t deadline,
+               uint64_t *ret_number);
+ssize_t over_take(struct leat_channel *channel, uint64_t number, void *reply, size_t reply_bytes, int64_t deadline,
+                  struct leat_message *ret_about);
 int over_reply(struct leat_channel *channel, const struct leat_message *request, int64_t type, const void *bytes,
                size_t size_bytes, int64_t deadline);
 /* What receives on the channel itself: leat_receive_with without this file. */

@@ -76,7 +76,7 @@ size_t quick_send_many(struct leat_channel *channel, const struct leat_outgoing 
 
 /* Nothing is there. In a dialogue between two cores it is there a moment later; on one core the other end has to run first. The looks are at memory
  * alone, so they are few: a new connection, and the end, are found by the long way. */
-static ASIDE bool await(struct leat_channel *channel, const struct link_ring *ring, int64_t deadline) {
+bool quick_await(struct leat_channel *channel, const struct link_ring *ring, int64_t deadline) {
         struct spin *spin = &channel->spins[DIRECTION_RECEIVE];
         if (deadline == LEAT_NOW || !channel->quick_alone || channel_is_interrupted(channel))
                 return false;
@@ -151,7 +151,7 @@ ssize_t quick_receive(struct leat_channel *channel, void *buffer, size_t size_by
         struct link_ring *ring = link->ring;
         uint64_t word = ring_look(&ring->reader);
         bool may = may_receive(channel) && (!ret_about || ret_about->struct_size >= sizeof(size_t));
-        if (may && word == 0 && await(channel, ring, deadline))
+        if (may && word == 0 && quick_await(channel, ring, deadline))
                 word = ring_look(&ring->reader);
         if (!may || !take(link, &ring->reader, word, buffer, size_bytes, ret_about))
                 return channel_receive_long(channel, buffer, size_bytes, deadline, ret_about);
@@ -192,7 +192,7 @@ size_t quick_receive_many(struct leat_channel *channel, struct leat_incoming *me
         size_t done = 0, more, most;
         uint64_t word = 1;
         *ret_all = false;
-        if (!may_receive(channel) || (ring_look(&ring->reader) == 0 && !await(channel, ring, deadline)))
+        if (!may_receive(channel) || (ring_look(&ring->reader) == 0 && !quick_await(channel, ring, deadline)))
                 return 0;
         do {
                 most = count - done < TOGETHER ? count - done : TOGETHER;

@@ -24,6 +24,10 @@ int channel_send_long(struct leat_channel *channel, int64_t type, const void *by
 ssize_t channel_receive_long(struct leat_channel *channel, void *buffer, size_t size_bytes, int64_t deadline,
                              struct leat_message *ret_about);
 
+/* Nothing is there: look again, for as long as the channel's spin says and nothing but memory need be looked at. Is there something? */
+struct link_ring;
+ASIDE bool quick_await(struct leat_channel *channel, const struct link_ring *ring, int64_t deadline);
+
 /* How many of these went, of the first on. */
 size_t quick_send_many(struct leat_channel *channel, const struct leat_outgoing *messages, size_t count);
 

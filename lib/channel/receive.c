@@ -157,6 +157,7 @@ USUAL ssize_t take_next(struct leat_channel *channel, const struct wish *wish, e
         message.size_bytes = wish->size_bytes;
         message.want = WIRE_MESSAGE;
         message.reference = 0;
+        message.any = false;
         message.selection = wish->selection;
         message.reads = reads;
         message.landing = &channel->landings[DIRECTION_RECEIVE];

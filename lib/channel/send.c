@@ -4,6 +4,7 @@
 
 #include "channel/send.h"
 
+#include "channel/call.h"
 #include "channel/quick.h"
 
 #include "base/cleanup.h"
@@ -225,6 +226,22 @@ USUAL int send_one(struct leat_channel *channel, struct outgoing *message, int64
 
 int channel_send(struct leat_channel *channel, struct outgoing *message, int64_t deadline) {
         return send_one(channel, message, deadline);
+}
+
+int call_go(struct leat_channel *channel, struct outgoing *message) {
+        struct kept *none = NULL;
+        unsigned only = 0;
+        if (channel->again.on) /* one that is kept until it is acknowledged goes as ever */
+                return channel_send(channel, message, message->deadline);
+        message->now = true;
+        if (message->sent == 0)
+                message->time_ns = channel->address.framing == FRAMING_LEAT ? time_of_day_ns() : 0;
+        int r = try_send(channel, message, 1, &none, &only);
+        if (r > 0)
+                return 0;
+        if (r != -EAGAIN)
+                call_give_up(channel, message);
+        return r;
 }
 
 /* ---- until it is taken ---- */

@@ -47,6 +47,7 @@ struct ring_writer {
         uint64_t told;                   /* as it told last: it may be behind that */
         uint64_t pending;                /* bytes of records behind `head` that are not published yet */
         uint64_t first_word;             /* of the first of these */
+        uint64_t cleared;                /* the word there is 0, though it is not `head`; plus 1; 0: none */
         const struct ring_state *theirs; /* NULL: nobody reads yet */
 };
 
@@ -134,11 +135,25 @@ static inline void ring_publish(struct ring_writer *writer) {
         _Atomic uint64_t *behind =
                 (_Atomic uint64_t *)(void *)(writer->bytes + ((writer->head + writer->pending) & mask));
         /* Before the record is seen: else the reader would take old bytes behind it for the next one. */
-        atomic_store_explicit(behind, 0, memory_order_relaxed);
+        if (writer->cleared != ((writer->head + writer->pending) | 1))
+                atomic_store_explicit(behind, 0, memory_order_relaxed);
         /* Pairs with the acquire of ring_look(): who sees the word sees all that was written before. */
         atomic_store_explicit(first, writer->first_word, memory_order_release);
         writer->head += writer->pending;
         writer->pending = 0;
+}
+
+/*
+ * All was published; the next record is likely as long as this. So the word behind that is cleared now: the line may be the reader's by then, and to
+ * get it back before the record is seen would take as long as to get the record's. What is cleared stays so until something is written there.
+ */
+static inline void ring_clear_ahead(struct ring_writer *writer, uint64_t length) {
+        uint64_t ahead = writer->head + length;
+        if (!ring_fits(writer, length))
+                return;
+        atomic_store_explicit((_Atomic uint64_t *)(void *)(writer->bytes + (ahead & (writer->size - 1))), 0,
+                              memory_order_relaxed);
+        writer->cleared = ahead | 1;
 }
 
 /* ---- the reader ---- */

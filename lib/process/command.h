@@ -14,6 +14,9 @@
 #define COMMAND_FD_MOST 1023
 #define CHANNEL_FD_FIRST 3 /* sd_listen_fds(3) */
 
+/* How many descriptors, from that on, whoever started this process has opened for it (inherit.c). 0: none, more than `most`, or what the environment says makes no sense. */
+int inherited_count(int most);
+
 enum redirection_kind {
         REDIRECTION_FILE,
         REDIRECTION_DESCRIPTOR,

@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define COUNT_MOST (COMMAND_FD_MOST + 1 - CHANNEL_FD_FIRST)
+
 /* Which of them were opened: one that is closed may have its number again, as something else. */
 static struct {
         pthread_mutex_t lock;
@@ -32,17 +34,17 @@ static long number_in(const char *variable, long most) {
         return errno || *end || number > most ? -1 : number;
 }
 
-static int count_inherited(void) {
+int inherited_count(int most) {
         if (number_in("LISTEN_PID", INT_MAX) != getpid())
                 return 0;
-        long count = number_in("LISTEN_FDS", COMMAND_FD_MOST + 1 - CHANNEL_FD_FIRST);
+        long count = number_in("LISTEN_FDS", most);
         return count > 0 ? (int)count : 0;
 }
 
 /* The numbers of this name: how many, at most two are told. */
 static int find(const char *name, size_t name_bytes, int ret_fds[2]) {
         const char *names = getenv("LISTEN_FDNAMES");
-        int count = count_inherited(), found = 0;
+        int count = inherited_count(COUNT_MOST), found = 0;
         for (int i = 0; names && i < count; i++) {
                 size_t length = strcspn(names, ":");
                 if (length == name_bytes && memcmp(names, name, length) == 0) {
@@ -137,7 +139,7 @@ int leat_inherit(const char *name, unsigned flags, struct leat_reason *ret_reaso
                 return reason_set(ret_reason, -EINVAL, LEAT_ROW_INHERITANCE,
                                   "a name and a place for the channel are wanted");
         /* Without the lock, which in a forked child another thread of its parent may hold for ever. */
-        if (count_inherited() == 0)
+        if (inherited_count(COUNT_MOST) == 0)
                 return refuse_name(ret_reason);
         (void)pthread_mutex_lock(&inherited.lock);
         int r = open_named(name, strcspn(name, "?"), flags, ret_reason, ret_channel);

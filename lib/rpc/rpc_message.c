@@ -187,6 +187,6 @@ int rpc_place_make(struct rpc_place *place, size_t room_bytes) {
         if (!bytes)
                 return -ENOMEM;
         free(place->bytes);
-        *place = (struct rpc_place){ bytes, room_bytes };
+        *place = (struct rpc_place){ bytes, room_bytes, 0 };
         return 0;
 }

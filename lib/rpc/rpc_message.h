@@ -7,6 +7,7 @@
  */
 
 #include <leat/rpc.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -42,10 +43,22 @@ struct rpc_reply {
 struct rpc_place {
         uint8_t *bytes;
         size_t room_bytes;
+        unsigned small; /* messages in a row for which it was too large by far */
 };
 
 /* Make it one of as many bytes: what was in it is lost. Returns 0 or -ENOMEM, and it is as it was. */
 int rpc_place_make(struct rpc_place *place, size_t room_bytes);
+
+/* A message of this size was received there. */
+static inline void rpc_place_used(struct rpc_place *place, size_t size_bytes) {
+        place->small = size_bytes < place->room_bytes / 4 ? place->small + 1 : 0;
+}
+
+/* None in a long row needed a quarter of it, and it is larger than usual: another is to be made. As long as large ones keep coming the same memory serves for all of them. */
+#define RPC_PLACE_ROW 64u
+static inline bool rpc_place_is_idle(const struct rpc_place *place, size_t usual_bytes) {
+        return place->small >= RPC_PLACE_ROW && place->room_bytes > usual_bytes;
+}
 
 /* Append a header. Returns 0 or an error of leat_xdr_buffer_reserve(). */
 int rpc_call_encode(const struct rpc_call *call, struct leat_xdr_buffer *buffer);

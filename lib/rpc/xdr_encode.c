@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "rpc/xdr_buffer.h"
 #include "rpc/xdr_fault.h"
+#include "rpc/xdr_parts.h"
 #include "rpc/xdr_size.h"
 #include "rpc/xdr_wire.h"
 
@@ -14,7 +15,8 @@
 struct walk {
         struct leat_xdr_encoder *encoder;
         const struct leat_xdr_schema *schema;
-        uint32_t depth; /* how many more levels */
+        uint32_t depth;          /* how many more levels */
+        struct xdr_parts *parts; /* what is large stays where it is, and is told here; or NULL */
 };
 
 static uint8_t *encode_other(struct walk *walk, uint8_t *at, const struct leat_xdr_node *node, const uint8_t *value);
@@ -29,10 +31,33 @@ USUAL uint8_t *put_bytes(uint8_t *at, const void *bytes, size_t size) {
         return at + whole;
 }
 
+/* What is large stays where it is: its size is written, and what fills it up. */
+static ASIDE uint8_t *put_apart(struct walk *walk, uint8_t *at, const struct leat_xdr_node *node,
+                                struct leat_xdr_bytes bytes) {
+        struct xdr_parts *parts = walk->parts;
+        size_t padding = padding_of(bytes.size_bytes);
+        if (node->kind == LEAT_XDR_KIND_STRING && memchr(bytes.bytes, 0, bytes.size_bytes))
+                return NULL;
+        if (!(at = leat_xdr_room(walk->encoder, at, 2 * UNIT)))
+                return NULL;
+        leat_xdr_put_32(at, bytes.size_bytes);
+        leat_xdr_put_32(at + UNIT, 0);
+        size_t place = (size_t)(at + UNIT - walk->encoder->buffer->bytes);
+        parts->all[parts->count++] = (struct xdr_part){ bytes.bytes, bytes.size_bytes, place };
+        parts->bytes += bytes.size_bytes;
+        return at + UNIT + padding;
+}
+
+static bool stays(const struct walk *walk, struct leat_xdr_bytes bytes) {
+        return bytes.size_bytes >= XDR_PART_LEAST && walk->parts->count < XDR_PARTS_MOST;
+}
+
 USUAL uint8_t *put_counted(struct walk *walk, uint8_t *at, const struct leat_xdr_node *node, const uint8_t *value) {
         struct leat_xdr_bytes bytes = load_bytes(value);
         if (bytes.size_bytes > node->bound || (!bytes.bytes && bytes.size_bytes > 0))
                 return NULL;
+        if (walk->parts && stays(walk, bytes))
+                return put_apart(walk, at, node, bytes);
         at = leat_xdr_room(walk->encoder, at, UNIT + bytes.size_bytes + padding_of(bytes.size_bytes));
         if (!at)
                 return NULL;
@@ -213,7 +238,7 @@ static ASIDE uint8_t *encode_other(struct walk *walk, uint8_t *at, const struct 
 
 uint8_t *leat_xdr_encode_node(struct leat_xdr_encoder *encoder, uint8_t *at, const struct leat_xdr_schema *schema,
                               uint32_t node, const void *value) {
-        struct walk walk = { encoder, schema, LEAT_XDR_DEPTH_MOST };
+        struct walk walk = { encoder, schema, LEAT_XDR_DEPTH_MOST, NULL };
         return encode_value(&walk, at, node, value);
 }
 
@@ -283,4 +308,64 @@ int leat_xdr_encode(struct leat_xdr_type type, const void *value, struct leat_xd
                 return ret_fault->error < 0 ? ret_fault->error : xdr_fault_tell(ret_fault, LEAT_XDR_NO_MEMORY, -ENOMEM);
         xdr_encoder_end(&encoder, at);
         return xdr_fault_tell(ret_fault, LEAT_XDR_OK, 0);
+}
+
+/* ---- in parts ---- */
+
+/* Is there a piece that is to stay where it is? In the value itself, or in a structure that is its field: who sends much has it there. */
+static bool has_large(const struct leat_xdr_schema *schema, uint32_t index, const uint8_t *value, unsigned levels) {
+        const struct leat_xdr_node *node = xdr_node(schema, index);
+        if (node->kind == LEAT_XDR_KIND_BYTES || node->kind == LEAT_XDR_KIND_STRING) {
+                struct leat_xdr_bytes bytes = load_bytes(value);
+                return bytes.bytes && bytes.size_bytes >= XDR_PART_LEAST;
+        }
+        if (node->kind != LEAT_XDR_KIND_STRUCT || levels == 0)
+                return false;
+        const struct leat_xdr_field *field = &schema->fields[node->first], *end = field + node->count;
+        for (; field < end; field++)
+                if (has_large(schema, field->node, value + field->offset, levels - 1))
+                        return true;
+        return false;
+}
+
+#define LEVELS_LOOKED_AT 2
+
+static int encode_in_parts(struct leat_xdr_type type, const void *value, struct leat_xdr_buffer *buffer,
+                           struct xdr_parts *parts) {
+        struct leat_xdr_encoder encoder;
+        struct walk walk = { &encoder, type.schema, LEAT_XDR_DEPTH_MOST, parts };
+        const uint8_t *at = encode_value(&walk, xdr_encoder_begin(&encoder, buffer), type.node, value);
+        if (!at) {
+                parts->count = 0;
+                parts->bytes = 0;
+                return -EINVAL; /* leat_xdr_encode() says why */
+        }
+        xdr_encoder_end(&encoder, at);
+        return 0;
+}
+
+/* What is small goes by straight code at once; that has no room for what is large. */
+static bool encode_small(struct leat_xdr_type type, const void *value, struct leat_xdr_buffer *buffer) {
+        leat_xdr_encode_code *code = xdr_codes(type).encode;
+        struct leat_xdr_encoder encoder;
+        size_t limit = buffer->limit_bytes, most = xdr_buffer_most(buffer), small = buffer->size_bytes + XDR_PART_LEAST;
+        if (!code)
+                return false;
+        buffer->limit_bytes = small < most ? small : most;
+        const uint8_t *at = code(&encoder, xdr_encoder_begin(&encoder, buffer), value);
+        buffer->limit_bytes = limit;
+        if (at)
+                xdr_encoder_end(&encoder, at);
+        return at;
+}
+
+int xdr_encode_parts(struct leat_xdr_type type, const void *value, struct leat_xdr_buffer *buffer,
+                     struct xdr_parts *parts, struct leat_xdr_fault *ret_fault) {
+        bool sound = xdr_type_check(type) == 0 && value;
+        if (sound && encode_small(type, value, buffer))
+                return 0;
+        if (sound && has_large(type.schema, type.node, value, LEVELS_LOOKED_AT) &&
+            encode_in_parts(type, value, buffer, parts) == 0)
+                return 0;
+        return leat_xdr_encode(type, value, buffer, ret_fault);
 }

@@ -131,9 +131,8 @@ static void put_string(struct text *text, const char *string) {
         put(text, string, strlen(string));
 }
 
-static void put_number(struct text *text, uint64_t number) {
+static void put_number(struct text *text, uint64_t number, bool negative) {
         char digits[DECIMAL_DIGITS], *end = digits + sizeof(digits);
-        bool negative = (int64_t)number < 0;
         if (negative)
                 put(text, "-", 1);
         char *first = decimal_before(end, negative ? 0 - number : number);
@@ -171,7 +170,15 @@ static const char *format_of(const struct leat_xdr_fault *fault) {
                 return "the type was compiled for another release of the library";
         if (fault->what == LEAT_XDR_OK && fault->error < 0)
                 return "an argument is missing, or a rule or the type is unknown";
+        if (fault->what == LEAT_XDR_OUT_OF_RANGE && fault->value == 0) /* which fits every field */
+                return "the number does not fit the field";
         return (unsigned)fault->what <= LEAT_XDR_WHAT_MAX ? texts[fault->what] : "an unknown fault";
+}
+
+/* Numbers are two's complement; one that is above what fits is no negative one, though it may look so. */
+static bool is_negative(const struct leat_xdr_fault *fault) {
+        bool above = fault->what == LEAT_XDR_OUT_OF_RANGE && fault->limit > 0;
+        return !above && fault->value > INT64_MAX;
 }
 
 static void put_what(struct text *text, const struct leat_xdr_fault *fault) {
@@ -182,7 +189,10 @@ static void put_what(struct text *text, const struct leat_xdr_fault *fault) {
                         continue;
                 }
                 format++;
-                put_number(text, *format == 'v' ? fault->value : fault->limit);
+                if (*format == 'v')
+                        put_number(text, fault->value, is_negative(fault));
+                else
+                        put_number(text, fault->limit, false);
         }
 }
 
@@ -197,7 +207,7 @@ const char *leat_xdr_fault_text(const struct leat_xdr_fault *fault, char *text, 
         put_what(&written, fault);
         if (fault->what != LEAT_XDR_OK) {
                 put_string(&written, " (at byte ");
-                put_number(&written, fault->offset);
+                put_number(&written, fault->offset, false);
                 put_string(&written, ")");
         }
         *written.at = '\0';

@@ -24,7 +24,7 @@ static const struct {
         [LEAT_XDR_KIND_UNSIGNED_SHORT] = { 0, UINT16_MAX },
 };
 
-/* Digits as a number; what is too large is UINT64_MAX, and said to be. Returns false: something else than a digit is among them. */
+/* Digits as a number; what is too large is 0, and said to be. Returns false: something else than a digit is among them. */
 static bool whole_number(const char *text, size_t size, uint64_t *ret_number, bool *ret_too_large) {
         uint64_t number = 0;
         *ret_too_large = false;
@@ -34,7 +34,7 @@ static bool whole_number(const char *text, size_t size, uint64_t *ret_number, bo
                 *ret_too_large = *ret_too_large || __builtin_mul_overflow(number, (uint64_t)10, &number) ||
                                  __builtin_add_overflow(number, (uint64_t)(text[i] - '0'), &number);
         }
-        *ret_number = *ret_too_large ? UINT64_MAX : number;
+        *ret_number = *ret_too_large ? 0 : number;
         return true;
 }
 
@@ -52,7 +52,11 @@ static int read_whole(struct json_reader *reader, enum leat_xdr_kind kind, uint6
         bool fits = !too_large && *ret_number <= most;
         if (negative)
                 *ret_number = 0 - *ret_number;
-        return fits ? 0 : json_refuse(reader, reader->json.at - size, LEAT_XDR_OUT_OF_RANGE, *ret_number, most);
+        if (fits)
+                return 0;
+        bool told = !negative || *ret_number > INT64_MAX; /* as two's complement it is what it is */
+        return json_refuse(reader, reader->json.at - size, LEAT_XDR_OUT_OF_RANGE, told ? *ret_number : 0,
+                           negative ? 0 : most);
 }
 
 int json_read_integer(struct json_reader *reader, const struct leat_xdr_node *node, void *ret_value) {

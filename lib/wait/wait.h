@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WAIT_MAX 7 /* a wake or two, a listener or an epoll, both directions of a link, a transport's own */
+#define WAIT_MAX 8 /* a wake or three, a listener or an epoll, both directions of a link, a transport's own */
 
 struct wait {
         struct pollfd fds[WAIT_MAX];
@@ -49,5 +49,9 @@ int wake_init(struct wake *wake);
 void wake_close(struct wake *wake);
 void wake_signal(struct wake *wake); /* async-signal-safe; keeps errno */
 void wake_clear(struct wake *wake);
+/* Without asking the kernel: who signals from now on makes the descriptor readable. */
+static inline bool wake_is_signalled(const struct wake *wake) {
+        return atomic_load_explicit(&wake->signalled, memory_order_relaxed) != 0;
+}
 
 #endif

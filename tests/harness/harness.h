@@ -150,6 +150,12 @@ void harness_allow_descriptors(size_t wanted);
  * whether it does. */
 bool harness_refuse_call(long number, int error);
 
+/*
+ * From here on the processor's time-stamp counter tells this thread, and those and the processes that it begins, how often it was read and no time: what is done only
+ * where something was so some microseconds ago is done on a slow build and a busy machine, too. Each reading takes some microseconds. false: not to be had here.
+ */
+bool harness_stop_counter(void);
+
 /* Is this a build with a sanitizer, which makes all of it slow? */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1

@@ -235,9 +235,11 @@ void check_cut_off(struct victim *victim, int error) {
 
 /* ---- the rest ---- */
 
-size_t resident_bytes(void) {
+size_t resident_bytes(pid_t pid) {
+        char path[64];
         size_t pages = 0;
-        FILE *file = fopen("/proc/self/statm", "re");
+        snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+        FILE *file = fopen(path, "re");
         CHECK(file && fscanf(file, "%*u %zu", &pages) == 1);
         fclose(file);
         return pages * (size_t)sysconf(_SC_PAGESIZE);

@@ -76,8 +76,8 @@ void send_with_descriptors(int fd, const void *bytes, size_t size, const int *de
 /* The victim said REFUSE with this errno to the peer, and closed. On a pipe: it closed. */
 void check_cut_off(struct victim *victim, int error);
 
-/* Bytes of memory that this process holds now. */
-size_t resident_bytes(void);
+/* Bytes of memory that a process holds now. */
+size_t resident_bytes(pid_t pid);
 
 /* Add test `function(const enum place *)` for each place of the mask, named name_place. */
 #define AT(place) (1u << (place))

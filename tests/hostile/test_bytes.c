@@ -234,7 +234,7 @@ static void packet_lengths(void *argument) {
 static void half(void *argument) {
         enum place place = *(enum place *)argument;
         static const size_t cuts[] = { 1, 2, 3, 20, 47, 48, 49, 1000, 60048 };
-        size_t before = resident_bytes();
+        size_t before = resident_bytes(getpid());
         for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
                 struct victim victim;
                 uint8_t frame[FRAME_MOST];
@@ -256,7 +256,7 @@ static void half(void *argument) {
                 victim_close(&victim);
         }
         /* What was promised is not what is taken. */
-        CHECK(resident_bytes() < before + (size_t)(8 << 20));
+        CHECK(resident_bytes(getpid()) < before + (size_t)(8 << 20));
 }
 
 /* Frames of a message and then silence: packets have whole frames only. */

@@ -26,7 +26,7 @@ static size_t allocated_bytes(void) {
                 return heap.uordblks + heap.hblkhd;
         }
 #endif
-        return resident_bytes();
+        return resident_bytes(getpid());
 }
 
 static int64_t connections_waiting(const struct victim *victim) {
@@ -101,7 +101,7 @@ static void silent(void *argument) {
         harness_allow_descriptors(SILENT + 200);
         victim_open(&victim, *(enum place *)argument, LEAT_RECEIVE, "");
         check_honest(&victim);
-        size_t before = resident_bytes();
+        size_t before = resident_bytes(getpid());
         struct silence silence = { &victim, harness_event_new(), harness_event_new() };
         pid_t pid = harness_fork(connect_many, &silence);
         int spoke = 0;
@@ -116,7 +116,7 @@ static void silent(void *argument) {
         CHECK_EQ(victim_receive(&victim, buffer, sizeof buffer, leat_in_ms(5), NULL), -ETIMEDOUT);
         check_honest(&victim);
         /* The book says under 16 KiB for a channel, and a connection has its first buffer. */
-        CHECK(resident_bytes() < before + memory_limit((size_t)SILENT * (20 << 10)));
+        CHECK(resident_bytes(getpid()) < before + memory_limit((size_t)SILENT * (20 << 10)));
         harness_event_signal(silence.done);
         CHECK_EQ(harness_wait(pid), 0);
         while (connections_waiting(&victim) > 2)
@@ -189,7 +189,7 @@ static void thousand(void *argument) {
         harness_allow_descriptors(3000);
         victim_open(&victim, *(enum place *)argument, LEAT_RECEIVE, "");
         struct harness_event *ready = harness_event_new(), *go = harness_event_new();
-        size_t before = resident_bytes();
+        size_t before = resident_bytes(getpid());
         for (int i = 0; i < CROWDS; i++)
                 pids[i] = harness_fork(speak, &(struct crowd){ &victim, ready, go, i });
         for (int i = 0; i < CROWDS; i++)
@@ -202,7 +202,7 @@ static void thousand(void *argument) {
                 CHECK_EQ(words[1], last[words[0]] + 1);
                 last[words[0]] = words[1];
         }
-        CHECK(resident_bytes() < before + memory_limit((size_t)CROWDS * EACH * (40 << 10)));
+        CHECK(resident_bytes(getpid()) < before + memory_limit((size_t)CROWDS * EACH * (40 << 10)));
         for (int i = 0; i < CROWDS; i++)
                 CHECK_EQ(harness_wait(pids[i]), 0);
         check_honest(&victim);

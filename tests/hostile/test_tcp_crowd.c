@@ -175,12 +175,12 @@ TEST(ten_thousand_at_once, .timeout_s = 120) {
         int total = many.each * PROCESSES;
         harness_allow_descriptors((rlim_t)total + 200);
         struct leat_channel *receiver = open_receiver("", &at, many.address, sizeof many.address);
-        size_t before = resident_bytes();
+        size_t before = resident_bytes(getpid());
         for (int i = 0; i < PROCESSES; i++)
                 pids[i] = harness_fork(be_many, &many);
         take_numbered(receiver, "first", total);
         CHECK_EQ(info_of(receiver).parties, total);
-        size_t each = (resident_bytes() - before) / (size_t)total;
+        size_t each = (resident_bytes(getpid()) - before) / (size_t)total;
         printf("%zu bytes for each of %d connections\n", each, total);
         CHECK(each < (size_t)2048 * (getenv("LEAT_SANITIZE") ? 20 : 1)); /* no buffer for one that holds nothing */
 

@@ -38,6 +38,20 @@ def two_prefixes_in_one_program(programs, directory):
 
 
 @test
+def what_is_not_used_is_not_there(programs, directory):
+    """The stubs that start a call stand in the header: a program that includes it has none of them, also without optimization; one that uses one has that."""
+    write(directory, "dir.x", "program DIR { version V { int GET(int, int) = 1; void PUT(int) = 2; } = 1; } = 0x20000001;\n")
+    leatgen(programs, directory, "dir.x")
+    write(directory, "none.c", '#include "dir.h"\n')
+    write(directory, "one.c", '#include "dir.h"\nint put(struct leat_rpc_client *a, struct leat_rpc_call *b) { return dir_put_1_start(a, 1, b); }\n')
+    found = {}
+    for path in objects(programs, directory, "-O0"):
+        found[os.path.basename(path)] = {name for name in symbols(programs, path) if name.endswith("_start")} - {"leat_rpc_start"}
+    check_equal(found, {**{name: set() for name in found}, "one.o": {"dir_put_1_start"}}, "stubs that start")
+    check("none.o" in found and "dir_client.o" in found, found)
+
+
+@test
 def tables_are_read_only(programs, directory):
     """With --small there is nothing to relocate at load but the pointers of the one structure that names the tables."""
     write(directory, "dir.x", "enum k { A, B }; struct e { k a; string n<>; e *next; };\n")

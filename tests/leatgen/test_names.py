@@ -189,6 +189,17 @@ def equal_names_are_refused_with_both(programs, directory):
 
 
 @test
+def stubs_that_start_a_call_have_names(programs, directory):
+    """What is made of a procedure may meet what is made of another, or a type."""
+    text = "typedef int %s;\nprogram DIR { version V { int GET(int) = 1; } = 1; } = 0x20000001;\n"
+    header, _ = compiled(programs, directory, text % "other", name="dir.x")
+    has(header, "dir_get_1_start(")
+    errors = refused(programs, directory, text % "get_1_start", name="dir.x")
+    check_equal([error[:2] for error in errors], [(2, 31)], "places")
+    check("`dir_get_1_start`" in errors[0][2] and "procedure `GET`" in errors[0][2], errors[0][2])
+
+
+@test
 def imported_names_are_as_in_their_header(programs, directory):
     base = "%sstruct entry { int a; };\nenum kind { FILE_KIND };\nconst MAX = 7;\n%s"
     user = '%%#include "base.h"\n%sstruct entry { int own; };\nstruct list { kind k[MAX]; };\n%s'

@@ -7,6 +7,7 @@
  * is in schemas.c.
  */
 
+#include <leat/rpc.h>
 #include <leat/xdr_code.h>
 #include <stdbool.h>
 
@@ -198,5 +199,8 @@ static inline struct leat_xdr_type schemas_type(enum schemas_node node) {
 
 /* One value with something of each kind in it; it points to static memory. */
 struct everything schemas_everything(void);
+
+/* What a procedure does that answers with so much text (NODE_STRING). Returns what it returns. */
+int schemas_answer_text(uint32_t size, struct leat_xdr_string *result, struct leat_rpc_request *request);
 
 #endif

@@ -192,7 +192,11 @@ TEST(integers_of_64_bits_are_exact) {
         static const struct {
                 const char *text;
                 uint64_t number;
-        } all[] = { { "18446744073709551615", UINT64_MAX }, { "0", 0 }, { "9007199254740993", 9007199254740993 } };
+        } all[] = { { "18446744073709551615", UINT64_MAX },
+                    { "0", 0 },
+                    { "9007199254740993", 9007199254740993 },
+                    { "9223372036854775807", INT64_MAX },
+                    { "9223372036854775808", UINT64_C(1) << 63 } };
         struct leat_xdr_arena arena = { 0 };
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
                 uint64_t number;
@@ -200,11 +204,40 @@ TEST(integers_of_64_bits_are_exact) {
                 CHECK(number == all[i].number);
                 check_json(NODE_UNSIGNED_HYPER, &number, all[i].text);
         }
-        int64_t least;
+        int64_t least, most;
         read_or_fail(NODE_HYPER, "-9223372036854775808", 20, &arena, &least);
         CHECK(least == INT64_MIN);
         check_json(NODE_HYPER, &least, "-9223372036854775808");
+        read_or_fail(NODE_HYPER, "9223372036854775807", 19, &arena, &most);
+        CHECK(most == INT64_MAX);
+        check_json(NODE_HYPER, &most, "9223372036854775807");
         leat_xdr_arena_free(&arena);
+}
+
+/* Why a text is refused, for a person. */
+static void check_told(enum schemas_node node, const char *json, const char *wanted) {
+        struct leat_xdr_arena arena = { 0 };
+        struct leat_xdr_fault fault;
+        struct everything value;
+        char text[200];
+        CHECK_EQ(leat_xdr_from_json(schemas_type(node), json, strlen(json), &arena, &value, &fault), -EBADMSG);
+        CHECK_STR(leat_xdr_fault_text(&fault, text, sizeof(text)), wanted);
+}
+
+TEST(integers_that_do_not_fit_are_told_as_they_are) {
+        check_told(NODE_HYPER, "9223372036854775808", "9223372036854775808 does not fit the field (at byte 0)");
+        check_told(NODE_HYPER, "18446744073709551615", "18446744073709551615 does not fit the field (at byte 0)");
+        check_told(NODE_INT, "9223372036854775808", "9223372036854775808 does not fit the field (at byte 0)");
+        check_told(NODE_UNSIGNED_HYPER, "-1", "-1 does not fit the field (at byte 0)");
+        check_told(NODE_UNSIGNED_HYPER, "-9223372036854775808",
+                   "-9223372036854775808 does not fit the field (at byte 0)");
+        check_told(NODE_CHAR, "-129", "-129 does not fit the field (at byte 0)");
+        check_told(NODE_UNSIGNED_CHAR, "256", "256 does not fit the field (at byte 0)");
+        /* of more than 64 bits */
+        check_told(NODE_UNSIGNED_HYPER, "18446744073709551616", "the number does not fit the field (at byte 0)");
+        check_told(NODE_HYPER, "-9223372036854775809", "the number does not fit the field (at byte 0)");
+        check_told(NODE_HYPER, "-99999999999999999999", "the number does not fit the field (at byte 0)");
+        check_told(NODE_DOUBLE, "1e9999", "the number does not fit the field (at byte 0)");
 }
 
 TEST(integers_that_do_not_fit_are_refused) {

@@ -97,9 +97,11 @@ struct one_call {
 static void *call_or_serve(void *argument) {
         struct one_call *one = argument;
         if (__atomic_fetch_add(&one->turn, 1, __ATOMIC_RELAXED) == 0)
-                CHECK_EQ(leat_rpc_server_step(one->both->server, harness_deadline_ms(20000)), 1);
-        else
+                CHECK_EQ(leat_rpc_server_run(one->both->server, harness_deadline_ms(40000)), -ECANCELED);
+        else {
                 one->result = leat_rpc_call(one->both->client, &program, one->procedure, &one->texts, NULL, &one->call);
+                CHECK_EQ(leat_rpc_server_interrupt(one->both->server), 0);
+        }
         return NULL;
 }
 

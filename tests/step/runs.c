@@ -37,6 +37,22 @@ static bool reached(const struct tracer *tracer, enum tracer_event event, const 
                (tracer->calls > point->calls || (event == point->event && tracer->calls == point->calls));
 }
 
+/* Step by step, as it was traced. */
+static void step_to(const struct step_runs *runs, const struct point *point, int64_t deadline) {
+        enum tracer_event event = TRACER_BEGIN;
+        unsigned hits = 0;
+        bool there = false;
+        while (!there) {
+                if (event != TRACER_BEGIN)
+                        pass(runs, event, deadline);
+                event = next(runs, TRACER_EACH);
+                bool told = event == TRACER_LEAVE || event == TRACER_CHANGED || event == TRACER_STEP;
+                bool comes = told && point->event == TRACER_BROKEN && tracer_address(runs->tracer) == point->address;
+                hits += comes;
+                there = reached(runs->tracer, event, point) || (comes && hits == point->hit);
+        }
+}
+
 /* A new run, to that point; it is told first, so that the output of one that fails ends with it. */
 static void run_to(const struct step_runs *runs, const char *what, const struct point *point) {
         int64_t deadline = harness_deadline_ms(PATIENCE_MS);
@@ -48,6 +64,10 @@ static void run_to(const struct step_runs *runs, const char *what, const struct 
         run_to_begin(runs);
         if (point->event == TRACER_BEGIN)
                 return;
+        if (runs->steps) {
+                step_to(runs, point, deadline);
+                return;
+        }
         if (point->event == TRACER_BROKEN)
                 tracer_break(runs->tracer, point->address, point->hit);
         while (event = next(runs, TRACER_CALLS), !reached(runs->tracer, event, point))

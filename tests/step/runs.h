@@ -17,6 +17,7 @@ struct step_runs {
         struct tracer *tracer;                              /* of the child of that run */
         enum tracer_pace pace;                              /* of the trace */
         unsigned every, near;                               /* for TRACER_EACH: as of points_end(); 0 is 1 */
+        bool steps;                                         /* later runs go by steps too: `passed` sees each store */
         void (*start)(void *run);                           /* a new world; and the child, by tracer_start() */
         void (*begun)(void *run);                           /* it is at the first mark; or NULL */
         void (*mapped)(void *run);                          /* in the trace: it may have mapped memory; or NULL */

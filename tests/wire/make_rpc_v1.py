@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Record a value of tests/rpc/wire.x as RFC 4506 has it, and calls and replies with it as RFC 5531, section 9, has them: v1-rpc-*.bin.
+"""Record a value of tests/rpc/wire.x as RFC 4506 has it, and calls and replies with it as RFC 5531, section 9, has them: v1-rpc-*.bin. And those of
+the companion program as docs/wire.md has them (companion-*), and a stream of records (RFC 5531, section 11) with the one of the replies to them.
 
-Run once for a release; the files then stay as they are. `make_rpc_v1.py --check` compares them. test_rpc.c tells what each holds.
+Run once for a release; the files then stay as they are. `make_rpc_v1.py --check` compares them. test_rpc.c and test_rpc_companion.c tell what each holds.
 """
 import struct
 import sys
@@ -87,6 +88,82 @@ FILES = {
     "call-auth": call(NULL, credential=word(AUTH_SYS, 404) + bytes(404)),  # 400 at most
     "reply-auth": denied(1, AUTH_BADCRED),
 }
+
+
+COMPANION = 0x204C4541
+GREET, COMPANION_CALL, CANCEL, LIST, LEAVE, DRAIN = 1, 2, 3, 4, 5, 6
+ANSWERED, STALE, EXPIRED = 0, 1, 6
+FOR_EVER = 2**64 - 1
+CLIENT, SERVER = bytes(range(16)), bytes(range(100, 116))
+SESSION = 0x1122334455667788  # in its place the test puts the one that its server gave
+
+
+def companion(procedure, arguments=b""):
+    return call(procedure, arguments, program=COMPANION, version=1)
+
+
+def wrapped(procedure, arguments=b"", session=0, sequence=0, acknowledged=0, left=FOR_EVER, again=0, program=PROGRAM, version=VERSION):
+    return companion(COMPANION_CALL, hyper(session, sequence, acknowledged, left) + word(again, program, version, procedure) + arguments)
+
+
+def outcome(number, *status):
+    return accepted(0, word(number, *status))
+
+
+def listed(number, flags, name):
+    return word(number, flags) + counted(name)
+
+
+def fragments(message, *sizes):
+    """One record, in fragments of these sizes; what is left is the last one."""
+    data = b""
+    for size in sizes:
+        data += word(size) + message[:size]
+        message = message[size:]
+    return data + word(0x80000000 | len(message)) + message
+
+
+PROCEDURES = listed(NULL, 0, b"NULL") + listed(ECHO, 0, b"ECHO") + listed(ADD, 0, b"ADD")
+
+FILES.update({f"companion-{name}": data for name, data in {
+    "call-null": companion(0),
+    "reply-null": accepted(0),
+    "call-greet": companion(GREET, CLIENT + word(0)),
+    "reply-greet": accepted(0, hyper(SESSION) + SERVER + word(16384, 1048576, 0)),
+    "reply-greet-again": accepted(0, hyper(SESSION) + SERVER + word(16384, 1048576, 1)),
+    "call-greet-short": companion(GREET, CLIENT),
+    "call-numbered": wrapped(ADD, word(2, 3), SESSION, 1),
+    "call-numbered-again": wrapped(ADD, word(2, 3), SESSION, 1, again=1),
+    "call-numbered-next": wrapped(ADD, word(2, 3), SESSION, 2, 1),
+    "call-unnumbered": wrapped(ADD, word(2, 3), left=60 * 10**9),
+    "reply-answered": outcome(ANSWERED, 0, 5),
+    "call-procedure": wrapped(9),
+    "reply-procedure": outcome(ANSWERED, 3),
+    "call-version": wrapped(ADD, word(2, 3), version=3),
+    "reply-version": outcome(ANSWERED, 2, VERSION, VERSION),
+    "call-program": wrapped(ADD, word(2, 3), program=PROGRAM + 1),
+    "reply-program": outcome(ANSWERED, 1),
+    "call-garbage": wrapped(ADD, word(2)),
+    "reply-garbage": outcome(ANSWERED, 4),
+    "call-system": wrapped(ADD, word(2147483647, 1)),
+    "reply-system": outcome(ANSWERED, 5),
+    "call-stale": wrapped(ADD, word(2, 3), SESSION, 1),
+    "reply-stale": outcome(STALE),
+    "call-expired": wrapped(ADD, word(2, 3), left=0),
+    "reply-expired": outcome(EXPIRED),
+    "call-context": companion(COMPANION_CALL, bytes(47)),
+    "reply-context": accepted(4),
+    "call-cancel": companion(CANCEL, hyper(0, 0) + word(XID)),
+    "reply-cancel": accepted(0),
+    "call-list": companion(LIST),
+    "reply-list": accepted(0, word(1, PROGRAM, VERSION) + counted(b"WIRE_PROGRAM") + word(3) + PROCEDURES + word(0)),
+    "call-leave": companion(LEAVE, hyper(SESSION)),
+    "reply-leave": accepted(0),
+    "call-drain": companion(DRAIN),  # of the server, to who greeted with this xid
+}.items()})
+FILES["records"] = (fragments(call(ADD, word(2, 3)), 0, 1, 20, 0) + fragments(call(ADD, word(2, 3))) + fragments(call(NULL), 40) +
+                    fragments(call(ECHO, value()), 100, 100, 3))
+FILES["records-replies"] = fragments(accepted(0, word(5))) * 2 + fragments(accepted(0)) + fragments(accepted(0, value()))
 
 
 if __name__ == "__main__":

@@ -213,7 +213,23 @@ static void answer_recorded(struct leat_channel *channel, const char *call_name,
         free(reply.at);
 }
 
+/* The client asks first whether it has met one of Leat: as recorded, but for its own number and that of the message. This one does not know that program. */
+static void answer_greeting(struct leat_channel *channel) {
+        struct leat_message about = LEAT_MESSAGE_INIT;
+        uint8_t request[4096];
+        struct bytes call = recorded("rpc-companion-call-greet"), reply = recorded_rpc("reply-", "program");
+        ssize_t n = leat_receive(channel, LEAT_ANY, request, sizeof(request), SOON, &about);
+        CHECK_EQ(n, call.size);
+        CHECK_MEM(request + XID_BYTES, call.at + XID_BYTES, 40 - XID_BYTES);
+        CHECK_MEM(request + n - 4, call.at + n - 4, 4);
+        memcpy(reply.at, request, XID_BYTES);
+        CHECK_EQ(leat_reply(channel, &about, 1, reply.at, reply.size, SOON), 0);
+        free(call.at);
+        free(reply.at);
+}
+
 static void answer(void *channel) {
+        answer_greeting(channel);
         answer_recorded(channel, "null", "null");
         answer_recorded(channel, "echo", "echo");
         answer_recorded(channel, "add", "add");

@@ -65,8 +65,17 @@ void emit_result(struct page *page, const struct schema *schema, const struct de
 /* Of a procedure: what stubs and the functions of a server have in common, "const struct A *a, struct R *ret_result, ". */
 void emit_values(struct page *page, const struct schema *schema, const struct procedure *procedure);
 
+enum stub {
+        STUB_CALL, /* it waits for the answer */
+        STUB_START /* it does not: "dir_lookup_2_start", in the header, so that no program has it that does not use it */
+};
+
 /* "int dir_lookup_2(struct leat_rpc_client *client, ..., struct leat_rpc_call *call)" and what ends it. */
-void emit_stub_head(struct page *page, const struct schema *schema, const struct procedure *procedure, const char *end);
+void emit_stub_head(struct page *page, const struct schema *schema, const struct procedure *procedure, enum stub stub,
+                    const char *end);
+/* All of it. index: of the procedure in its version. */
+void emit_stub(struct page *page, const struct schema *schema, const struct version *version,
+               const struct procedure *procedure, unsigned index, enum stub stub);
 
 /* The member of the structure of functions: "lookup" of dir_lookup_2 in dir_2. */
 const char *procedure_member(struct job *job, const struct interface *interface, const struct procedure *procedure);

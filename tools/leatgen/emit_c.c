@@ -239,16 +239,6 @@ void emit_values(struct page *page, const struct schema *schema, const struct pr
         page_add(page, ", ");
 }
 
-void emit_stub_head(struct page *page, const struct schema *schema, const struct procedure *procedure,
-                    const char *end) {
-        struct page line = { 0 };
-        page_format(&line, "int %s(struct leat_rpc_client *client, ", procedure->c_name);
-        emit_values(&line, schema, procedure);
-        page_format(&line, "struct leat_rpc_call *call)%s", end);
-        emit_wrapped(page, &line, 0);
-        page_free(&line);
-}
-
 /* ---- programs ---- */
 
 const char *procedure_member(struct job *job, const struct interface *interface, const struct procedure *procedure) {

@@ -11,8 +11,8 @@ static void emit_filling(struct page *page, const struct schema *schema, const s
                 case PASS_VALUE:
                         page_format(page, "        arguments.%s = %s;\n", name, name);
                         break;
-                case PASS_POINTER:
-                        page_format(page, "        arguments.%s = (%s *)%s;\n", name, pointed_to(schema, argument),
+                case PASS_POINTER: /* copied, not cast: whoever includes the header may have warnings of casts */
+                        page_format(page, "        memcpy(&arguments.%s, &%s, sizeof(arguments.%s));\n", name, name,
                                     name);
                         break;
                 case PASS_ARRAY:
@@ -26,7 +26,7 @@ static void emit_filling(struct page *page, const struct schema *schema, const s
         }
 }
 
-/* What leat_rpc_call() is given: the address of a value of the argument's type. */
+/* What the library is given: the address of a value of the argument's type. */
 static void emit_argument(struct page *page, const struct schema *schema, const struct procedure *procedure) {
         const struct declaration *argument = procedure->arguments;
         if (procedure->argument_type) {
@@ -41,18 +41,41 @@ static void emit_argument(struct page *page, const struct schema *schema, const 
         page_format(page, "%s%s", passing == PASS_VALUE || passing == PASS_POINTER ? "&" : "", argument->c_name);
 }
 
+static const struct {
+        const char *type, *ending, *function;
+} stubs[] = {
+        [STUB_CALL] = { "int", "", "leat_rpc_call" },
+        [STUB_START] = { "static inline int", "_start", "leat_rpc_start" },
+};
+
+void emit_stub_head(struct page *page, const struct schema *schema, const struct procedure *procedure, enum stub stub,
+                    const char *end) {
+        struct page line = { 0 };
+        page_format(&line, "%s %s%s(struct leat_rpc_client *client, ", stubs[stub].type, procedure->c_name,
+                    stubs[stub].ending);
+        emit_values(&line, schema, procedure);
+        page_format(&line, "struct leat_rpc_call *call)%s", end);
+        emit_wrapped(page, &line, 0);
+        page_free(&line);
+}
+
+void emit_stub(struct page *page, const struct schema *schema, const struct version *version,
+               const struct procedure *procedure, unsigned index, enum stub stub) {
+        emit_stub_head(page, schema, procedure, stub, " {");
+        if (procedure->argument_type)
+                emit_filling(page, schema, procedure);
+        page_format(page, "        return %s(client, &%s_program, %u, ", stubs[stub].function, version->c_name, index);
+        emit_argument(page, schema, procedure);
+        page_format(page, ", %s, call);\n}\n", has_result(procedure) ? "ret_result" : "NULL");
+}
+
 static void emit_stubs(struct job *job, const struct interface *interface, const struct schema *schema,
                        const struct definition *program, const struct version *version, struct page *page) {
         (void)job, (void)interface, (void)program;
         unsigned index = 0;
         for (const struct procedure *procedure = version->procedures; procedure; procedure = procedure->next) {
                 page_add(page, "\n");
-                emit_stub_head(page, schema, procedure, " {");
-                if (procedure->argument_type)
-                        emit_filling(page, schema, procedure);
-                page_format(page, "        return leat_rpc_call(client, &%s_program, %u, ", version->c_name, index++);
-                emit_argument(page, schema, procedure);
-                page_format(page, ", %s, call);\n}\n", has_result(procedure) ? "ret_result" : "NULL");
+                emit_stub(page, schema, version, procedure, index++, STUB_CALL);
         }
 }
 

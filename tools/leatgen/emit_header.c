@@ -127,11 +127,12 @@ static void emit_procedure_comment(struct page *page, const struct procedure *pr
         page_free(&text);
 }
 
-static void emit_stub(struct job *job, const struct schema *schema, const struct procedure *procedure,
-                      struct page *page) {
+static void emit_procedure(struct job *job, const struct schema *schema, const struct version *version,
+                           const struct procedure *procedure, unsigned index, struct page *page) {
         page_format(page, "\n#define %s %uu\n", text_upper(job, procedure->c_name), (unsigned)procedure->number.value);
         emit_procedure_comment(page, procedure, 0);
-        emit_stub_head(page, schema, procedure, ";");
+        emit_stub_head(page, schema, procedure, STUB_CALL, ";");
+        emit_stub(page, schema, version, procedure, index, STUB_START);
 }
 
 static void emit_functions(struct job *job, const struct interface *interface, const struct schema *schema,
@@ -167,8 +168,9 @@ static void emit_version(struct job *job, const struct interface *interface, con
         emit_comment(page, version->documentation, 0);
         page_format(page, "#define %s_VERSION %uu\n\nextern const struct leat_rpc_program %s_program;\n",
                     text_upper(job, version->c_name), (unsigned)version->number.value, version->c_name);
+        unsigned index = 0;
         for (const struct procedure *procedure = version->procedures; procedure; procedure = procedure->next)
-                emit_stub(job, schema, procedure, page);
+                emit_procedure(job, schema, version, procedure, index++, page);
         emit_functions(job, interface, schema, version, page);
 }
 
@@ -195,6 +197,8 @@ static void emit_head(struct page *page, const struct interface *interface) {
         if (interface_has_program(interface))
                 page_add(page, "#include <leat/rpc.h>\n");
         page_add(page, "#include <leat/xdr.h>\n#include <stdbool.h>\n");
+        if (interface_has_program(interface)) /* several arguments are copied together */
+                page_add(page, "#include <string.h>\n");
 }
 
 static bool is_in_header(const struct definition *definition) {

@@ -56,28 +56,18 @@ static int close_output(int status) {
 
 /* ---- the stages ---- */
 
-static void check_file(struct work *work, const struct command *command, const char *path) {
+static void prepare_file(struct work *work, const struct command *command, const char *path) {
         job_begin(&work->job, &command->options);
         work->path = path;
         work->interface = read_interface(&work->job, path);
-        if (work->interface)
-                check_interface(&work->job, work->interface);
-}
-
-static void complete_file(struct work *work) {
-        if (report_errors(&work->job))
-                return;
-        name_interface(&work->job, work->interface);
-        if (!report_errors(&work->job))
-                work->schema = plan_interface(&work->job, work->interface);
+        work->schema = complete_interface(&work->job, work->interface);
 }
 
 /* All files to where they can be written; false if one has an error. */
 static bool prepare(struct work *works, const struct command *command) {
         bool good = true;
         for (size_t i = 0; i < command->file_count; i++) {
-                check_file(&works[i], command, command->files[i]);
-                complete_file(&works[i]);
+                prepare_file(&works[i], command, command->files[i]);
                 good = !show_reports(&works[i].job) && good;
         }
         return good;
@@ -161,8 +151,7 @@ static int compatible(struct work *works, const struct command *command) {
         struct work old = { 0 };
         struct page page = { 0 };
         int breaks = 0;
-        check_file(&old, command, command->old);
-        complete_file(&old);
+        prepare_file(&old, command, command->old);
         bool failed = show_reports(&old.job);
         if (!failed)
                 breaks = compare_interfaces(&works[0].job, old.interface, works[0].interface, &page);

@@ -70,6 +70,7 @@ static void take_version(struct clashes *clashes, const struct definition *progr
         for (const struct procedure *each = version->procedures; each; each = each->next) {
                 struct user of_procedure = { &each->place, "procedure", each->name, program->imported };
                 take(clashes, ORDINARY, each->c_name, of_procedure);
+                take(clashes, ORDINARY, job_format(job, "%s_start", each->c_name), of_procedure);
                 take(clashes, BOTH, text_upper(job, each->c_name), of_procedure); /* its number */
                 if (each->arguments && each->arguments->next)
                         take(clashes, TAG, job_format(job, "%s_arguments", each->c_name), of_procedure);

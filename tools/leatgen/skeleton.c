@@ -54,19 +54,19 @@ void emit_skeleton_server(struct job *job, const struct interface *interface, co
         skeleton_head(page, interface, "A server to start from: it has each procedure, and carries out none.");
         for_versions(job, interface, schema, page, emit_functions);
         page_add(page, "\nint main(int argc, char **argv) {\n"
-                       "        struct leat_channel *channel = NULL;\n"
-                       "        struct leat_rpc_server *server = NULL;\n\n"
+                       "        struct leat_rpc_server *server = NULL;\n"
+                       "        struct leat_reason reason = { 0 };\n\n"
                        "        if (argc != 2)\n"
                        "                return fprintf(stderr, \"usage: %s ADDRESS\\n\", argv[0]), 2;\n"
-                       "        int r = leat_open(argv[1], LEAT_REPLY, LEAT_NEVER, &channel);\n"
-                       "        if (r == 0)\n"
-                       "                r = leat_rpc_server_new(channel, &server);\n");
+                       "        int r = leat_rpc_server_create(NULL, &server);\n");
         for_versions(job, interface, schema, page, emit_add);
-        page_add(page, "        if (r == 0)\n"
-                       "                r = leat_rpc_server_run(server, LEAT_NEVER); /* clients come and go */\n"
-                       "        fprintf(stderr, \"%s: %s\\n\", argv[1], leat_strerror(r));\n"
-                       "        leat_rpc_server_free(server);\n"
-                       "        leat_close(channel);\n"
-                       "        return r != -ENODATA; /* the end, of a channel that has one */\n"
-                       "}\n");
+        page_add(page,
+                 "        if (r == 0)\n"
+                 "                r = leat_rpc_server_listen(server, argv[1], leat_in_s(5), &reason);\n"
+                 "        if (r == 0)\n"
+                 "                r = leat_rpc_server_run(server, LEAT_NEVER); /* clients come and go */\n"
+                 "        fprintf(stderr, \"%s: %s\\n\", argv[1], reason.text ? reason.text : leat_strerror(r));\n"
+                 "        leat_rpc_server_free(server);\n"
+                 "        return r != -ENODATA; /* the end: it is drained, or its only channel ended */\n"
+                 "}\n");
 }

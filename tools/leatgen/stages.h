@@ -17,6 +17,8 @@ struct interface *read_interface_text(struct job *job, const char *name, const c
 void check_interface(struct job *job, struct interface *interface);          /* check.c */
 void name_interface(struct job *job, struct interface *interface);           /* names.c */
 struct schema *plan_interface(struct job *job, struct interface *interface); /* plan.c: plan.h says what a schema is */
+/* These three, of what was read: NULL, with reports, if one of them finds an error, or if there is no interface. */
+struct schema *complete_interface(struct job *job, struct interface *interface);
 
 void emit_header(struct job *job, const struct interface *interface, const struct schema *schema, struct page *page);
 void emit_xdr(struct job *job, const struct interface *interface, const struct schema *schema,

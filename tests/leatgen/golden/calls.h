@@ -5,6 +5,7 @@
 #include <leat/rpc.h>
 #include <leat/xdr.h>
 #include <stdbool.h>
+#include <string.h>
 
 /* Procedures with each way to pass an argument. */
 typedef struct leat_xdr_string store_key; /* at most 64 */
@@ -118,15 +119,25 @@ extern const struct leat_rpc_program store_1_program;
 
 #define STORE_NULL_1 0u
 int store_null_1(struct leat_rpc_client *client, struct leat_rpc_call *call);
+static inline int store_null_1_start(struct leat_rpc_client *client, struct leat_rpc_call *call) {
+        return leat_rpc_start(client, &store_1_program, 0, NULL, NULL, call);
+}
 
 #define STORE_LOOKUP_1 1u
 /* Its size, or nothing. */
 int store_lookup_1(struct leat_rpc_client *client, const store_key *argument, struct store_entry **ret_result,
         struct leat_rpc_call *call);
+static inline int store_lookup_1_start(struct leat_rpc_client *client, const store_key *argument,
+        struct store_entry **ret_result, struct leat_rpc_call *call) {
+        return leat_rpc_start(client, &store_1_program, 1, argument, ret_result, call);
+}
 
 #define STORE_COUNT_1 2u
 /* Idempotent: it may be tried again. Deadline: 5s, with LEAT_RPC_TIMEOUT. */
 int store_count_1(struct leat_rpc_client *client, int32_t *ret_result, struct leat_rpc_call *call);
+static inline int store_count_1_start(struct leat_rpc_client *client, int32_t *ret_result, struct leat_rpc_call *call) {
+        return leat_rpc_start(client, &store_1_program, 2, NULL, ret_result, call);
+}
 
 #define STORE_FORGET_1 3u
 /*
@@ -135,6 +146,10 @@ int store_count_1(struct leat_rpc_client *client, int32_t *ret_result, struct le
  * Deadline: 1500ms, with LEAT_RPC_TIMEOUT.
  */
 int store_forget_1(struct leat_rpc_client *client, const store_key *argument, struct leat_rpc_call *call);
+static inline int store_forget_1_start(struct leat_rpc_client *client, const store_key *argument,
+        struct leat_rpc_call *call) {
+        return leat_rpc_start(client, &store_1_program, 3, argument, NULL, call);
+}
 
 #define STORE_NEXT_1 4u
 /*
@@ -143,10 +158,17 @@ int store_forget_1(struct leat_rpc_client *client, const store_key *argument, st
  */
 int store_next_1(struct leat_rpc_client *client, const store_key *argument, store_key *ret_result,
         struct leat_rpc_call *call);
+static inline int store_next_1_start(struct leat_rpc_client *client, const store_key *argument, store_key *ret_result,
+        struct leat_rpc_call *call) {
+        return leat_rpc_start(client, &store_1_program, 4, argument, ret_result, call);
+}
 
 #define STORE_ALL_1 5u
 /* Stream: of results. */
 int store_all_1(struct leat_rpc_client *client, store_key *ret_result, struct leat_rpc_call *call);
+static inline int store_all_1_start(struct leat_rpc_client *client, store_key *ret_result, struct leat_rpc_call *call) {
+        return leat_rpc_start(client, &store_1_program, 5, NULL, ret_result, call);
+}
 
 #define STORE_WATCH_1 6u
 /*
@@ -154,6 +176,10 @@ int store_all_1(struct leat_rpc_client *client, store_key *ret_result, struct le
  * Idempotent: it may be tried again. Stream: of results. Deadline: 2m, with LEAT_RPC_TIMEOUT.
  */
 int store_watch_1(struct leat_rpc_client *client, store_key *ret_result, struct leat_rpc_call *call);
+static inline int store_watch_1_start(struct leat_rpc_client *client, store_key *ret_result,
+        struct leat_rpc_call *call) {
+        return leat_rpc_start(client, &store_1_program, 6, NULL, ret_result, call);
+}
 
 /* What a server does: each returns 0, or a negative errno. One that is NULL is not there. */
 struct store_1_functions {
@@ -194,17 +220,37 @@ extern const struct leat_rpc_program store_2_program;
 
 #define STORE_NULL_2 0u
 int store_null_2(struct leat_rpc_client *client, struct leat_rpc_call *call);
+static inline int store_null_2_start(struct leat_rpc_client *client, struct leat_rpc_call *call) {
+        return leat_rpc_start(client, &store_2_program, 0, NULL, NULL, call);
+}
 
 #define STORE_LOOKUP_2 1u
 int store_lookup_2(struct leat_rpc_client *client, const store_key *name, const store_token access, bool follow,
         const struct store_entry *near, struct store_entry **ret_result, struct leat_rpc_call *call);
+static inline int store_lookup_2_start(struct leat_rpc_client *client, const store_key *name, const store_token access,
+        bool follow, const struct store_entry *near, struct store_entry **ret_result, struct leat_rpc_call *call) {
+        struct store_lookup_2_arguments arguments;
+        arguments.name = *name;
+        memcpy(arguments.access, access, sizeof(arguments.access));
+        arguments.follow = follow;
+        memcpy(&arguments.near, &near, sizeof(arguments.near));
+        return leat_rpc_start(client, &store_2_program, 1, &arguments, ret_result, call);
+}
 
 #define STORE_SPLIT_2 2u
 int store_split_2(struct leat_rpc_client *client, const store_triple argument, store_triple ret_result,
         struct leat_rpc_call *call);
+static inline int store_split_2_start(struct leat_rpc_client *client, const store_triple argument,
+        store_triple ret_result, struct leat_rpc_call *call) {
+        return leat_rpc_start(client, &store_2_program, 2, argument, ret_result, call);
+}
 
 #define STORE_DELETE_2 3u
 int store_delete_2(struct leat_rpc_client *client, const struct store_entry *argument, struct leat_rpc_call *call);
+static inline int store_delete_2_start(struct leat_rpc_client *client, const struct store_entry *argument,
+        struct leat_rpc_call *call) {
+        return leat_rpc_start(client, &store_2_program, 3, argument, NULL, call);
+}
 
 /* What a server does: each returns 0, or a negative errno. One that is NULL is not there. */
 struct store_2_functions {

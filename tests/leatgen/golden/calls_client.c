@@ -68,7 +68,7 @@ int store_lookup_2(struct leat_rpc_client *client, const store_key *name, const 
         arguments.name = *name;
         memcpy(arguments.access, access, sizeof(arguments.access));
         arguments.follow = follow;
-        arguments.near = (struct store_entry *)near;
+        memcpy(&arguments.near, &near, sizeof(arguments.near));
         return leat_rpc_call(client, &store_2_program, 1, &arguments, ret_result, call);
 }
 

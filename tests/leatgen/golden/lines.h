@@ -5,6 +5,7 @@
 #include <leat/rpc.h>
 #include <leat/xdr.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include <stddef.h>
 #define LINES_HERE 1
@@ -48,6 +49,10 @@ extern const struct leat_rpc_program lines_1_program;
 
 #define LINES_TAKE_1 1u
 int lines_take_1(struct leat_rpc_client *client, const struct lines_line *argument, struct leat_rpc_call *call);
+static inline int lines_take_1_start(struct leat_rpc_client *client, const struct lines_line *argument,
+        struct leat_rpc_call *call) {
+        return leat_rpc_start(client, &lines_1_program, 0, argument, NULL, call);
+}
 
 /* What a server does: each returns 0, or a negative errno. One that is NULL is not there. */
 struct lines_1_functions {
