@@ -58,6 +58,13 @@ def random_seed():
     return seed
 
 
+def free_port(kind=socket.SOCK_STREAM):
+    """Of the loopback: nobody is there now."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def until(condition, what):
     """For states of the kernel that no descriptor tells of."""
     limit = time.monotonic() + DEADLINE_S

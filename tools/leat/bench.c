@@ -3,6 +3,7 @@
 
 #include "tools/leat/bench_processes.h"
 #include "tools/leat/bench_region.h"
+#include "tools/leat/bench_rpc.h"
 #include "tools/leat/bench_xdr.h"
 #include "tools/leat/folder.h"
 #include "tools/leat/progress.h"
@@ -46,6 +47,15 @@ void bench_find_cpus(int cpus[2]) {
                 else if (cpus[1] < 0 || core_of(cpus[1]) == core_of(cpus[0]))
                         cpus[1] = cpu;
         }
+}
+
+void bench_pin(int cpu) {
+        cpu_set_t set;
+        if (cpu < 0)
+                return;
+        CPU_ZERO(&set);
+        CPU_SET((size_t)cpu, &set);
+        (void)sched_setaffinity(0, sizeof(set), &set); /* it was found among those that we may use */
 }
 
 static void add_placement(struct bench *bench, const char *name, int first, int second) {
@@ -178,6 +188,7 @@ static const struct subject {
         { is_region, check_region, bench_region },
         { is_processes, check_processes, bench_processes },
         { is_xdr, check_xdr, bench_xdr },
+        { is_rpc, check_rpc, bench_rpc },
 };
 
 static const struct subject *find_subject(const struct options *options) {
@@ -202,7 +213,7 @@ static int run_bench(const struct options *options) {
 
 const struct command command_bench = {
         .name = "bench",
-        .operands = "[TRANSPORT]...|processes|region|xdr",
+        .operands = "[TRANSPORT]...|processes|region|rpc|xdr",
         .summary = "Measure each transport beside the bare mechanism of the kernel that it uses",
         .takes = TAKES_BENCH,
         .operands_min = 0,
@@ -219,7 +230,8 @@ const struct command command_bench = {
                 "says what is compared.\n\n"
                 "With 'processes': starting programs and pipelines, beside posix_spawn, a bare vfork and dash. With "
                 "'region':\n"
-                "locks, transactions and structures of regions, beside those of POSIX in shared memory. With 'xdr':\n"
+                "locks, transactions and structures of regions, beside those of POSIX in shared memory. With 'rpc':\n"
+                "calls, beside bare round trips and libtirpc. With 'xdr':\n"
                 "encoding and decoding by leatgen's code, beside rpcgen's with libtirpc and code written by hand.\n\n"
                 "Exit: 0 measured; 1 something was not, or the files cannot be written; 2 usage; 71 the system "
                 "refused;\n"

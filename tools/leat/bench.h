@@ -101,6 +101,9 @@ int bench_write_plot(const struct bench *bench, const char *path);
 /* Two CPUs that we may use, on different cores if that can be; the second is -1 if there is one alone. */
 void bench_find_cpus(int cpus[2]);
 
+/* Be on this CPU alone; -1: where we were. */
+void bench_pin(int cpu);
+
 /* The lectures' claim for one placement. */
 enum truth { CLAIM_UNDECIDED, CLAIM_TRUE, CLAIM_FALSE };
 #define CLAIM_TEXT "pipes fastest, queues slower, sockets slowest, at most half as fast"

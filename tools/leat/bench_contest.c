@@ -77,6 +77,20 @@ void contest_set_times(const struct contests *contests, struct entry *entry, dou
         entry->times = times < 1 ? 1 : times > (double)most ? most : (int64_t)times;
 }
 
+int contest_find_times(const struct contests *contests, const struct contest *contest, struct entry *entry,
+                       int64_t first, int64_t most) {
+        double round = (double)contests->options->round_ns, value = 0, ns = 0, beside;
+        int r = 0;
+        for (entry->times = first; r == 0; entry->times *= 8) {
+                r = contests->subject->turn(contests, contest, entry, &value, &beside);
+                ns = contest->rates && value > 0 ? 1e9 / value : value;
+                if (ns * (double)entry->times >= round / 16 || entry->times >= most / 8)
+                        break;
+        }
+        contest_set_times(contests, entry, ns, most);
+        return r;
+}
+
 static int start(const struct contests *contests, const struct contest *contest, struct entry *entry) {
         size_t rounds = (size_t)contests->options->rounds;
         entry->values = calloc(rounds, sizeof(double));

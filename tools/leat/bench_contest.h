@@ -3,9 +3,9 @@
 #define LEAT_TOOL_BENCH_CONTEST_H
 
 /*
- * Contests of several ways to do the same: those of `leat bench processes`, `leat bench region` and `leat bench xdr`. In each round every way
- * has its turn, each time another one first; compared are neighbours in time, as with transports. What is peculiar to a
- * subject is said by its struct contest_subject, and by structures that begin with a struct contest or a struct way.
+ * Contests of several ways to do the same: those of `leat bench processes`, `region`, `xdr` and `rpc`. In each round every way has its turn,
+ * each time another one first; compared are neighbours in time, as with transports. What is peculiar to a subject is said by its struct
+ * contest_subject, and by structures that begin with a struct contest or a struct way.
  */
 
 #include "tools/leat/bench_stats.h"
@@ -83,6 +83,11 @@ struct contest_subject {
                              char cells[CONTEST_CELLS][BENCH_CELL]);
 };
 
+/* What all subjects but `processes` say alike. */
+#define CONTEST_SUBJECT_USUAL                                                                                          \
+        .doing = ASKING, .medians = "Medians", .list_key = "contests", .times_key = "times_per_round",                 \
+        .beside_key = "shares", .goal_key = "goal"
+
 struct contests {
         const struct contest_subject *subject;
         const struct bench_options *options;
@@ -111,6 +116,13 @@ int contests_end(struct contests *contests, int r);
 
 int contest_run_rounds(const struct contests *contests, struct contest *contest);
 
+/*
+ * For a subject's `prepare`: from so many times on, eight times as many until it takes a part of a round. The values of `turn` are ns of each, or
+ * how many a second where the contest has rates.
+ */
+int contest_find_times(const struct contests *contests, const struct contest *contest, struct entry *entry,
+                       int64_t first, int64_t most);
+
 /* As often as goes into a round if one takes so long; at least once. */
 void contest_set_times(const struct contests *contests, struct entry *entry, double ns, int64_t most);
 
@@ -121,6 +133,9 @@ bool contest_compare(const struct contest *contest, size_t n, struct contest_rat
 
 /* What is aimed at and whether it is met, after `way`, as "at most "; nothing where nothing is. */
 void contest_goal_text(const struct contest_ratio *ratio, const char *way, char text[BENCH_CELL]);
+
+/* For a subject's `ratio_cells`: which is better, more or less; and the goal. */
+void contest_better_cells(const struct contest_ratio *ratio, char cells[CONTEST_CELLS][BENCH_CELL]);
 
 /* What people see, and the file. Return DONE or the exit code, having said what is wrong. (bench_contest_show.c) */
 int contests_print(const struct contests *contests);

@@ -35,6 +35,11 @@ void contest_goal_text(const struct contest_ratio *ratio, const char *way, char 
                                met ? "met" : "missed");
 }
 
+void contest_better_cells(const struct contest_ratio *ratio, char cells[CONTEST_CELLS][BENCH_CELL]) {
+        (void)snprintf(cells[0], BENCH_CELL, "%s", ratio->more ? "more" : "less");
+        contest_goal_text(ratio, ratio->more ? "at least " : "at most ", cells[1]);
+}
+
 static void ratio_row(struct libscols_table *table, size_t columns, const struct contests *contests,
                       const struct contest *contest, const struct contest_ratio *ratio) {
         char pair[2 * BENCH_CELL], middle[BENCH_CELL], spread[BENCH_CELL], own[CONTEST_CELLS][BENCH_CELL] = { "" };

@@ -17,4 +17,14 @@ struct made_text {
  */
 void *made_library(const struct made_text *texts, char *const *const *commands, const char *library);
 
+/* With libtirpc, of what rpcgen makes and C around it: the command that compiles these sources; and what is said where that is not there. */
+#define MADE_COMPILER(library, ...)                                                                                    \
+        {                                                                                                              \
+                "cc", "-O2", "-w", "-shared", "-fPIC", "-isystem", "/usr/include/tirpc", "-o", library, __VA_ARGS__,   \
+                        "-ltirpc", NULL                                                                                \
+        }
+#define MADE_MISSING                                                                                                   \
+        "rpcgen and its code are run and compiled when they are asked for: apt-get install rpcsvc-proto gcc "          \
+        "libtirpc-dev"
+
 #endif

@@ -125,16 +125,14 @@ static int run_once(const struct contests *contests, const struct contest *conte
         return r;
 }
 
-/* From once on so many times that it takes a part of a round, and with that the times of one. */
+/* Two that contend are given a time, not how often. */
 static int find_times(const struct contests *contests, const struct contest *contest, struct entry *entry) {
-        double round = (double)contests->options->round_ns, ns = 0, share;
-        int r = 0;
-        for (entry->times = 1; r == 0; entry->times *= 8) {
-                r = run_once(contests, contest, entry, &ns, &share);
-                if (way_of(entry)->contend || ns * (double)entry->times >= round / 16 || entry->times >= TIMES_MOST / 8)
-                        break;
-        }
-        contest_set_times(contests, entry, ns, TIMES_MOST);
+        double rate = 0, share;
+        if (!way_of(entry)->contend)
+                return contest_find_times(contests, contest, entry, 1, TIMES_MOST);
+        entry->times = 1;
+        int r = run_once(contests, contest, entry, &rate, &share);
+        contest_set_times(contests, entry, rate, TIMES_MOST);
         return r;
 }
 
@@ -153,11 +151,6 @@ static int run_contest(const struct contests *contests, struct contest *contest)
 
 /* ---- what is shown ---- */
 
-static void ratio_cells(const struct contest_ratio *ratio, char cells[CONTEST_CELLS][BENCH_CELL]) {
-        (void)snprintf(cells[0], BENCH_CELL, "%s", ratio->more ? "more" : "less");
-        contest_goal_text(ratio, ratio->more ? "at least " : "at most ", cells[1]);
-}
-
 static void median_cells(const struct contest *contest, const struct entry *entry,
                          char cells[CONTEST_CELLS][BENCH_CELL]) {
         (void)entry;
@@ -165,22 +158,17 @@ static void median_cells(const struct contest *contest, const struct entry *entr
 }
 
 static const struct contest_subject subject = { .name = "region",
-                                                .doing = ASKING,
+                                                CONTEST_SUBJECT_USUAL,
                                                 .least_round = "",
                                                 .ratios = "Ratios of time, or of how many a second",
-                                                .medians = "Medians",
                                                 .median_column = ">MEDIAN",
                                                 .ratio_columns = { "BETTER", "GOAL" },
                                                 .median_columns = { "OF" },
-                                                .list_key = "contests",
-                                                .times_key = "times_per_round",
-                                                .beside_key = "shares",
-                                                .goal_key = "goal",
                                                 .run = run_contest,
                                                 .prepare = find_times,
                                                 .turn = run_once,
                                                 .explain = explain,
-                                                .ratio_cells = ratio_cells,
+                                                .ratio_cells = contest_better_cells,
                                                 .median_cells = median_cells };
 
 /* ---- the command ---- */

@@ -2,10 +2,10 @@
 #include "tools/leat/bench_region_ground.h"
 
 #include "base/cleanup.h"
+#include "tools/leat/bench.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -121,15 +121,6 @@ static int make_names(struct ground *ground) {
         return r < 0 ? r : fd < 0 || ftruncate(fd, 65536) < 0 ? -errno : 0;
 }
 
-static void place_on(int cpu) {
-        cpu_set_t set;
-        if (cpu < 0)
-                return;
-        CPU_ZERO(&set);
-        CPU_SET((size_t)cpu, &set);
-        (void)sched_setaffinity(0, sizeof(set), &set);
-}
-
 static int make_partner(struct ground *ground) {
         int control[2];
         pid_t parent = getpid();
@@ -140,7 +131,7 @@ static int make_partner(struct ground *ground) {
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
                 prctl(PR_SET_NAME, "bench-partner");
                 close_fd(control[0]);
-                place_on(ground->cpus[1]);
+                bench_pin(ground->cpus[1]);
                 if (getppid() == parent && leat_region_reattach(ground->region, LEAT_NEVER) == 0)
                         partner_be(ground, control[1]);
                 _exit(1);
@@ -163,7 +154,7 @@ int ground_make(struct ground *ground, const int cpus[2]) {
                 r = make_names(ground);
         if (r == 0 && cpus[1] >= 0)
                 r = make_partner(ground);
-        place_on(cpus[0]);
+        bench_pin(cpus[0]);
         return r;
 }
 

@@ -2,12 +2,12 @@
 
 /* What each of the two processes does. */
 
+#include "tools/leat/bench.h"
 #include "tools/leat/bench_pair.h"
 
 #include "base/cleanup.h"
 
 #include <leat.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,22 +104,13 @@ static int serve(struct end *end, int control, const struct job *job) {
         return send(control, &reply, sizeof(reply), MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static void place(const struct placement *placement, int side) {
-        cpu_set_t set;
-        if (placement->cpus[side] < 0)
-                return;
-        CPU_ZERO(&set);
-        CPU_SET((size_t)placement->cpus[side], &set);
-        (void)sched_setaffinity(0, sizeof(set), &set); /* it was found among those that we may use */
-}
-
 _Noreturn void pair_be(struct end *end, int control, const struct placement *placement, pid_t parent) {
         struct job job;
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         prctl(PR_SET_NAME, end->side == 0 ? "bench-sender" : "bench-receiver"); /* for top(1), and who would kill one */
         signal(SIGALRM, SIG_IGN);
         signal(SIGPIPE, SIG_IGN);
-        place(placement, end->side);
+        bench_pin(placement->cpus[end->side]);
         while (getppid() == parent && recv(control, &job, sizeof(job), 0) == (ssize_t)sizeof(job))
                 if (serve(end, control, &job) < 0)
                         break;

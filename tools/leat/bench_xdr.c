@@ -3,6 +3,7 @@
 
 #include "tools/leat/bench.h"
 #include "tools/leat/bench_contest.h"
+#include "tools/leat/bench_made.h"
 #include "tools/leat/bench_xdr_ways.h"
 
 #include <errno.h>
@@ -77,8 +78,7 @@ static int prepare(const struct contests *contests, const struct contest *contes
 
 static const char *explain(int error) {
         if (error == -ENOPKG)
-                return "rpcgen and its code are run and compiled when they are asked for: apt-get install rpcsvc-proto "
-                       "gcc libtirpc-dev";
+                return MADE_MISSING;
         return error == -EPROTO ? "it does not encode or decode the same" : leat_strerror(error);
 }
 
@@ -96,16 +96,11 @@ static void median_cells(const struct contest *contest, const struct entry *entr
 }
 
 static const struct contest_subject subject = { .name = "xdr",
-                                                .doing = ASKING,
+                                                CONTEST_SUBJECT_USUAL,
                                                 .least_round = " or one value",
                                                 .ratios = "Ratios of bytes a second (more is better)",
-                                                .medians = "Medians",
                                                 .median_column = ">BYTES/S",
                                                 .ratio_columns = { "GOAL" },
-                                                .list_key = "contests",
-                                                .times_key = "times_per_round",
-                                                .beside_key = "shares",
-                                                .goal_key = "goal",
                                                 .run = contest_run_rounds,
                                                 .prepare = prepare,
                                                 .turn = run_once,

@@ -28,19 +28,7 @@ static void *compile(void) {
                                                   { NULL } };
         static char *const header[] = { "rpcgen", "-h", "-o", "bench_xdr.h", "bench_xdr.x", NULL };
         static char *const code[] = { "rpcgen", "-c", "-o", "bench_xdr.c", "bench_xdr.x", NULL };
-        static char *const compiler[] = { "cc",
-                                          "-O2",
-                                          "-w",
-                                          "-shared",
-                                          "-fPIC",
-                                          "-isystem",
-                                          "/usr/include/tirpc",
-                                          "-o",
-                                          "bench_rpcgen.so",
-                                          "bench_xdr.c",
-                                          "bench_rpcgen.c",
-                                          "-ltirpc",
-                                          NULL };
+        static char *const compiler[] = MADE_COMPILER("bench_rpcgen.so", "bench_xdr.c", "bench_rpcgen.c");
         static char *const *const commands[] = { header, code, compiler, NULL };
         return made_library(texts, commands, "bench_rpcgen.so");
 }

@@ -23,6 +23,6 @@ struct command {
 
 extern const struct command command_send, command_recv, command_call, command_reply, command_create, command_set,
         command_rm, command_info, command_log, command_transports, command_demo, command_bench, command_signal,
-        command_run, command_region;
+        command_run, command_region, command_rpc;
 
 #endif

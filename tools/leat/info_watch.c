@@ -3,16 +3,15 @@
 /* leat info --watch: what the parties of a channel do, interval by interval. */
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "tools/leat/ends.h"
 #include "tools/leat/info_parties.h"
 #include "tools/leat/output.h"
 #include "tools/leat/signal_names.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define LINES_A_HEAD 24
 
@@ -111,12 +110,6 @@ static int tell_lines(const struct look *before, const struct look *now, unsigne
                 putchar('\n');
         }
         return output_flush();
-}
-
-static void sleep_until(int64_t until) {
-        struct timespec time = { until / 1000000000, until % 1000000000 };
-        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) == EINTR)
-                ;
 }
 
 /* Until the channel is gone, the deadline, or a signal. */

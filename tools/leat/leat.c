@@ -11,9 +11,9 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-        &command_send, &command_recv,  &command_call, &command_reply,  &command_create,
-        &command_set,  &command_rm,    &command_info, &command_log,    &command_transports,
-        &command_demo, &command_bench, &command_run,  &command_signal, &command_region,
+        &command_send, &command_recv,   &command_call,   &command_reply,      &command_create, &command_set,
+        &command_rm,   &command_info,   &command_log,    &command_transports, &command_demo,   &command_bench,
+        &command_run,  &command_signal, &command_region, &command_rpc,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -25,10 +25,10 @@ static int print_help(void) {
         printf("\n'leat SUBCOMMAND --help' says more; 'leat --version' prints the version. Durations are written "
                "250ms,\n"
                "3s, 1m. An ADDRESS is scheme:rest?option&option=value, as unix:@jobs or pipe:fd=3; see leat(1).\n\n"
-               "Exit: 0 done; 1 the answer is no, or the input cannot be read; 2 usage; 65 a lock's owner died with "
-               "it; 69 no\n"
-               "receiver; 71 the system refused; 75 full; 124 the deadline passed; 125 to 127 a program could not be\n"
-               "started, run, found; 128+n killed by signal n.\n");
+               "Exit: 0 done; 1 the answer is no, or the input cannot be read; 2 usage; of remote calls 3 it did not\n"
+               "run, 4 unknown, 5 it ran and failed; 65 a lock's owner died with it; 69 no receiver; 71 the system\n"
+               "refused; 75 full; 124 the deadline passed; 125 to 127 a program could not be started, run, found;\n"
+               "128+n killed by signal n.\n");
         return DONE;
 }
 

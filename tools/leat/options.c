@@ -26,6 +26,13 @@ static bool read_number(const char *text, int64_t least, int64_t most, int64_t *
         return true;
 }
 
+bool options_count(const char *text, uint64_t least, uint64_t most, uint64_t *ret_count) {
+        char *end;
+        errno = 0;
+        *ret_count = strtoull(text, &end, 10);
+        return *text >= '0' && *text <= '9' && !*end && errno == 0 && *ret_count >= least && *ret_count <= most;
+}
+
 static const char *set_type(struct options *options, const char *value) {
         bool good = read_number(value, 1, LEAT_TYPE_MAX, &options->type);
         return good ? NULL : "is not a type; write a number from 1 to 9223372036854775807";
@@ -180,6 +187,7 @@ static const struct row {
         const char *argument; /* NULL: takes none */
         set_option *set;
         const char *help;
+        char letter; /* by which it is known elsewhere; 0: none */
 } rows[] = {
         { TAKES_TYPE, "type", "N", set_type, "the message's type, from 1; 1 if not said" },
         { TAKES_SELECT, "type", "N", set_type, "only messages of this type" },
@@ -230,6 +238,18 @@ static const struct row {
         { TAKES_DUMP, "hex", NULL, region_set_hex, "in hexadecimal, also where the fields are known" },
         { TAKES_CHANGES, "part", "NAME", region_set_part, "only of this part" },
         { TAKES_CHANGES, "count", "N", region_set_changes, "end after so many lines about changes" },
+        { TAKES_RPC_CALL, "include", "DIR", rpc_set_include, "look here for included interfaces and headers", 'I' },
+        { TAKES_RPC_CALL, "define", "NAME", rpc_set_define, "define a name; NAME=VALUE", 'D' },
+        { TAKES_RPC_CALL, "extended", NULL, rpc_set_extended, "the file uses the extensions of leatgen" },
+        { TAKES_RPC_CALL, "auth", "HOW", rpc_set_auth,
+          "say who calls: sys (uid, gid, groups; nothing proves it), or none (default)" },
+        { TAKES_RPC_CALL, "plain", NULL, rpc_set_plain, "do not ask whether the server is one of Leat" },
+        { TAKES_RPC_CALL, "again", NULL, rpc_set_again,
+          "it may run more than once: try it again until there is an answer" },
+        { TAKES_RPC_CALL, "trace", NULL, rpc_set_trace, "print each step on standard error, with bytes and time" },
+        { TAKES_RPC_CALL, "pretty", NULL, rpc_set_pretty, "print the result with a field a line" },
+        { TAKES_RPC_PING, "count", "N", rpc_set_count, "so many calls; 4 if not said", 'c' },
+        { TAKES_RPC_PING, "interval", "D", rpc_set_interval, "one every D: 0.5, 250ms; 1s if not said", 'i' },
         { TAKES_BENCH, "size", "N,...", bench_set_sizes, "bytes of a message; 64,64k,1M if not said" },
         { TAKES_BENCH, "placement", "WHERE", bench_set_placement,
           "one-core, two-cores or free; both first ones if not said" },
@@ -250,7 +270,7 @@ static bool taken(const struct command *command, const struct row *row) {
         return row->taken_by == 0 || (row->taken_by & command->takes);
 }
 
-/* getopt's table for this command. `val` is 256 + the row, so that no letter is an option. */
+/* getopt's table for this command. `val` is 256 + the row, so that it is no letter. */
 static void list_options(const struct command *command, struct option list[LENGTH(rows) + 1]) {
         size_t n = 0;
         for (size_t i = 0; i < LENGTH(rows); i++)
@@ -259,6 +279,30 @@ static void list_options(const struct command *command, struct option list[LENGT
                                                      .has_arg = rows[i].argument ? required_argument : no_argument,
                                                      .val = 256 + (int)i };
         list[n] = (struct option){ 0 };
+}
+
+/* The letters of this command's options, as getopt wants them. */
+#define LETTERS_BYTES 64
+static void list_letters(const struct command *command, char letters[LETTERS_BYTES]) {
+        size_t n = 0;
+        letters[n++] = ':';
+        for (size_t i = 0; i < LENGTH(rows) && n + 3 < LETTERS_BYTES; i++)
+                if (rows[i].letter && taken(command, &rows[i])) {
+                        letters[n++] = rows[i].letter;
+                        if (rows[i].argument)
+                                letters[n++] = ':';
+                }
+        letters[n] = '\0';
+}
+
+/* What getopt has found, as a row; NULL: none. */
+static const struct row *row_of(const struct command *command, int answer) {
+        if (answer >= 256)
+                return &rows[answer - 256];
+        for (size_t i = 0; i < LENGTH(rows); i++)
+                if (rows[i].letter == answer && taken(command, &rows[i]))
+                        return &rows[i];
+        return NULL;
 }
 
 static int refuse_option(const struct command *command, char **argv, int answer) {
@@ -285,12 +329,15 @@ static int set_option_of(struct options *options, const struct row *row, const c
 
 static int set_options(struct options *options, int argc, char **argv) {
         struct option list[LENGTH(rows) + 1];
+        char letters[LETTERS_BYTES];
         int answer, code = DONE;
         list_options(options->command, list);
+        list_letters(options->command, letters);
         opterr = 0;
-        while (!code && (answer = getopt_long(argc, argv, ":", list, NULL)) != -1)
-                code = answer < 256 ? refuse_option(options->command, argv, answer)
-                                    : set_option_of(options, &rows[answer - 256], optarg);
+        while (!code && (answer = getopt_long(argc, argv, letters, list, NULL)) != -1) {
+                const struct row *row = row_of(options->command, answer);
+                code = row ? set_option_of(options, row, optarg) : refuse_option(options->command, argv, answer);
+        }
         options->operands = argv + optind;
         options->operands_count = (size_t)(argc - optind);
         return code;
@@ -329,6 +376,7 @@ int options_parse(const struct command *command, int argc, char **argv, struct o
                 .bench = BENCH_OPTIONS_INIT,
                 .signal = SIGNAL_OPTIONS_INIT,
                 .region = REGION_OPTIONS_INIT,
+                .rpc = RPC_OPTIONS_INIT,
         };
         int code = command->takes & TAKES_SENDING ? set_options_among_numbers(&options, argc, argv)
                                                   : set_options(&options, argc, argv);
@@ -358,8 +406,9 @@ void options_help(const struct command *command) {
                 char left[40];
                 if (!taken(command, &rows[i]))
                         continue;
-                snprintf(left, sizeof(left), "--%s%s%s", rows[i].name, rows[i].argument ? " " : "",
-                         rows[i].argument ? rows[i].argument : "");
+                char letter[] = { '-', rows[i].letter, ',', ' ', '\0' };
+                snprintf(left, sizeof(left), "%s--%s%s%s", rows[i].letter ? letter : "", rows[i].name,
+                         rows[i].argument ? " " : "", rows[i].argument ? rows[i].argument : "");
                 printf("  %-18s  %s\n", left, rows[i].help);
         }
         printf("\n%s", command->details);

@@ -10,6 +10,7 @@
 #include "tools/leat/bench_options.h"
 #include "tools/leat/command.h"
 #include "tools/leat/region_options.h"
+#include "tools/leat/rpc_options.h"
 #include "tools/leat/signal_options.h"
 
 #include <stdbool.h>
@@ -47,6 +48,8 @@ enum {
         TAKES_FORCE = 1u << 26,
         TAKES_DUMP = 1u << 27,    /* --offset, --length, --hex */
         TAKES_CHANGES = 1u << 28, /* --part, and --count of changes */
+        TAKES_RPC_CALL = 1u << 29,
+        TAKES_RPC_PING = 1u << 30, /* --count and --interval of remote calls */
 };
 
 enum cut { CUT_NONE, CUT_LINES, CUT_NULS, CUT_ALL };
@@ -78,6 +81,7 @@ struct options {
         struct bench_options bench;
         struct signal_options signal;
         struct region_options region;
+        struct rpc_options rpc;
 };
 
 /*
@@ -88,6 +92,9 @@ int options_parse(const struct command *command, int argc, char **argv, struct o
 
 /* Nanoseconds from a duration as people write it: 250ms, 1.5s, 1m. NULL, or what is wrong. */
 const char *options_duration(const char *text, int64_t *ret_ns);
+
+/* A number of digits alone, in these bounds. */
+bool options_count(const char *text, uint64_t least, uint64_t most, uint64_t *ret_count);
 
 /* The function for each operand, also after a failure. Returns DONE, or what the last one that failed returned. */
 int options_each(const struct options *options, int (*function)(const struct options *options, const char *operand));

@@ -38,15 +38,8 @@ const char *region_set_length(struct options *options, const char *value) {
         return set_bytes(&options->region.length, value, 1);
 }
 
-static bool read_count(const char *text, uint64_t least, uint64_t most, uint64_t *ret_count) {
-        char *end;
-        errno = 0;
-        *ret_count = strtoull(text, &end, 10);
-        return *text >= '0' && *text <= '9' && !*end && errno == 0 && *ret_count >= least && *ret_count <= most;
-}
-
 const char *region_set_locks(struct options *options, const char *value) {
-        bool good = read_count(value, 1, LOCKS_MOST, &options->region.locks);
+        bool good = options_count(value, 1, LOCKS_MOST, &options->region.locks);
         return good ? NULL : "is not a number of locks; write one from 1 to 4096";
 }
 
@@ -60,12 +53,12 @@ const char *region_set_mode(struct options *options, const char *value) {
 
 const char *region_set_count(struct options *options, const char *value) {
         options->region.has_count = true;
-        bool good = read_count(value, 0, UINT64_MAX, &options->region.count);
+        bool good = options_count(value, 0, UINT64_MAX, &options->region.count);
         return good ? NULL : "is not a count; write a number from 0";
 }
 
 const char *region_set_changes(struct options *options, const char *value) {
-        bool good = read_count(value, 1, UINT64_MAX, &options->region.changes);
+        bool good = options_count(value, 1, UINT64_MAX, &options->region.changes);
         return good ? NULL : "is not a count; write a number from 1";
 }
 

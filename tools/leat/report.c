@@ -32,6 +32,8 @@ static const struct {
         { EPIPE, SENDING_SYNC, NO_RECEIVER, "the receiver is gone; whether it took the message is unknown" },
         { ETIMEDOUT, SENDING_SYNC, TIMED_OUT, "the deadline passed; whether it was taken is unknown" },
         { EPIPE, SENDING | OPENING_TO_SEND, NO_RECEIVER, "the receiver is gone" },
+        { ETIMEDOUT, OPENING_TO_CALL, CALL_NOT_RUN, NULL },
+        { EBADMSG, OPENING_TO_CALL, CALL_NOT_RUN, NULL },
         { EPIPE, CALLING, NO_RECEIVER, "the receiver is gone; whether it did what was asked is unknown" },
         { ENODATA, CALLING, NO_RECEIVER, "the receiver is gone; whether it did what was asked is unknown" },
         { EBUSY, SENDING | SENDING_SYNC | CALLING | OPENING_TO_SEND, NO_RECEIVER, NULL },
@@ -69,6 +71,7 @@ static const struct {
         { EPROTONOSUPPORT, ANYTHING, USAGE, NULL },
         { ENOTSUP, ANYTHING, USAGE, NULL },
         { EINVAL, ANYTHING, USAGE, NULL },
+        { 0, OPENING_TO_CALL, CALL_NOT_RUN, NULL },
         { 0, ANYTHING, SYSTEM_REFUSED, NULL },
 };
 

@@ -14,6 +14,9 @@ enum {
         DONE = 0,
         ANSWER_NO = 1, /* the answer is no, or the input cannot be read */
         USAGE = 2,
+        CALL_NOT_RUN = 3,    /* of a remote call: the procedure did not run, and will not */
+        CALL_UNKNOWN = 4,    /* it may have run */
+        CALL_RAN = 5,        /* it ran, and failed, or its result could not be had */
         OWNER_DIED = 65,     /* EX_DATAERR: of a lock */
         NO_RECEIVER = 69,    /* EX_UNAVAILABLE */
         SYSTEM_REFUSED = 71, /* EX_OSERR */
@@ -38,6 +41,7 @@ enum doing {
         STARTING = 256u, /* a program */
         SENDING_SYNC = 512u,
         DRAINING = 1024u, /* opening to take what is there now */
+        OPENING_TO_CALL = 2048u,
         ANYTHING = ~0u
 };
 

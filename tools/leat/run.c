@@ -315,7 +315,7 @@ static int await(struct run *run) {
                 if (r == 0)
                         r = leat_pipeline_wait(run->pipeline, LEAT_NOW);
         }
-        job_end(&run->job, r == 0 && status_killed(run->pipeline));
+        run_job_end(&run->job, r == 0 && status_killed(run->pipeline));
         terminals_finish(&run->terminals);
         if (r < 0)
                 return report(NULL, r, STARTING, NULL);

@@ -107,7 +107,7 @@ void job_check_stopped(struct job *job, struct leat_pipeline *pipeline) {
         job_suspend(job, pipeline, number);
 }
 
-void job_end(struct job *job, bool killed) {
+void run_job_end(struct job *job, bool killed) {
         bool given = job->given;
         if (job->kind != JOB_OWN)
                 return;

@@ -44,6 +44,6 @@ void job_suspend(struct job *job, struct leat_pipeline *pipeline, int number);
 void job_resume(struct job *job, struct leat_pipeline *pipeline);
 
 /* All have ended: the terminal is ours again, and as it was if one was killed. */
-void job_end(struct job *job, bool killed);
+void run_job_end(struct job *job, bool killed);
 
 #endif
