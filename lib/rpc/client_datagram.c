@@ -14,7 +14,8 @@
  * A datagram may be lost: what may be sent again (a call that may run twice; one with a number, which a server of Leat knows; what is the client's own) is, after a time that is
  * measured, SRTT and RTTVAR of RFC 6298, from messages that were sent once (Karn). A message that was sent again waits twice as long for its answer, up to RESEND_MOST_NS, and those
  * that come after it wait as long at first, until an answer tells better. But while others are answered the way is open, and the message was lost, or its
- * procedure takes long: then it does not wait longer than RESEND_HEARD_NS, and the others not for it.
+ * procedure takes long: then it does not wait longer than RESEND_HEARD_NS, and the others not for it. Nor does it for HEARD_LATELY_NS after that: the last one of many is not to be worse off
+ * than the others were.
  *
  * Nobody at the port (ICMP) is told, and is no end: a server that starts anew is there a moment later. Only who waits without a deadline is told at once.
  */
@@ -23,6 +24,7 @@
 #define DATAGRAM_MOST 65507u /* of a message: what IPv4 carries */
 #define RESEND_MOST_NS INT64_C(60000000000)
 #define RESEND_HEARD_NS INT64_C(1000000000)
+#define HEARD_LATELY_NS INT64_C(10000000000)
 #define RESEND_LEAST_NS INT64_C(20000000) /* a server's own pauses are no loss */
 #define GRANULARITY_NS INT64_C(1000000)
 #define XID_BYTES 4u
@@ -229,9 +231,10 @@ static bool may_resend(const struct leat_rpc_client *client, const struct rpc_pe
         return !pending->call || pending->may_repeat || is_numbered;
 }
 
-static void back_off(struct datagrams *datagrams, struct rpc_pending *pending) {
+static void back_off(struct datagrams *datagrams, struct rpc_pending *pending, int64_t now) {
         bool heard = datagrams->heard_at > pending->sent_at;
-        int64_t most = heard && pending->resend_ns <= RESEND_HEARD_NS ? RESEND_HEARD_NS : RESEND_MOST_NS;
+        bool lately = heard || (datagrams->heard_at > 0 && now - datagrams->heard_at < HEARD_LATELY_NS);
+        int64_t most = lately && pending->resend_ns <= RESEND_HEARD_NS ? RESEND_HEARD_NS : RESEND_MOST_NS;
         pending->resend_ns = pending->resend_ns < most / 2 ? 2 * pending->resend_ns : most;
         if (!heard && datagrams->resend_ns < pending->resend_ns)
                 datagrams->resend_ns = pending->resend_ns;
@@ -240,7 +243,7 @@ static void back_off(struct datagrams *datagrams, struct rpc_pending *pending) {
 static void resend(struct leat_rpc_client *client, struct datagrams *datagrams, struct rpc_pending *pending,
                    int64_t now) {
         pending->attempts++;
-        back_off(datagrams, pending);
+        back_off(datagrams, pending, now);
         rpc_client_dress(client, pending);
         (void)put_or_lose(client, datagrams, pending); /* what there is no room for is lost: there is a next time */
         client->info.sent++;

@@ -6,6 +6,7 @@
 #include <leat/rpc.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -36,6 +37,7 @@ static struct meeting {
         char server[LEAT_ADDRESS_BYTES], relay[64];
         uint32_t runs[CALLS_MOST]; /* how often each call ran */
         uint32_t lost, doubled, delayed;
+        atomic_uint swallowed; /* so many of the next ones of the client are lost */
 } * meeting;
 
 /* ---- the server ---- */
@@ -103,7 +105,9 @@ static void let_go(struct relay *relay) {
 
 static void pass(struct relay *relay, struct datagram *datagram) {
         unsigned what = (unsigned)harness_random_below(100);
-        if (what < relay->percent) {
+        if (datagram->fd == relay->back && meeting->swallowed > 0) {
+                meeting->swallowed--;
+        } else if (what < relay->percent) {
                 meeting->lost++;
         } else if (what < 2 * relay->percent) {
                 meeting->doubled++;
@@ -267,6 +271,21 @@ TEST(idempotent_calls_are_sent_again) {
 }
 
 /* A server that is not known to keep numbers is not sent a call twice: what is lost is unknown. */
+/* Of the last call twelve sendings are lost: doubled each time, the pauses would be longer than the deadline. */
+TEST(the_last_of_many_does_not_wait_longer_than_the_others) {
+        struct ends *ends = begin(0, 0);
+        struct leat_rpc_call *over;
+        call_many(ends, COUNT, MANY);
+        meeting->swallowed = 12;
+        start(ends, 0, MANY, COUNT, harness_deadline_ms(40000));
+        CHECK_EQ(leat_rpc_next(ends->client, harness_deadline_ms(45000), &over), 0);
+        CHECK_EQ(over->error, 0);
+        CHECK_EQ(ends->results[0], 2 * MANY);
+        CHECK_EQ(meeting->runs[MANY], 1);
+        CHECK(over->attempts > 12);
+        end(ends);
+}
+
 TEST(others_are_not_sent_again_without_a_number) {
         struct ends *ends = begin(100, LEAT_RPC_PLAIN);
         struct leat_rpc_call *over;
