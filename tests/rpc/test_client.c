@@ -151,7 +151,7 @@ TEST(a_flood_of_replies_ends_with_the_deadline) {
         struct scripted peer = { 0 };
         scripted_begin(&peer, false, flood);
         struct leat_rpc_client *client = adding_connect(&peer, LEAT_RPC_PLAIN, 0);
-        adding_check(adding_call_until(client, ADDING_ONE, leat_in_ms(50)), -ETIMEDOUT, LEAT_RPC_UNKNOWN,
+        adding_check(adding_call_until(client, ADDING_ONE, leat_in_ms(500)), -ETIMEDOUT, LEAT_RPC_UNKNOWN,
                      LEAT_RPC_NO_REPLY);
         leat_rpc_client_free(client);
         scripted_end(&peer);

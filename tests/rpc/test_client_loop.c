@@ -125,7 +125,7 @@ TEST(what_is_lost_is_sent_again_from_the_loop) {
         CHECK(loop(client, lose, &loser) >= loser.lost);
         CHECK(one.call.error == 0 && one.result == 42 && one.call.attempts > loser.lost);
         loser.lost = UINT32_MAX; /* and one whose deadline passes */
-        start(client, &one, 1, leat_in_ms(100));
+        start(client, &one, 1, leat_in_ms(1000));
         (void)loop(client, lose, &loser);
         CHECK(one.call.error == -ETIMEDOUT && one.call.ran == LEAT_RPC_UNKNOWN && one.call.attempts > 1);
         leat_rpc_client_free(client);

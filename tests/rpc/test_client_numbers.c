@@ -117,7 +117,7 @@ TEST(a_server_that_is_gone_leaves_it_unknown) {
                 bool for_ever = i % 2;
                 uint32_t procedure = i / 2 ? ADDING_ONE : ADDING_SAFELY;
                 struct adding_outcome outcome =
-                        adding_call_until(client, procedure, for_ever ? LEAT_NEVER : leat_in_ms(100));
+                        adding_call_until(client, procedure, for_ever ? LEAT_NEVER : leat_in_ms(2000));
                 adding_check(outcome, for_ever ? -ECONNREFUSED : -ETIMEDOUT, LEAT_RPC_UNKNOWN, LEAT_RPC_NO_REPLY);
                 outcome = adding_call_until(client, procedure, for_ever ? LEAT_NEVER : leat_in_ms(100));
                 adding_check(outcome, for_ever ? -ECONNREFUSED : -ETIMEDOUT, LEAT_RPC_NOT_RUN, LEAT_RPC_NO_REPLY);

@@ -216,7 +216,7 @@ TEST(a_thread_sees_that_the_deadline_has_passed) {
                 struct leat_rpc_client *client = come(kind, NULL);
                 struct leat_rpc_call call, *over;
                 call_until(client, LOOK_ONCE, harness_deadline_ms(40000));
-                start(client, kind % 2 ? WAIT : WAIT_ONCE, leat_in_ms(300), &call);
+                start(client, kind % 2 ? WAIT : WAIT_ONCE, leat_in_ms(1000), &call);
                 harness_event_wait(seen->is_over);
                 CHECK_EQ(leat_rpc_next(client, harness_deadline_ms(50000), &over), 0);
                 CHECK(over == &call);
