@@ -49,15 +49,19 @@ static void trim(struct leat_rpc_request *request, size_t most) {
                 leat_xdr_buffer_free(&request->reply);
 }
 
-static void put_to_free(struct leat_rpc_request *request) {
-        struct leat_rpc_server *server = request->server;
+void rpc_request_empty(struct leat_rpc_request *request) {
         leat_xdr_arena_reset(&request->arena);
         request->reply.size_bytes = 0;
+        trim(request, FREE_LARGE);
+}
+
+static void put_to_free(struct leat_rpc_request *request) {
+        struct leat_rpc_server *server = request->server;
         if (server->free_requests_count >= FREE_MOST) {
                 destroy(request);
                 return;
         }
-        trim(request, FREE_LARGE);
+        rpc_request_empty(request);
         if (memory_of(request) > FREE_SMALL) {
                 if (server->free_large)
                         trim(server->free_large, FREE_SMALL);

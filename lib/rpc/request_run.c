@@ -12,9 +12,6 @@
 
 #define RPC_CALL_HEADER_BYTES 40u    /* of a call without a credential */
 #define RPC_SUCCESS_HEADER_BYTES 24u /* of a reply, without a verifier */
-#define ARENA_MOST                                                                                                     \
-        ((size_t)4                                                                                                     \
-         << 20) /* of one that goes from one call to the next the short way: as of one that waits for use (request.c) */
 
 /* ---- the reply ---- */
 
@@ -287,18 +284,11 @@ enum rpc_served rpc_request_serve(struct leat_rpc_request *request) {
         return RPC_SERVED;
 }
 
-/* For the next one. What is large is kept by those that wait for use (request.c). */
-static void empty_arena(struct leat_rpc_request *request) {
-        leat_xdr_arena_reset(&request->arena);
-        if (request->arena.spare_bytes > ARENA_MOST)
-                leat_xdr_arena_free(&request->arena);
-}
-
 bool rpc_request_again(struct leat_rpc_request *request, bool sent) {
         struct leat_rpc_server *server = request->server;
         if (sent) {
                 if (request->arena.blocks) /* of the handler's alone, too */
-                        empty_arena(request);
+                        rpc_request_empty(request);
                 request->argument = request->result = NULL;
                 request->called = false;
                 request->state = RPC_REQUEST_NEW;

@@ -263,6 +263,9 @@ void rpc_request_stand_in(struct leat_rpc_request *first, struct leat_rpc_reques
 int rpc_request_keep(struct leat_rpc_request *request);
 /* What such a function does where nothing points into the message: make it a copy. */
 int rpc_request_copy(struct leat_rpc_request *request);
+
+/* For the next call: nothing is left of this one, and not more memory than one that waits for use may keep. */
+void rpc_request_empty(struct leat_rpc_request *request);
 /* The reply is written: send it to whom it is to go to, with its xid. With the lock. Returns what the source's reply() does. */
 int rpc_request_send(struct leat_rpc_request *request);
 /* It is over: release its place, and use it for another. With the lock. */
@@ -294,6 +297,8 @@ int rpc_watch_set(struct leat_rpc_server *server, struct rpc_watch *watch, uint3
 void rpc_watch_remove(struct leat_rpc_server *server, struct rpc_watch *watch);
 /* And close its descriptor: fd is -1 then. */
 void rpc_watch_close(struct leat_rpc_server *server, struct rpc_watch *watch);
+/* One that was accepted, and is not to be watched: close it. */
+void rpc_watch_refuse(struct leat_rpc_server *server, int fd);
 /* It has more to do: it has its turn behind the others. The loop's thread. */
 void rpc_watch_queue(struct leat_rpc_server *server, struct rpc_watch *watch);
 /*

@@ -24,6 +24,12 @@ static int control(const struct leat_rpc_server *server, int operation, struct r
         return epoll_ctl(server->epoll, operation, watch->fd, &event) < 0 ? -errno : 0;
 }
 
+/* A forked child finds it elsewhere from now on, or nowhere. With the forks held. */
+static void has_arrived(struct leat_rpc_server *server, int fd) {
+        if (server->arriving_fd == fd)
+                server->arriving_fd = -1;
+}
+
 int rpc_watch_set(struct leat_rpc_server *server, struct rpc_watch *watch, uint32_t events) {
         if (watch->is_watched && watch->events == events)
                 return 0;
@@ -35,8 +41,7 @@ int rpc_watch_set(struct leat_rpc_server *server, struct rpc_watch *watch, uint3
                 return 0;
         fork_hold();
         list_insert(&server->watches, &watch->all);
-        if (server->arriving_fd == watch->fd)
-                server->arriving_fd = -1;
+        has_arrived(server, watch->fd);
         fork_release();
         watch->is_watched = true;
         return 0;
@@ -66,9 +71,15 @@ void rpc_watch_remove(struct leat_rpc_server *server, struct rpc_watch *watch) {
 void rpc_watch_close(struct leat_rpc_server *server, struct rpc_watch *watch) {
         fork_hold();
         unwatch(server, watch);
-        if (server->arriving_fd == watch->fd)
-                server->arriving_fd = -1;
+        has_arrived(server, watch->fd);
         watch->fd = close_fd(watch->fd);
+        fork_release();
+}
+
+void rpc_watch_refuse(struct leat_rpc_server *server, int fd) {
+        fork_hold();
+        has_arrived(server, fd);
+        close_fd(fd);
         fork_release();
 }
 

@@ -167,11 +167,7 @@ int rpc_stream_accept(struct leat_rpc_server *server, int fd) {
                 (void)pthread_mutex_unlock(&server->lock);
         }
         if (r < 0) {
-                fork_hold();
-                if (server->arriving_fd == fd)
-                        server->arriving_fd = -1;
-                close_fd(fd);
-                fork_release();
+                rpc_watch_refuse(server, fd);
                 free(stream);
                 return r;
         }
