@@ -124,8 +124,10 @@ static int step(struct leat_rpc_client *client) {
         return -EAGAIN;
 }
 
-/* Nothing came for a while: is the connection still there? What is sent by one that has ended is in doubt without need. */
+/* Nothing came for a while: is the connection still there? What is sent by one that has ended is in doubt without need. With calls under way only a stream is looked at: its server may have said that it drains. */
 static void look_before(struct leat_rpc_client *client) {
+        if (client->in_flight > 0 && !client->carrier->is_stream)
+                return;
         int64_t now = leat_now();
         bool idle = client->connected && now - client->began_at > RPC_CLIENT_IDLE_NS;
         size_t most = LOOKS_AT_ONCE + client->in_flight; /* a peer that keeps sending is there */
@@ -200,8 +202,7 @@ static int send_call(struct leat_rpc_client *client, const struct leat_rpc_progr
         if (client->carrier == &rpc_channel_carrier &&
             client_quick(client, program, index, argument, ret_result, call, ret_pending))
                 return *ret_pending ? 0 : call->error;
-        if (client->in_flight == 0 || client->carrier->is_stream)
-                look_before(client);
+        look_before(client);
         int r = begin(client, program, index, argument, ret_result, call, true, ret_pending);
         if (r < 0)
                 return r;
@@ -238,8 +239,7 @@ int leat_rpc_start(struct leat_rpc_client *client, const struct leat_rpc_program
         int r = check_call(client, program, procedure, argument, ret_result, call);
         if (r < 0)
                 return r;
-        if (client->in_flight == 0 || client->carrier->is_stream)
-                look_before(client);
+        look_before(client);
         bool alone = client->in_flight == 0;
         r = begin(client, program, procedure, argument, ret_result, call, false, &pending);
         if (r < 0)
